@@ -1,0 +1,147 @@
+//! Short ways to say the common things.
+
+use crate::types::{
+    Action, Attribute, Case, Destination, Escalation, Intake, Item, Proposal, Timer, TimestampMs,
+};
+
+impl Action {
+    /// Sends the conversation to a department, or to a full [`Destination`].
+    pub fn destination(to: impl Into<Destination>) -> Self {
+        Self::Destination(to.into())
+    }
+
+    /// Adds labels.
+    pub fn tags<T: Into<String>>(tags: impl IntoIterator<Item = T>) -> Self {
+        Self::Tags(tags.into_iter().map(Into::into).collect())
+    }
+
+    /// Sets a named fact.
+    pub fn attribute(key: impl Into<String>, value: impl Into<String>) -> Self {
+        Self::Attribute(Attribute {
+            key: key.into(),
+            value: value.into(),
+        })
+    }
+
+    /// Says what the customer wants.
+    pub fn intent(intent: impl Into<String>) -> Self {
+        Self::Intent(intent.into())
+    }
+
+    /// Says which language it is, as a BCP 47 tag.
+    pub fn language(tag: impl Into<String>) -> Self {
+        Self::Language(tag.into())
+    }
+
+    /// Leaves a remark for the people who answer.
+    pub fn note(remark: impl Into<String>) -> Self {
+        Self::Note(remark.into())
+    }
+
+    /// Asks this policy again then, unless a person has answered by that time.
+    pub fn timer_until_answered(key: impl Into<String>, due_at_ms: TimestampMs) -> Self {
+        Self::Timer(Timer {
+            key: key.into(),
+            due_at_ms,
+            until_answered: true,
+        })
+    }
+
+    /// Asks this policy again then, answered or not.
+    pub fn timer(key: impl Into<String>, due_at_ms: TimestampMs) -> Self {
+        Self::Timer(Timer {
+            key: key.into(),
+            due_at_ms,
+            until_answered: false,
+        })
+    }
+
+    /// Raises the conversation to a level, where it stays in its queue.
+    pub fn escalate(level: u8, reason: impl Into<String>) -> Self {
+        Self::Escalate(Escalation {
+            level,
+            to: None,
+            reason: reason.into(),
+        })
+    }
+
+    /// Raises the conversation to a level and moves it.
+    pub fn escalate_to(level: u8, to: impl Into<Destination>, reason: impl Into<String>) -> Self {
+        Self::Escalate(Escalation {
+            level,
+            to: Some(to.into()),
+            reason: reason.into(),
+        })
+    }
+
+    /// Makes a proposal of it by giving the reason, one sentence.
+    pub fn because(self, why: impl Into<String>) -> Proposal {
+        Proposal {
+            action: self,
+            why: why.into(),
+        }
+    }
+}
+
+impl Destination {
+    /// A department's first queue.
+    pub fn department(name: impl Into<String>) -> Self {
+        Self {
+            department: name.into(),
+            queue: None,
+            assignee: None,
+        }
+    }
+
+    /// One of the department's queues.
+    #[must_use]
+    pub fn queue(mut self, name: impl Into<String>) -> Self {
+        self.queue = Some(name.into());
+        self
+    }
+
+    /// An agent of the department, assigned at once.
+    #[must_use]
+    pub fn assignee(mut self, name: impl Into<String>) -> Self {
+        self.assignee = Some(name.into());
+        self
+    }
+}
+
+impl From<&str> for Destination {
+    fn from(department: &str) -> Self {
+        Self::department(department)
+    }
+}
+
+impl From<&Destination> for Destination {
+    fn from(destination: &Destination) -> Self {
+        destination.clone()
+    }
+}
+
+impl Item {
+    /// The value of one of the channel's further facts.
+    pub fn attribute(&self, key: &str) -> Option<&str> {
+        let attribute = self.attributes.iter().find(|fact| fact.key == key)?;
+        Some(&attribute.value)
+    }
+}
+
+impl Case {
+    /// For how long the customer has been waiting; `None` when nobody waits.
+    pub fn waiting_ms(&self) -> Option<u64> {
+        let since = self.conversation.waiting_since_ms?;
+        Some(self.now_ms.saturating_sub(since))
+    }
+}
+
+impl Intake {
+    /// Arrivals, with the host's usual answer to whoever delivered.
+    pub fn of(arrivals: Vec<crate::types::Arrival>) -> Self {
+        Self {
+            arrivals,
+            response: None,
+        }
+    }
+}
