@@ -1,1 +1,3 @@
-//! Placeholder
+//! Switchboard: the missing operator.
+pub mod domain;
+pub mod store;

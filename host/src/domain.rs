@@ -1,0 +1,45 @@
+//! What Switchboard knows, and the rules that need no I/O.
+//!
+//! Called by every other room; calls nobody. Every function here gives the same answer for the
+//! same arguments, so decisions can be replayed and rules can be tested by table and property.
+//!
+//! **Invariant:** no I/O, no async, no clock and no randomness: both enter through [`clock`].
+//! **Invariant:** no foreign crate but `serde` (with `serde_json` values for settings), `jiff`, and
+//! the derives of `thiserror` and of `schemars`, from which the public JSON schemas come.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`ids`], [`clock`], [`time`] | identifiers, the two sources of chance, points in time |
+//! | [`organisation`] | departments, agents, queues, inboxes, and the directory that resolves names |
+//! | [`item`], [`arrival`], [`delivery`] | what channels bring |
+//! | [`contact`], [`conversation`] | whom we talk to, and about what |
+//! | [`threading`] | which conversation an item belongs to |
+//! | [`case`], [`proposal`] | what a policy sees and says |
+//! | [`merge`], [`decision`], [`apply`] | how proposals become a decision and a decision takes effect |
+//! | [`promise`], [`timer`] | the response clock, and what is due |
+//! | [`release`], [`activation`], [`generation`] | plugins: published, enabled, in which order |
+//! | [`outbox`] | answers on their way out |
+//! | [`principal`] | who asks |
+
+pub mod activation;
+pub mod apply;
+pub mod arrival;
+pub mod case;
+pub mod clock;
+pub mod contact;
+pub mod conversation;
+pub mod decision;
+pub mod delivery;
+pub mod generation;
+pub mod ids;
+pub mod item;
+pub mod merge;
+pub mod organisation;
+pub mod outbox;
+pub mod principal;
+pub mod promise;
+pub mod proposal;
+pub mod release;
+pub mod threading;
+pub mod time;
+pub mod timer;

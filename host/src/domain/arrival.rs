@@ -1,0 +1,110 @@
+//! What an adapter finds in a delivery.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::item::Item;
+use super::time::Timestamp;
+
+/// The most arrivals that one delivery may bring; a larger one is refused whole and kept.
+pub const ARRIVALS_MAX: usize = 1_000;
+
+/// An item was changed on its channel; absent parts stay.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Edit {
+    /// The item's external id.
+    pub external_id: String,
+    /// The new text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// The new subject.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// The new markup.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub html: Option<String>,
+    /// When it was changed.
+    pub edited_at: Timestamp,
+}
+
+/// An item was removed on its channel.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Deletion {
+    /// The item's external id.
+    pub external_id: String,
+    /// When it was removed.
+    pub deleted_at: Timestamp,
+}
+
+/// How far one of our answers came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum DeliveryState {
+    /// The channel delivered it.
+    Delivered,
+    /// The customer read it.
+    Read,
+    /// It will never be delivered.
+    Failed,
+}
+
+/// News of an answer that was sent earlier.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DeliveryStatus {
+    /// The external id the answer was sent under.
+    pub external_id: String,
+    /// How far it came.
+    pub state: DeliveryState,
+    /// The channel's explanation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// When that happened.
+    pub at: Timestamp,
+}
+
+/// One thing a delivery brought.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", tag = "arrival")]
+pub enum Arrival {
+    /// Somebody's new item.
+    Item(Item),
+    /// The company's own words, seen on the channel.
+    Echo(Item),
+    /// A change of an item.
+    Edit(Edit),
+    /// A removal of an item.
+    Deletion(Deletion),
+    /// News of an answer of ours.
+    Status(DeliveryStatus),
+}
+
+/// The answer that a channel expects to its delivery.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Response {
+    /// HTTP status, 200 to 299.
+    pub status: u16,
+    /// Header fields.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// What a delivery held.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Intake {
+    /// In the order they happened.
+    pub arrivals: Vec<Arrival>,
+    /// The answer, where the channel expects a particular one.
+    pub response: Option<Response>,
+}
+
+/// Why a delivery yields nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Rejection {
+    /// The bytes do not follow the format.
+    #[error("malformed: {0}")]
+    Malformed(String),
+    /// A format or feature that the adapter does not know.
+    #[error("unsupported: {0}")]
+    Unsupported(String),
+}

@@ -1,0 +1,264 @@
+//! What was decided about a conversation, by whom and why.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::activation::{Mode, Phase};
+use super::case::{ContactView, ConversationView, Event, InboxView};
+use super::ids::{ActivationId, ConversationId, DecisionId, GenerationId, ItemId};
+use super::item::Attribute;
+use super::organisation::Place;
+use super::proposal::{Destination, Listening, Priority, Proposal, TimerRequest};
+use super::time::Timestamp;
+
+/// What the host did with a proposal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", tag = "verdict")]
+pub enum Verdict {
+    /// It takes effect, or agrees with what does.
+    Applied,
+    /// Another activation's proposal stands instead.
+    Lost {
+        /// Whose.
+        to: String,
+        /// Whether the two contradict each other: these make the ledger of conflicts.
+        conflict: bool,
+    },
+    /// A person decided otherwise.
+    SupersededByPerson,
+    /// That level was reached before, while the customer waits.
+    AlreadyEscalated,
+    /// The conversation is closed, or nobody waits.
+    NotWaiting,
+    /// The destination leads nowhere; the remedy is in the text.
+    UnknownPlace {
+        /// What is missing.
+        reason: String,
+    },
+    /// The activation may not send conversations there.
+    OutOfReach,
+    /// The manifest does not declare this kind.
+    Undeclared,
+    /// The content breaks a limit of the contract.
+    Invalid {
+        /// Which.
+        reason: String,
+    },
+    /// Spam, said after the `qualify` phase: kept as a note.
+    KeptAsNote,
+    /// The activation is in shadow.
+    Shadow,
+    /// An earlier policy called it spam, which ended the run.
+    RunEnded,
+}
+
+/// A proposal and what became of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Judged {
+    /// The proposal.
+    #[serde(flatten)]
+    pub proposal: Proposal,
+    /// What became of it.
+    #[serde(flatten)]
+    pub verdict: Verdict,
+}
+
+/// What one policy contributed to a decision.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Contribution {
+    /// The activation.
+    pub activation: ActivationId,
+    /// Its name.
+    pub name: String,
+    /// The release, `name@version`.
+    pub release: String,
+    /// SHA-256 of the release, hexadecimal.
+    pub digest: String,
+    /// SHA-256 of the settings, hexadecimal.
+    pub settings_digest: String,
+    /// Its phase.
+    pub phase: Phase,
+    /// Whether it counted.
+    pub mode: Mode,
+    /// What it proposed, in order.
+    pub proposals: Vec<Judged>,
+    /// Why it has none, when it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<FailureRecord>,
+    /// Fuel it used.
+    pub fuel: u64,
+    /// How long it took, in microseconds; not part of a replay.
+    pub micros: u64,
+    /// What it logged, `level: line`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub log: Vec<String>,
+}
+
+/// A failure of a plugin, as it is recorded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FailureRecord {
+    /// Its name: `trap`, `fuel`, `deadline`, `memory`, `stack`, `output-too-large`, `refused`,
+    /// `bad-output`, `unavailable`.
+    pub name: String,
+    /// What happened, cut to 4 KiB.
+    pub detail: String,
+}
+
+/// Where the conversation goes, and who said so.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Routing {
+    /// The place.
+    pub place: Place,
+    /// Its names.
+    pub destination: Destination,
+    /// The activation that proposed it; absent when the host's own rule did.
+    pub by: Option<String>,
+    /// Why.
+    pub why: String,
+}
+
+/// An escalation that fires.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct EscalationFired {
+    /// The level.
+    pub level: u8,
+    /// Who takes over.
+    pub to: Option<Routing>,
+    /// What they are told.
+    pub reason: String,
+    /// The activation.
+    pub by: String,
+}
+
+/// A timer to set.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TimerSet {
+    /// The activation that is asked again.
+    pub activation: ActivationId,
+    /// The timer.
+    #[serde(flatten)]
+    pub timer: TimerRequest,
+}
+
+/// A remark to keep.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Remark {
+    /// The activation that made it.
+    pub by: String,
+    /// The remark.
+    pub text: String,
+}
+
+/// The merged result: what changes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Outcome {
+    /// Where it goes; absent to stay where it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub routing: Option<Routing>,
+    /// The new priority.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub priority: Option<Priority>,
+    /// The new deadline.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<Timestamp>,
+    /// Timers to set.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub timers: Vec<TimerSet>,
+    /// Timers to forget: activation and key.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub cancelled_timers: Vec<(ActivationId, String)>,
+    /// The escalation that fires.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub escalation: Option<EscalationFired>,
+    /// Labels to add, sorted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// Facts to set, by key.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub attributes: BTreeMap<String, String>,
+    /// The kind of listening.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub listening: Option<Listening>,
+    /// What the customer wants.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub intent: Option<String>,
+    /// The language.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub language: Option<String>,
+    /// Remarks to keep.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<Remark>,
+    /// The activation that called it spam.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub spam: Option<String>,
+}
+
+impl Outcome {
+    /// The facts to set, as a list.
+    pub fn attribute_list(&self) -> Vec<Attribute> {
+        self.attributes
+            .iter()
+            .map(|(key, value)| Attribute { key: key.clone(), value: value.clone() })
+            .collect()
+    }
+}
+
+/// What a replay needs besides the texts, which are kept once, in the items' revisions.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Receipt {
+    /// The engine's fingerprint: version, configuration and limits.
+    pub engine: String,
+    /// The host's time of the run.
+    pub now: Timestamp,
+    /// The item that was judged, and its revision.
+    pub item: (ItemId, i64),
+    /// The earlier items, with their revisions.
+    pub history: Vec<(ItemId, i64)>,
+    /// The conversation before the decision.
+    pub conversation: ConversationView,
+    /// The inbox and its clock.
+    pub inbox: InboxView,
+    /// The contact, name left out: it is read from the contact again.
+    pub contact: Option<ContactView>,
+    /// What the channel told of the author's reach at that time: followers and verification.
+    pub author: (Option<u64>, bool),
+}
+
+/// A decision in the repository.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Decision {
+    /// Its id.
+    pub id: DecisionId,
+    /// The conversation.
+    pub conversation: ConversationId,
+    /// The item that was judged.
+    pub item: ItemId,
+    /// Why the policies were asked.
+    pub event: Event,
+    /// The pipeline they were asked under.
+    pub generation: GenerationId,
+    /// When.
+    pub at: Timestamp,
+    /// What changes.
+    pub outcome: Outcome,
+    /// What each policy said, in the pipeline's order.
+    pub contributions: Vec<Contribution>,
+    /// What a replay needs.
+    pub receipt: Receipt,
+}
+
+impl Decision {
+    /// Proposals that contradicted the one that stands: who, what, and whose stands.
+    pub fn conflicts(&self) -> impl Iterator<Item = (&Contribution, &Judged)> {
+        self.contributions.iter().flat_map(|contribution| {
+            contribution
+                .proposals
+                .iter()
+                .filter(|judged| matches!(judged.verdict, Verdict::Lost { conflict: true, .. }))
+                .map(move |judged| (contribution, judged))
+        })
+    }
+}

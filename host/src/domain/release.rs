@@ -1,0 +1,98 @@
+//! Plugins as published: a component and what it says of itself.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::case::{CaseField, EventKind};
+use super::ids::{DepartmentId, ReleaseId};
+use super::proposal::ProposalKind;
+use super::time::Timestamp;
+
+/// What a plugin is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum PluginKind {
+    /// Turns deliveries into items and replies into requests.
+    ChannelAdapter,
+    /// Proposes what should happen to a conversation.
+    Policy,
+}
+
+/// What a plugin says of itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Manifest {
+    /// Unique in the marketplace.
+    pub name: String,
+    /// Semantic version.
+    pub version: String,
+    /// One sentence.
+    pub summary: String,
+    /// What it is.
+    pub kind: PluginKind,
+    /// JSON Schema of its settings.
+    pub settings_schema: Value,
+    /// Events it is asked about.
+    pub events: Vec<EventKind>,
+    /// Kinds of proposal it may make.
+    pub proposals: Vec<ProposalKind>,
+    /// Parts of the case it reads.
+    pub needs: Vec<CaseField>,
+}
+
+/// Where a release stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ReleaseState {
+    /// Can be enabled.
+    Published,
+}
+
+/// A published release. Its bytes never change.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Release {
+    /// Its id.
+    pub id: ReleaseId,
+    /// SHA-256 of the component, hexadecimal.
+    pub digest: String,
+    /// How many bytes the component has.
+    pub component_bytes: i64,
+    /// What it imports, such as `switchboard:plugin/log@0.1.0`.
+    pub imports: Vec<String>,
+    /// What it says of itself.
+    pub manifest: Manifest,
+    /// The department that publishes it; absent for those that come with Switchboard.
+    pub owner: Option<DepartmentId>,
+    /// Where it stands.
+    pub state: ReleaseState,
+    /// When it was published.
+    pub published_at: Timestamp,
+}
+
+/// Why a name is not one.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a name: 2 to 63 of a-z, 0-9 and -, starting with a letter, not ending with -")]
+pub struct InvalidName(pub String);
+
+/// Checks a name: strict ASCII, so that look-alike letters cannot pass for another name.
+pub fn check_name(name: &str) -> Result<(), InvalidName> {
+    let bytes = name.as_bytes();
+    let right = (2..=63).contains(&bytes.len())
+        && bytes[0].is_ascii_lowercase()
+        && bytes[bytes.len() - 1] != b'-'
+        && bytes.iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'-');
+    if right { Ok(()) } else { Err(InvalidName(name.to_owned())) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_strict_ascii() {
+        assert!(check_name("keyword-router").is_ok());
+        for bad in ["", "a", "Upper", "-x", "x-", "1st", "a/b", "аdmin", "a b", "a\u{0}b"] {
+            assert!(check_name(bad).is_err(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Threading, by table and property.
