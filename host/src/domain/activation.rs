@@ -82,6 +82,24 @@ pub enum Reach {
     OwnDepartment,
 }
 
+/// A version that is to follow the present one. The present one works until this one is ready, and
+/// goes on working when this one fails.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct NextVersion {
+    /// Its number.
+    pub revision: i64,
+    /// The release.
+    pub release: ReleaseId,
+    /// The release's version.
+    pub version: String,
+    /// SHA-256 of the release, hexadecimal.
+    pub digest: String,
+    /// The settings.
+    pub settings: Value,
+    /// Whether it can take over.
+    pub preparation: Preparation,
+}
+
 /// An enabled plugin.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Activation {
@@ -117,6 +135,9 @@ pub struct Activation {
     pub preparation: Preparation,
     /// Counts versions of release and settings together, from 1; rolling back makes a new one too.
     pub revision: i64,
+    /// The version to follow, while it is being prepared or after that failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<NextVersion>,
     /// When it was first enabled.
     pub created_at: Timestamp,
     /// When it last changed.
