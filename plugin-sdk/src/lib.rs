@@ -67,6 +67,7 @@ mod adapter;
 )]
 pub mod bindings;
 
+mod duration;
 #[doc(hidden)]
 pub mod export;
 mod kind;
@@ -79,6 +80,7 @@ pub mod testing;
 pub mod types;
 
 pub use adapter::{Adapter, Inbox};
+pub use duration::{Duration, DurationError};
 pub use policy::Policy;
 pub use settings::NoSettings;
 pub use types::*;
@@ -86,5 +88,7 @@ pub use types::*;
 /// Everything an author usually names.
 pub mod prelude {
     pub use crate::types::*;
-    pub use crate::{Adapter, Inbox, NoSettings, Policy, export_adapter, export_policy, log};
+    pub use crate::{
+        Adapter, Duration, Inbox, NoSettings, Policy, export_adapter, export_policy, log,
+    };
 }
