@@ -1,1 +1,69 @@
-//! Placeholder
+//! Takes CloudEvents and plain JSON items in, and sends answers out as CloudEvents.
+//!
+//! `README.md` says what is read and how; the modules follow a delivery's way:
+//! [`receive`] finds the mode, [`event`] and [`binary`] read events, [`data`] and [`record`] what
+//! they carry, [`arrival`] says what it means. [`reply`] and [`outcome`] are the way out.
+
+#![deny(missing_docs)]
+
+pub mod arrival;
+pub mod binary;
+pub mod data;
+mod digest;
+pub mod event;
+mod json;
+pub mod media;
+mod outcome;
+pub mod receive;
+pub mod record;
+pub mod reply;
+mod scalar;
+pub mod settings;
+mod words;
+mod writer;
+
+use switchboard_plugin_sdk::prelude::*;
+
+use crate::arrival::Context;
+use crate::settings::Settings;
+
+/// The adapter.
+#[derive(Debug)]
+pub struct CloudEvents;
+
+impl Adapter for CloudEvents {
+    type Settings = Settings;
+
+    fn check(settings: &Settings) -> Result<(), Vec<SettingError>> {
+        match &settings.reply_url {
+            Some(url) if !url.starts_with("https://") && !url.starts_with("http://") => {
+                let message = "must be an absolute URL that begins with https:// or http://";
+                Err(vec![SettingError::at("/reply_url", message)])
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn receive(inbox: &Inbox<Settings>, delivery: &Delivery) -> Result<Intake, Rejection> {
+        let context = Context {
+            settings: &inbox.settings,
+            received_at_ms: delivery.received_at_ms,
+        };
+        let arrivals = receive::arrivals(delivery, &context)?;
+        Ok(Intake {
+            arrivals,
+            response: None,
+        })
+    }
+
+    fn begin(inbox: &Inbox<Settings>, task: &Task) -> Result<Step, TaskError> {
+        let Task::Reply(outbound) = task;
+        reply::begin(inbox, outbound).map(Step::Send)
+    }
+
+    fn resume(_: &Inbox<Settings>, state: &[u8], reply: &ReplyReceived) -> Result<Step, TaskError> {
+        reply::resume(state, reply).map(Step::Done)
+    }
+}
+
+export_adapter!(CloudEvents);
