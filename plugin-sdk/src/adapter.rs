@@ -3,9 +3,7 @@
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
-use crate::types::{
-    Delivery, Intake, Rejection, ReplyReceived, SettingError, Step, Task, TaskError,
-};
+use crate::types::{Delivery, Intake, Rejection, ReplyReceived, SettingError, Step, Task, TaskError};
 
 /// One of the company's addresses on a channel, with its settings parsed.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,18 +51,12 @@ pub trait Adapter: Sized + 'static {
     ///
     /// # Errors
     /// Why the task cannot be worked on any further.
-    fn resume(
-        inbox: &Inbox<Self::Settings>,
-        state: &[u8],
-        reply: &ReplyReceived,
-    ) -> Result<Step, TaskError> {
+    fn resume(inbox: &Inbox<Self::Settings>, state: &[u8], reply: &ReplyReceived) -> Result<Step, TaskError> {
         let _ = (state, reply);
         Err(cannot_reply(&inbox.channel))
     }
 }
 
 fn cannot_reply(channel: &str) -> TaskError {
-    TaskError::Unsupported(format!(
-        "the channel `{channel}` cannot send replies with this adapter"
-    ))
+    TaskError::Unsupported(format!("the channel `{channel}` cannot send replies with this adapter"))
 }

@@ -13,12 +13,7 @@ use crate::types::DurationMs;
 const PATTERN: &str = "^([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?$";
 
 /// The units, largest first, with their milliseconds.
-const UNITS: [(char, u64); 4] = [
-    ('d', 86_400_000),
-    ('h', 3_600_000),
-    ('m', 60_000),
-    ('s', 1_000),
-];
+const UNITS: [(char, u64); 4] = [('d', 86_400_000), ('h', 3_600_000), ('m', 60_000), ('s', 1_000)];
 
 /// A hundred years: far beyond any promise, and a sum with any real time never overflows.
 const MS_MAX: u64 = 36_525 * 86_400_000;
@@ -50,11 +45,7 @@ pub struct DurationError {
 
 impl fmt::Display for DurationError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            formatter,
-            "`{}` is not a length of time such as `90s`, `15m`, `2h30m` or `3d`",
-            self.text
-        )
+        write!(formatter, "`{}` is not a length of time such as `90s`, `15m`, `2h30m` or `3d`", self.text)
     }
 }
 
@@ -64,9 +55,7 @@ impl FromStr for Duration {
     type Err = DurationError;
 
     fn from_str(text: &str) -> Result<Self, DurationError> {
-        parse(text).ok_or_else(|| DurationError {
-            text: text.to_owned(),
-        })
+        parse(text).ok_or_else(|| DurationError { text: text.to_owned() })
     }
 }
 
@@ -160,20 +149,9 @@ mod tests {
 
     #[test]
     fn other_texts_are_refused() {
-        for text in [
-            "",
-            "5",
-            "m",
-            "5 m",
-            "-5m",
-            "+5m",
-            "5m2h",
-            "5m5m",
-            "1.5h",
-            "5M",
-            "99999999999999999d",
-            "40000d",
-        ] {
+        for text in
+            ["", "5", "m", "5 m", "-5m", "+5m", "5m2h", "5m5m", "1.5h", "5M", "99999999999999999d", "40000d"]
+        {
             assert!(text.parse::<Duration>().is_err(), "{text}");
         }
     }
@@ -181,9 +159,6 @@ mod tests {
     #[test]
     fn the_error_names_the_text_and_the_form() {
         let error = "soon".parse::<Duration>().unwrap_err().to_string();
-        assert!(
-            error.contains("`soon`") && error.contains("2h30m"),
-            "{error}"
-        );
+        assert!(error.contains("`soon`") && error.contains("2h30m"), "{error}");
     }
 }

@@ -10,8 +10,8 @@ use std::thread::LocalKey;
 
 use crate::bindings;
 use crate::types::{
-    Case, Delivery, Event, Intake, Manifest, PluginKind, Proposal, Refusal, Rejection,
-    ReplyReceived, SettingError, Step, Task, TaskError,
+    Case, Delivery, Event, Intake, Manifest, PluginKind, Proposal, Refusal, Rejection, ReplyReceived,
+    SettingError, Step, Task, TaskError,
 };
 use crate::{Adapter, Inbox, Policy, log, settings};
 
@@ -30,15 +30,9 @@ pub struct Identity {
 
 impl Identity {
     /// The identity of a crate, whose usual prefix is no part of the plugin's name.
-    pub fn of_crate(
-        package: &'static str,
-        version: &'static str,
-        description: &'static str,
-    ) -> Self {
+    pub fn of_crate(package: &'static str, version: &'static str, description: &'static str) -> Self {
         Self {
-            name: package
-                .strip_prefix("switchboard-plugin-")
-                .unwrap_or(package),
+            name: package.strip_prefix("switchboard-plugin-").unwrap_or(package),
             version,
             summary: description,
         }
@@ -91,9 +85,7 @@ fn manifest<S: schemars::JsonSchema>(identity: Identity, kind: PluginKind) -> Ma
 /// The component around a policy.
 pub struct PolicyComponent<P>(PhantomData<P>);
 
-impl<P: ExportedPolicy> bindings::base::exports::switchboard::plugin::plugin::Guest
-    for PolicyComponent<P>
-{
+impl<P: ExportedPolicy> bindings::base::exports::switchboard::plugin::plugin::Guest for PolicyComponent<P> {
     fn describe() -> Manifest {
         log_panics();
         policy_manifest::<P>()
@@ -108,9 +100,7 @@ impl<P: ExportedPolicy> bindings::base::exports::switchboard::plugin::plugin::Gu
     }
 }
 
-impl<P: ExportedPolicy> bindings::policy::exports::switchboard::plugin::policy::Guest
-    for PolicyComponent<P>
-{
+impl<P: ExportedPolicy> bindings::policy::exports::switchboard::plugin::policy::Guest for PolicyComponent<P> {
     fn evaluate(event: Event, case: Case) -> Result<Vec<Proposal>, Refusal> {
         P::slot().with_borrow(|policy| match policy {
             Some(policy) => policy.evaluate(&event, &case),
@@ -122,9 +112,7 @@ impl<P: ExportedPolicy> bindings::policy::exports::switchboard::plugin::policy::
 /// The component around an adapter.
 pub struct AdapterComponent<A>(PhantomData<A>);
 
-impl<A: ExportedAdapter> bindings::base::exports::switchboard::plugin::plugin::Guest
-    for AdapterComponent<A>
-{
+impl<A: ExportedAdapter> bindings::base::exports::switchboard::plugin::plugin::Guest for AdapterComponent<A> {
     fn describe() -> Manifest {
         log_panics();
         adapter_manifest::<A>()
@@ -161,16 +149,9 @@ impl<A: ExportedAdapter> bindings::adapter::exports::switchboard::plugin::adapte
 
 fn typed<A: Adapter>(inbox: WireInbox) -> Result<Inbox<A::Settings>, String> {
     let settings = settings::parse(&inbox.settings).map_err(|error| {
-        format!(
-            "the settings of inbox `{}` do not fit at `{}`: {}",
-            inbox.name, error.pointer, error.message
-        )
+        format!("the settings of inbox `{}` do not fit at `{}`: {}", inbox.name, error.pointer, error.message)
     })?;
-    Ok(Inbox {
-        name: inbox.name,
-        channel: inbox.channel,
-        settings,
-    })
+    Ok(Inbox { name: inbox.name, channel: inbox.channel, settings })
 }
 
 /// A panic ends the call with a trap, which says nothing; the log keeps what it was about.

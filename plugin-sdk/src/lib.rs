@@ -61,12 +61,10 @@
 
 mod adapter;
 #[doc(hidden)]
-#[allow(
-    missing_docs,
-    reason = "generated; the contract documents what authors see"
-)]
+#[allow(missing_docs, reason = "generated; the contract documents what authors see")]
 pub mod bindings;
 
+mod display;
 mod duration;
 #[doc(hidden)]
 pub mod export;
@@ -88,7 +86,5 @@ pub use types::*;
 /// Everything an author usually names.
 pub mod prelude {
     pub use crate::types::*;
-    pub use crate::{
-        Adapter, Duration, Inbox, NoSettings, Policy, export_adapter, export_policy, log,
-    };
+    pub use crate::{Adapter, Duration, Inbox, NoSettings, Policy, export_adapter, export_policy, log};
 }

@@ -3,9 +3,7 @@
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
-use crate::types::{
-    Case, CaseField, Event, EventKind, Proposal, ProposalKind, Refusal, SettingError,
-};
+use crate::types::{Case, CaseField, Event, EventKind, Proposal, ProposalKind, Refusal, SettingError};
 
 /// A routing or escalation policy: a case in, proposals out.
 ///

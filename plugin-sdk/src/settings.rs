@@ -16,10 +16,7 @@ pub struct NoSettings {}
 impl SettingError {
     /// An error at a JSON Pointer such as `/rules/3/any/0`; the empty pointer means the whole.
     pub fn at(pointer: impl Into<String>, message: impl Into<String>) -> Self {
-        Self {
-            pointer: pointer.into(),
-            message: message.into(),
-        }
+        Self { pointer: pointer.into(), message: message.into() }
     }
 }
 
@@ -31,17 +28,13 @@ pub fn parse<S: DeserializeOwned>(json: &str) -> Result<S, SettingError> {
     let mut document = serde_json::Deserializer::from_str(json);
     let settings = serde_path_to_error::deserialize(&mut document)
         .map_err(|error| SettingError::at(pointer(error.path()), error.inner().to_string()))?;
-    document
-        .end()
-        .map_err(|error| SettingError::at("", error.to_string()))?;
+    document.end().map_err(|error| SettingError::at("", error.to_string()))?;
     Ok(settings)
 }
 
 /// The JSON Schema (2020-12) of a settings type.
 pub fn schema<S: JsonSchema>() -> Schema {
-    SchemaSettings::draft2020_12()
-        .into_generator()
-        .into_root_schema_for::<S>()
+    SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<S>()
 }
 
 /// RFC 6901, section 3: `~` and `/` are escaped.
@@ -95,10 +88,7 @@ mod tests {
     #[test]
     fn a_schema_names_its_draft_and_its_type() {
         let schema = schema::<NoSettings>();
-        assert_eq!(
-            schema.get("$schema").unwrap(),
-            "https://json-schema.org/draft/2020-12/schema"
-        );
+        assert_eq!(schema.get("$schema").unwrap(), "https://json-schema.org/draft/2020-12/schema");
         assert_eq!(schema.get("type").unwrap(), "object");
     }
 }

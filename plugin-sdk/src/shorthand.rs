@@ -17,10 +17,7 @@ impl Action {
 
     /// Sets a named fact.
     pub fn attribute(key: impl Into<String>, value: impl Into<String>) -> Self {
-        Self::Attribute(Attribute {
-            key: key.into(),
-            value: value.into(),
-        })
+        Self::Attribute(Attribute { key: key.into(), value: value.into() })
     }
 
     /// Says what the customer wants.
@@ -40,57 +37,34 @@ impl Action {
 
     /// Asks this policy again then, unless a person has answered by that time.
     pub fn timer_until_answered(key: impl Into<String>, due_at_ms: TimestampMs) -> Self {
-        Self::Timer(Timer {
-            key: key.into(),
-            due_at_ms,
-            until_answered: true,
-        })
+        Self::Timer(Timer { key: key.into(), due_at_ms, until_answered: true })
     }
 
     /// Asks this policy again then, answered or not.
     pub fn timer(key: impl Into<String>, due_at_ms: TimestampMs) -> Self {
-        Self::Timer(Timer {
-            key: key.into(),
-            due_at_ms,
-            until_answered: false,
-        })
+        Self::Timer(Timer { key: key.into(), due_at_ms, until_answered: false })
     }
 
     /// Raises the conversation to a level, where it stays in its queue.
     pub fn escalate(level: u8, reason: impl Into<String>) -> Self {
-        Self::Escalate(Escalation {
-            level,
-            to: None,
-            reason: reason.into(),
-        })
+        Self::Escalate(Escalation { level, to: None, reason: reason.into() })
     }
 
     /// Raises the conversation to a level and moves it.
     pub fn escalate_to(level: u8, to: impl Into<Destination>, reason: impl Into<String>) -> Self {
-        Self::Escalate(Escalation {
-            level,
-            to: Some(to.into()),
-            reason: reason.into(),
-        })
+        Self::Escalate(Escalation { level, to: Some(to.into()), reason: reason.into() })
     }
 
     /// Makes a proposal of it by giving the reason, one sentence.
     pub fn because(self, why: impl Into<String>) -> Proposal {
-        Proposal {
-            action: self,
-            why: why.into(),
-        }
+        Proposal { action: self, why: why.into() }
     }
 }
 
 impl Destination {
     /// A department's first queue.
     pub fn department(name: impl Into<String>) -> Self {
-        Self {
-            department: name.into(),
-            queue: None,
-            assignee: None,
-        }
+        Self { department: name.into(), queue: None, assignee: None }
     }
 
     /// One of the department's queues.
@@ -139,9 +113,6 @@ impl Case {
 impl Intake {
     /// Arrivals, with the host's usual answer to whoever delivered.
     pub fn of(arrivals: Vec<crate::types::Arrival>) -> Self {
-        Self {
-            arrivals,
-            response: None,
-        }
+        Self { arrivals, response: None }
     }
 }

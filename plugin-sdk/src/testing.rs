@@ -14,9 +14,7 @@ use schemars::Schema;
 
 pub use self::adapter::{AdapterUnderTest, adapter};
 pub use self::policy::{PolicyUnderTest, policy};
-pub use self::samples::{
-    NOW_MS, With, case, contact, delivery, event, item, outbound, reply_received,
-};
+pub use self::samples::{NOW_MS, With, case, contact, delivery, event, item, outbound, reply_received};
 pub use self::verdict::Failure;
 pub use crate::export::{adapter_manifest, policy_manifest};
 pub use crate::log::Level;

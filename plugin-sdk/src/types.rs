@@ -5,18 +5,17 @@
 //! adapter works for is [`Inbox`](crate::Inbox), with typed settings.
 
 pub use crate::bindings::adapter::exports::switchboard::plugin::adapter::{
-    Arrival, Deletion, Delivery, DeliveryState, DeliveryStatus, Edit, Exchange, Intake, Outbound,
-    Outcome, Rejection, ReplyReceived, Request, Response, Step, Task, TaskError,
+    Arrival, Deletion, Delivery, DeliveryState, DeliveryStatus, Edit, Exchange, Intake, Outbound, Outcome,
+    Rejection, ReplyReceived, Request, Response, Step, Task, TaskError,
 };
 pub use crate::bindings::base::exports::switchboard::plugin::plugin::{
     CaseField, EventKind, Manifest, PluginKind, ProposalKind, SettingError,
 };
 pub use crate::bindings::base::switchboard::plugin::types::{
-    Attachment, AttachmentSource, Attribute, Author, Automatic, DeliveryPart, Direction,
-    DurationMs, Header, Item, ItemKind, Listening, Metric, Priority, TimestampMs, TransferEncoding,
-    Visibility,
+    Attachment, AttachmentSource, Attribute, Author, Automatic, DeliveryPart, Direction, DurationMs, Header,
+    Item, ItemKind, Listening, Metric, Priority, TimestampMs, TransferEncoding, Visibility,
 };
 pub use crate::bindings::policy::exports::switchboard::plugin::policy::{
-    Action, Case, Contact, Conversation, Destination, EarlierProposal, Escalation, Event,
-    Inbox as CaseInbox, Occasion, PastItem, PersonSet, Promise, Proposal, Refusal, Status, Timer,
+    Action, Case, Contact, Conversation, Destination, EarlierProposal, Escalation, Event, Inbox as CaseInbox,
+    Occasion, PastItem, PersonSet, Promise, Proposal, Refusal, Status, Timer,
 };

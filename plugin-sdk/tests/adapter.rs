@@ -11,8 +11,8 @@ impl Adapter for Lines {
     type Settings = NoSettings;
 
     fn receive(_: &Inbox<NoSettings>, delivery: &Delivery) -> Result<Intake, Rejection> {
-        let text = std::str::from_utf8(&delivery.body)
-            .map_err(|error| Rejection::Malformed(error.to_string()))?;
+        let text =
+            std::str::from_utf8(&delivery.body).map_err(|error| Rejection::Malformed(error.to_string()))?;
         let items = text.lines().map(testing::item).map(Arrival::Item);
         Ok(Intake::of(items.collect()))
     }
@@ -43,11 +43,7 @@ impl Adapter for Steps {
         }))
     }
 
-    fn resume(
-        _: &Inbox<NoSettings>,
-        state: &[u8],
-        reply: &ReplyReceived,
-    ) -> Result<Step, TaskError> {
+    fn resume(_: &Inbox<NoSettings>, state: &[u8], reply: &ReplyReceived) -> Result<Step, TaskError> {
         assert_eq!(state, b"sent");
         let outcome = match reply.status {
             200..300 => Outcome::Sent(None),
@@ -70,15 +66,9 @@ fn a_delivery_becomes_arrivals() {
 fn an_adapter_without_replies_says_so() {
     let lines = testing::adapter::<Lines>(json!({})).unwrap();
     let refused = lines.reply(testing::outbound("hello"));
-    assert!(
-        matches!(refused, Err(TaskError::Unsupported(_))),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Err(TaskError::Unsupported(_))), "{refused:?}");
     let refused = lines.resume(b"", &testing::reply_received(200));
-    assert!(
-        matches!(refused, Err(TaskError::Unsupported(_))),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Err(TaskError::Unsupported(_))), "{refused:?}");
 }
 
 #[test]

@@ -60,9 +60,7 @@ fn received() -> Event {
 
 #[test]
 fn a_policy_answers_with_its_reason() {
-    let proposals = word()
-        .evaluate(&received(), &testing::case("now!"))
-        .unwrap();
+    let proposals = word().evaluate(&received(), &testing::case("now!")).unwrap();
     let expected = Action::Priority(Priority::High).because("says `now`");
     assert_eq!(proposals, [expected]);
 }
@@ -77,19 +75,13 @@ fn settings_enums_are_kebab_case() {
 #[test]
 fn an_undeclared_event_is_never_asked() {
     let failure = word().evaluate(&testing::event(Occasion::AskedByHand), &testing::case(""));
-    assert_eq!(
-        failure,
-        Err(Failure::UndeclaredEvent(EventKind::AskedByHand))
-    );
+    assert_eq!(failure, Err(Failure::UndeclaredEvent(EventKind::AskedByHand)));
 }
 
 #[test]
 fn an_undeclared_proposal_is_refused() {
     let failure = word().evaluate(&received(), &testing::case("spam"));
-    assert_eq!(
-        failure,
-        Err(Failure::UndeclaredProposal(ProposalKind::Spam))
-    );
+    assert_eq!(failure, Err(Failure::UndeclaredProposal(ProposalKind::Spam)));
 }
 
 #[test]
@@ -121,10 +113,7 @@ fn undeclared_parts_of_the_case_stay_hidden_and_lines_are_collected() {
     });
     testing::logged();
     word().evaluate(&received(), &case).unwrap();
-    assert_eq!(
-        testing::logged(),
-        [(Level::Info, "0 earlier items".to_owned())]
-    );
+    assert_eq!(testing::logged(), [(Level::Info, "0 earlier items".to_owned())]);
 }
 
 #[test]
@@ -132,15 +121,8 @@ fn wrong_settings_are_named_by_place() {
     let wrong = |settings| testing::policy::<Word>(settings).err().unwrap().remove(0);
     assert_eq!(wrong(json!({"word": 1})).pointer, "/word");
     assert_eq!(wrong(json!({"word": ""})).pointer, "/word");
-    assert_eq!(
-        wrong(json!({"word": "x", "priority": "huge"})).pointer,
-        "/priority"
-    );
-    assert!(
-        wrong(json!({"word": "x", "wrod": 1}))
-            .message
-            .contains("wrod")
-    );
+    assert_eq!(wrong(json!({"word": "x", "priority": "huge"})).pointer, "/priority");
+    assert!(wrong(json!({"word": "x", "wrod": 1})).message.contains("wrod"));
 }
 
 #[test]
@@ -152,8 +134,5 @@ fn the_manifest_tells_what_the_type_declares() {
     assert_eq!(manifest.proposals, Word::PROPOSALS);
     assert_eq!(manifest.needs, Word::NEEDS);
     let schema: serde_json::Value = serde_json::from_str(&manifest.settings_schema).unwrap();
-    assert_eq!(
-        schema["properties"]["word"]["description"],
-        "The word that matters."
-    );
+    assert_eq!(schema["properties"]["word"]["description"], "The word that matters.");
 }

@@ -20,20 +20,13 @@ pub struct AdapterUnderTest<A: Adapter> {
 ///
 /// # Errors
 /// What is wrong with the settings.
-#[allow(
-    clippy::needless_pass_by_value,
-    reason = "settings are written in place with serde_json::json!"
-)]
+#[allow(clippy::needless_pass_by_value, reason = "settings are written in place with serde_json::json!")]
 pub fn adapter<A: Adapter>(settings: Value) -> Result<AdapterUnderTest<A>, Vec<SettingError>> {
     super::demand_object_schema::<A::Settings>()?;
     let settings = settings::parse(&settings.to_string()).map_err(|error| vec![error])?;
     A::check(&settings)?;
     Ok(AdapterUnderTest {
-        inbox: Inbox {
-            name: "inbox".to_owned(),
-            channel: "channel".to_owned(),
-            settings,
-        },
+        inbox: Inbox { name: "inbox".to_owned(), channel: "channel".to_owned(), settings },
         adapter: PhantomData,
     })
 }

@@ -16,10 +16,7 @@ pub struct PolicyUnderTest<P> {
 ///
 /// # Errors
 /// What is wrong with the settings.
-#[allow(
-    clippy::needless_pass_by_value,
-    reason = "settings are written in place with serde_json::json!"
-)]
+#[allow(clippy::needless_pass_by_value, reason = "settings are written in place with serde_json::json!")]
 pub fn policy<P: Policy>(settings: Value) -> Result<PolicyUnderTest<P>, Vec<SettingError>> {
     super::demand_object_schema::<P::Settings>()?;
     let settings = settings::parse(&settings.to_string()).map_err(|error| vec![error])?;
@@ -37,10 +34,7 @@ impl<P: Policy> PolicyUnderTest<P> {
         if !P::EVENTS.contains(&kind) {
             return Err(Failure::UndeclaredEvent(kind));
         }
-        let proposals = self
-            .policy
-            .evaluate(event, &granted::<P>(case))
-            .map_err(Failure::Refused)?;
+        let proposals = self.policy.evaluate(event, &granted::<P>(case)).map_err(Failure::Refused)?;
         for proposal in &proposals {
             verdict::check::<P>(proposal)?;
         }

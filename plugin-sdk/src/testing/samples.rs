@@ -4,8 +4,8 @@
 //! `service`.
 
 use crate::types::{
-    Author, Case, CaseInbox, Contact, Conversation, Delivery, Event, Item, ItemKind, Metric,
-    Occasion, Outbound, PersonSet, Priority, Promise, ReplyReceived, Status, Visibility,
+    Author, Case, CaseInbox, Contact, Conversation, Delivery, Event, Item, ItemKind, Metric, Occasion,
+    Outbound, PersonSet, Priority, Promise, ReplyReceived, Status, Visibility,
 };
 
 /// 2026-03-02T09:00:00Z, a Monday morning.
@@ -33,12 +33,7 @@ impl With for ReplyReceived {}
 
 /// An event of the sample moment.
 pub fn event(occasion: Occasion) -> Event {
-    Event {
-        id: "event-1".to_owned(),
-        occasion,
-        at_ms: NOW_MS,
-        depth: 0,
-    }
+    Event { id: "event-1".to_owned(), occasion, at_ms: NOW_MS, depth: 0 }
 }
 
 /// A private mail with this text, and no more than that.
@@ -123,11 +118,7 @@ pub fn outbound(text: &str) -> Outbound {
 
 /// What came back for a request: a status and nothing else.
 pub fn reply_received(status: u16) -> ReplyReceived {
-    ReplyReceived {
-        status,
-        headers: Vec::new(),
-        body: Vec::new(),
-    }
+    ReplyReceived { status, headers: Vec::new(), body: Vec::new() }
 }
 
 fn author() -> Author {

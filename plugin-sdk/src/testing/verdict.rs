@@ -46,12 +46,10 @@ pub(super) fn check<P: Policy>(proposal: &Proposal) -> Result<(), Failure> {
         Action::Destination(to) => length("department", &to.department, usize::MAX),
         Action::Timer(timer) => length("timer key", &timer.key, NAME_CHARACTERS_MAX),
         Action::CancelTimer(key) => length("timer key", key, NAME_CHARACTERS_MAX),
-        Action::Tags(tags) => tags
-            .iter()
-            .try_for_each(|tag| length("tag", tag, NAME_CHARACTERS_MAX)),
-        Action::Escalate(escalation) if !(1..=9).contains(&escalation.level) => Err(
-            Failure::BadOutput(format!("level {} is not 1 to 9", escalation.level)),
-        ),
+        Action::Tags(tags) => tags.iter().try_for_each(|tag| length("tag", tag, NAME_CHARACTERS_MAX)),
+        Action::Escalate(escalation) if !(1..=9).contains(&escalation.level) => {
+            Err(Failure::BadOutput(format!("level {} is not 1 to 9", escalation.level)))
+        }
         _ => Ok(()),
     }
 }

@@ -26,19 +26,12 @@ impl Policy for EscalateOnSilence {
         EventKind::TimerDue,
         EventKind::AskedByHand,
     ];
-    const PROPOSALS: &'static [ProposalKind] = &[
-        ProposalKind::Escalate,
-        ProposalKind::Priority,
-        ProposalKind::Timer,
-    ];
+    const PROPOSALS: &'static [ProposalKind] =
+        &[ProposalKind::Escalate, ProposalKind::Priority, ProposalKind::Timer];
 
     fn configure(settings: Settings) -> Result<Self, Vec<SettingError>> {
         let errors = settings.check();
-        if errors.is_empty() {
-            Ok(Self { settings })
-        } else {
-            Err(errors)
-        }
+        if errors.is_empty() { Ok(Self { settings }) } else { Err(errors) }
     }
 
     fn evaluate(&self, event: &Event, case: &Case) -> Result<Vec<Proposal>, Refusal> {

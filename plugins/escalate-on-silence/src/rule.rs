@@ -28,9 +28,7 @@ pub fn proposals(settings: &Settings, occasion: &Occasion, case: &Case) -> Vec<P
     };
     let raised = case.conversation.escalation_level;
     let above = || numbered(settings).filter(|(number, _)| *number > raised);
-    let reached: Vec<Numbered> = above()
-        .filter(|(_, level)| silence.has_reached(level.when))
-        .collect();
+    let reached: Vec<Numbered> = above().filter(|(_, level)| silence.has_reached(level.when)).collect();
 
     let mut proposals = Vec::new();
     if let Some(&(number, level)) = reached.last() {
@@ -51,11 +49,7 @@ impl Silence {
         let since_ms = case.conversation.waiting_since_ms?;
         let overdue = |due_at_ms: Option<u64>| due_at_ms.is_some_and(|due| due <= case.now_ms);
         let breached = matches!(occasion, Occasion::PromiseBreached(_))
-            || case
-                .inbox
-                .promises
-                .iter()
-                .any(|promise| overdue(promise.due_at_ms));
+            || case.inbox.promises.iter().any(|promise| overdue(promise.due_at_ms));
         Some(Self {
             waited_ms: case.now_ms.saturating_sub(since_ms),
             since_ms,
@@ -88,10 +82,7 @@ fn escalation(number: u8, level: &Level, reason: String) -> Proposal {
 
 /// The highest priority of all levels reached: one that was passed over still counts.
 fn priority(reached: &[Numbered<'_>], reason: &str) -> Option<Proposal> {
-    let priority: Priority = reached
-        .iter()
-        .filter_map(|(_, level)| level.priority)
-        .max()?;
+    let priority: Priority = reached.iter().filter_map(|(_, level)| level.priority).max()?;
     Some(Action::Priority(priority).because(reason))
 }
 
@@ -116,15 +107,13 @@ fn whole_minutes(ms: u64) -> String {
 
 /// Asks to be asked again when the next level above is reached by time.
 fn next_look(settings: &Settings, raised: u8, silence: &Silence) -> Option<Proposal> {
-    let (number, after) = numbered(settings)
-        .filter(|(number, _)| *number > raised)
-        .find_map(|(number, level)| match level.when {
+    let (number, after) = numbered(settings).filter(|(number, _)| *number > raised).find_map(
+        |(number, level)| match level.when {
             When::After(after) => Some((number, after)),
             When::PromiseWarning | When::PromiseBreached => None,
-        })?;
+        },
+    )?;
     let due_at_ms = silence.since_ms.saturating_add(after.as_ms());
     let timer = Action::timer_until_answered(TIMER, due_at_ms);
-    Some(timer.because(format!(
-        "level {number} is reached after {after} without an answer"
-    )))
+    Some(timer.because(format!("level {number} is reached after {after} without an answer")))
 }

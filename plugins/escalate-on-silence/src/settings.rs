@@ -22,12 +22,7 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        let stay = |when, priority| Level {
-            when,
-            to: None,
-            priority: Some(priority),
-            reason: None,
-        };
+        let stay = |when, priority| Level { when, to: None, priority: Some(priority), reason: None };
         Self {
             levels: vec![
                 stay(When::PromiseWarning, Priority::High),
@@ -75,9 +70,10 @@ impl<'de> Deserialize<'de> for When {
         match text.as_ref() {
             WARNING => Ok(Self::PromiseWarning),
             BREACHED => Ok(Self::PromiseBreached),
-            other => other.parse().map(Self::After).map_err(|error| {
-                D::Error::custom(format!("{error}, nor `{WARNING}`, nor `{BREACHED}`"))
-            }),
+            other => other
+                .parse()
+                .map(Self::After)
+                .map_err(|error| D::Error::custom(format!("{error}, nor `{WARNING}`, nor `{BREACHED}`"))),
         }
     }
 }
@@ -126,8 +122,7 @@ impl Settings {
             };
             if after.as_ms() == 0 || latest.is_some_and(|latest| after <= latest) {
                 let pointer = format!("/levels/{index}/when");
-                let message =
-                    "each level waits longer than the one before, and longer than nothing";
+                let message = "each level waits longer than the one before, and longer than nothing";
                 errors.push(SettingError::at(pointer, message));
             }
             latest = Some(after);

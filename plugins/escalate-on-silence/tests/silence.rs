@@ -38,10 +38,7 @@ fn timer_at(minutes_from_now: u64) -> Action {
 }
 
 fn actions(proposals: Vec<Proposal>) -> Vec<Action> {
-    proposals
-        .into_iter()
-        .map(|proposal| proposal.action)
-        .collect()
+    proposals.into_iter().map(|proposal| proposal.action).collect()
 }
 
 #[test]
@@ -70,10 +67,7 @@ fn a_due_timer_raises_once_and_arms_the_next() {
 
 #[test]
 fn a_timer_that_comes_early_only_arms_again() {
-    assert_eq!(
-        actions(ask(levels(), due(), &waiting(14, 0))),
-        [timer_at(1)]
-    );
+    assert_eq!(actions(ask(levels(), due(), &waiting(14, 0))), [timer_at(1)]);
 }
 
 #[test]
@@ -85,26 +79,17 @@ fn a_breach_moves_the_conversation() {
         panic!("{proposals:?}");
     };
     assert_eq!(escalation.level, 2);
-    assert_eq!(
-        escalation.to,
-        Some(Destination::department("service").queue("leads"))
-    );
+    assert_eq!(escalation.to, Some(Destination::department("service").queue("leads")));
     assert_eq!(proposals[2], timer_at(40));
 
-    assert_eq!(
-        actions(ask(levels(), breached, &waiting(21, 2))),
-        [timer_at(39)]
-    );
+    assert_eq!(actions(ask(levels(), breached, &waiting(21, 2))), [timer_at(39)]);
 }
 
 #[test]
 fn a_promise_broken_unnoticed_counts_on_the_next_call() {
     let case = waiting(20, 1).with(|case| case.inbox.promises[0].due_at_ms = Some(NOW_MS));
     let proposals = actions(ask(levels(), due(), &case));
-    assert!(
-        matches!(&proposals[1], Action::Escalate(raised) if raised.level == 2),
-        "{proposals:?}"
-    );
+    assert!(matches!(&proposals[1], Action::Escalate(raised) if raised.level == 2), "{proposals:?}");
 }
 
 #[test]
@@ -158,23 +143,11 @@ fn a_clock_before_the_wait_does_no_harm() {
 fn wrong_settings_are_named_by_place() {
     for (settings, pointer) in [
         (json!({"levels": [{"when": "soon"}]}), "/levels/0/when"),
-        (
-            json!({"levels": [{"when": "15m"}, {"when": "15m"}]}),
-            "/levels/1/when",
-        ),
+        (json!({"levels": [{"when": "15m"}, {"when": "15m"}]}), "/levels/1/when"),
         (json!({"levels": [{"when": "0s"}]}), "/levels/0/when"),
-        (
-            json!({"levels": [{"when": "1m", "to": {"queue": "x"}}]}),
-            "/levels/0/to",
-        ),
-        (
-            json!({"levels": [{"when": "1m", "priority": 3}]}),
-            "/levels/0/priority",
-        ),
-        (
-            json!({"levels": vec![json!({"when": "promise-warning"}); 10]}),
-            "/levels",
-        ),
+        (json!({"levels": [{"when": "1m", "to": {"queue": "x"}}]}), "/levels/0/to"),
+        (json!({"levels": [{"when": "1m", "priority": 3}]}), "/levels/0/priority"),
+        (json!({"levels": vec![json!({"when": "promise-warning"}); 10]}), "/levels"),
     ] {
         let errors = testing::policy::<EscalateOnSilence>(settings).unwrap_err();
         assert_eq!(errors[0].pointer, pointer, "{errors:?}");
@@ -186,12 +159,6 @@ fn the_schema_knows_the_forms_of_when() {
     let manifest = testing::policy_manifest::<EscalateOnSilence>();
     assert_eq!(manifest.name, "escalate-on-silence");
     let schema: Value = serde_json::from_str(&manifest.settings_schema).unwrap();
-    assert_eq!(
-        schema["$defs"]["When"]["anyOf"][1]["const"],
-        "promise-warning"
-    );
-    assert_eq!(
-        schema["properties"]["levels"]["default"][1]["when"],
-        "promise-breached"
-    );
+    assert_eq!(schema["$defs"]["When"]["anyOf"][1]["const"], "promise-warning");
+    assert_eq!(schema["properties"]["levels"]["default"][1]["when"], "promise-breached");
 }

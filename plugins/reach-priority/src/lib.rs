@@ -28,11 +28,8 @@ impl Policy for ReachPriority {
         EventKind::ConversationReopened,
         EventKind::AskedByHand,
     ];
-    const PROPOSALS: &'static [ProposalKind] = &[
-        ProposalKind::Priority,
-        ProposalKind::Deadline,
-        ProposalKind::Tags,
-    ];
+    const PROPOSALS: &'static [ProposalKind] =
+        &[ProposalKind::Priority, ProposalKind::Deadline, ProposalKind::Tags];
     const NEEDS: &'static [CaseField] = &[CaseField::Contact];
 
     fn configure(settings: Settings) -> Result<Self, Vec<SettingError>> {

@@ -24,12 +24,7 @@ struct Reason<'s> {
 
 impl<'s> Reason<'s> {
     fn new(why: impl Into<String>, worth: &'s Worth) -> Self {
-        Self {
-            why: why.into(),
-            priority: worth.priority,
-            within: worth.within,
-            tags: &worth.tags,
-        }
+        Self { why: why.into(), priority: worth.priority, within: worth.within, tags: &worth.tags }
     }
 }
 
@@ -80,22 +75,12 @@ pub fn proposals(settings: &Settings, vips: &BTreeSet<String>, case: &Case) -> V
     .into_iter()
     .flatten()
     .collect();
-    [priority(&reasons), deadline(&reasons, case), tags(&reasons)]
-        .into_iter()
-        .flatten()
-        .collect()
+    [priority(&reasons), deadline(&reasons, case), tags(&reasons)].into_iter().flatten().collect()
 }
 
-fn very_important<'s>(
-    settings: &'s Settings,
-    vips: &BTreeSet<String>,
-    case: &Case,
-) -> Option<Reason<'s>> {
+fn very_important<'s>(settings: &'s Settings, vips: &BTreeSet<String>, case: &Case) -> Option<Reason<'s>> {
     if case.contact.as_ref().is_some_and(|contact| contact.vip) {
-        return Some(Reason::new(
-            "the contact is marked as very important",
-            &settings.vip,
-        ));
+        return Some(Reason::new("the contact is marked as very important", &settings.vip));
     }
     if vips.is_empty() {
         return None;
@@ -111,18 +96,14 @@ fn very_important<'s>(
 
 fn followed<'s>(settings: &'s Settings, case: &Case) -> Option<Reason<'s>> {
     let followers = case.item.author.followers?;
-    let seen_there = |visibility: Option<Visibility>| {
-        visibility.is_none_or(|wanted| wanted == case.item.visibility)
-    };
+    let seen_there =
+        |visibility: Option<Visibility>| visibility.is_none_or(|wanted| wanted == case.item.visibility);
     let steps = settings.followers.iter();
     let step = steps
         .filter(|step| followers >= step.at_least && seen_there(step.visibility))
         .max_by_key(|step| step.at_least)?;
     Some(Reason {
-        why: format!(
-            "the author has {followers} followers, {} or more",
-            step.at_least
-        ),
+        why: format!("the author has {followers} followers, {} or more", step.at_least),
         priority: step.priority,
         within: step.within,
         tags: &step.tags,
@@ -163,10 +144,7 @@ fn deadline(reasons: &[Reason<'_>], case: &Case) -> Option<Proposal> {
 
 /// All labels, each once.
 fn tags(reasons: &[Reason<'_>]) -> Option<Proposal> {
-    let tagging: Vec<&Reason> = reasons
-        .iter()
-        .filter(|reason| !reason.tags.is_empty())
-        .collect();
+    let tagging: Vec<&Reason> = reasons.iter().filter(|reason| !reason.tags.is_empty()).collect();
     let tags: BTreeSet<&String> = tagging.iter().flat_map(|reason| reason.tags).collect();
     let whys: Vec<&str> = tagging.iter().map(|reason| reason.why.as_str()).collect();
     if tags.is_empty() {

@@ -47,15 +47,8 @@ impl Default for Settings {
                 },
             ],
             public: Worth::default(),
-            verified: Worth {
-                priority: Some(Priority::High),
-                ..Worth::default()
-            },
-            vip: Worth {
-                priority: Some(Priority::High),
-                within: None,
-                tags: vec!["vip".to_owned()],
-            },
+            verified: Worth { priority: Some(Priority::High), ..Worth::default() },
+            vip: Worth { priority: Some(Priority::High), within: None, tags: vec!["vip".to_owned()] },
             vip_identities: Vec::new(),
         }
     }

@@ -7,9 +7,7 @@ use switchboard_plugin_sdk::testing::{self, NOW_MS, With};
 
 fn ask(settings: Value, case: &Case) -> Vec<Proposal> {
     let policy = testing::policy::<ReachPriority>(settings).unwrap();
-    policy
-        .evaluate(&testing::event(Occasion::ItemReceived), case)
-        .unwrap()
+    policy.evaluate(&testing::event(Occasion::ItemReceived), case).unwrap()
 }
 
 fn actions(settings: Value, case: &Case) -> Vec<Action> {
@@ -29,31 +27,21 @@ fn an_ordinary_mail_is_left_alone() {
 #[test]
 fn the_highest_step_reached_counts() {
     let case = by_author(|author| author.followers = Some(1_000_000));
-    let expected = [
-        Action::Priority(Priority::Urgent),
-        Action::Deadline(NOW_MS + 30 * 60_000),
-        Action::tags(["reach"]),
-    ];
+    let expected =
+        [Action::Priority(Priority::Urgent), Action::Deadline(NOW_MS + 30 * 60_000), Action::tags(["reach"])];
     assert_eq!(actions(json!({}), &case), expected);
 
     let almost = by_author(|author| author.followers = Some(999_999));
-    assert_eq!(
-        actions(json!({}), &almost)[0],
-        Action::Priority(Priority::High)
-    );
+    assert_eq!(actions(json!({}), &almost)[0], Action::Priority(Priority::High));
 }
 
 #[test]
 fn a_step_can_be_for_public_items_only() {
-    let settings =
-        json!({"followers": [{"at-least": 0, "visibility": "public", "priority": "high"}]});
+    let settings = json!({"followers": [{"at-least": 0, "visibility": "public", "priority": "high"}]});
     let private = by_author(|author| author.followers = Some(5));
     assert_eq!(ask(settings.clone(), &private), []);
     let public = private.with(|case| case.item.visibility = Visibility::Public);
-    assert_eq!(
-        actions(settings, &public),
-        [Action::Priority(Priority::High)]
-    );
+    assert_eq!(actions(settings, &public), [Action::Priority(Priority::High)]);
 }
 
 #[test]
@@ -68,10 +56,7 @@ fn a_listed_person_is_found_by_handle_or_address_in_any_spelling() {
     let handle = by_author(|author| author.handle = Some("gRACE".to_owned()));
     assert!(ask(settings.clone(), &handle)[0].why.contains("gRACE"));
     let address = by_author(|author| author.external_id = "board@example.com".to_owned());
-    assert_eq!(
-        actions(settings.clone(), &address)[1],
-        Action::tags(["vip"])
-    );
+    assert_eq!(actions(settings.clone(), &address)[1], Action::tags(["vip"]));
     assert_eq!(ask(settings, &testing::case("")), []);
 }
 
@@ -79,10 +64,7 @@ fn a_listed_person_is_found_by_handle_or_address_in_any_spelling() {
 fn a_contact_marked_vip_counts() {
     let contact = testing::contact().with(|contact| contact.vip = true);
     let case = testing::case("").with(|case| case.contact = Some(contact));
-    assert_eq!(
-        actions(json!({}), &case)[0],
-        Action::Priority(Priority::High)
-    );
+    assert_eq!(actions(json!({}), &case)[0], Action::Priority(Priority::High));
 }
 
 #[test]
@@ -113,31 +95,21 @@ fn a_deadline_counts_from_when_the_customer_began_to_wait() {
 
     let answered = case.with(|case| case.conversation.waiting_since_ms = None);
     let actions = actions(json!({}), &answered);
-    assert!(
-        !actions
-            .iter()
-            .any(|action| matches!(action, Action::Deadline(_)))
-    );
+    assert!(!actions.iter().any(|action| matches!(action, Action::Deadline(_))));
 }
 
 #[test]
 fn what_a_machine_wrote_is_left_alone() {
-    let case = by_author(|author| author.verified = true)
-        .with(|case| case.item.automatic = Some(Automatic::Bulk));
+    let case =
+        by_author(|author| author.verified = true).with(|case| case.item.automatic = Some(Automatic::Bulk));
     assert_eq!(ask(json!({}), &case), []);
 }
 
 #[test]
 fn wrong_settings_are_named_by_place() {
     for (settings, pointer) in [
-        (
-            json!({"followers": [{"at-least": -1}]}),
-            "/followers/0/at-least",
-        ),
-        (
-            json!({"followers": [{"at-least": 1, "within": "soon"}]}),
-            "/followers/0/within",
-        ),
+        (json!({"followers": [{"at-least": -1}]}), "/followers/0/at-least"),
+        (json!({"followers": [{"at-least": 1, "within": "soon"}]}), "/followers/0/within"),
         (json!({"public": {"priority": "huge"}}), "/public/priority"),
         (json!({"vip": {"tags": ["ok", ""]}}), "/vip/tags/1"),
         (json!({"vip-identities": ["@"]}), "/vip-identities/0"),
