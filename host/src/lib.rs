@@ -1,3 +1,6 @@
 //! Switchboard: the missing operator.
+pub mod config;
 pub mod domain;
+pub mod egress;
 pub mod store;
+pub mod telemetry;

@@ -35,6 +35,10 @@ use crate::domain::proposal::Priority;
 use crate::domain::release::Release;
 use crate::domain::time::Timestamp;
 
+pub mod artefact_shelf;
+
+pub use artefact_shelf::ArtefactShelf;
+
 /// Why the repository did not do something, by what the caller does next.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {

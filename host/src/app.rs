@@ -1,0 +1,118 @@
+//! The composition root: makes every part, connects them, starts and stops them.
+//!
+//! Called by `cli` and by tests; calls everybody.
+//!
+//! **Invariant:** the wall clock is read here and nowhere else.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context;
+use arc_swap::ArcSwap;
+use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::bundled::BUNDLED;
+use crate::domain::clock::{Clock, IdGenerator};
+use crate::domain::principal::Principal;
+use crate::egress::Egress;
+use crate::flow::pipeline::{Pipeline, digest_of};
+use crate::flow::{Flow, Wake, ingest, publish};
+use crate::plugin::{PluginConfig, Plugins};
+use crate::store::sqlite::{SqliteStore, StorePath};
+use crate::store::{ArtefactShelf, Store};
+use crate::telemetry::Telemetry;
+use crate::worker;
+
+pub mod clock;
+
+/// What an installation is made of.
+pub struct Parts {
+    /// Where the repository is.
+    pub repository: StorePath,
+    /// A folder of compiled plugins to share with other repositories.
+    pub artefact_shelf: Option<PathBuf>,
+    /// The sandbox's configuration.
+    pub plugins: PluginConfig,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// The way out.
+    pub egress: Arc<dyn Egress>,
+}
+
+/// A running Switchboard.
+pub struct App {
+    /// Everything it can do.
+    pub flow: Flow,
+    stop: CancellationToken,
+    workers: TaskTracker,
+}
+
+impl App {
+    /// Opens the repository, loads what is enabled, and takes up unfinished preparations. Nothing is
+    /// worked on yet: see [`App::work`].
+    pub async fn open(parts: Parts) -> anyhow::Result<Self> {
+        let ids = Arc::new(IdGenerator::new(0));
+        let store = SqliteStore::open(parts.repository, Arc::clone(&ids)).await.context("open the repository")?;
+        let store: Arc<dyn Store> = Arc::new(store);
+        let plugins = Plugins::new(parts.plugins).context("start the sandbox")?;
+        let telemetry = Arc::new(Telemetry::default());
+        let (intakes, commit_loop) = ingest::Committer::new(Arc::clone(&store), Arc::clone(&telemetry));
+        let directory = store.directory().await.context("read the names")?;
+        let flow = Flow {
+            store,
+            plugins,
+            egress: parts.egress,
+            clock: parts.clock,
+            ids,
+            telemetry,
+            pipeline: Arc::new(ArcSwap::from_pointee(Pipeline::default())),
+            directory: Arc::new(ArcSwap::from_pointee(directory)),
+            intakes,
+            wake: Arc::new(Wake::default()),
+            tasks: TaskTracker::new(),
+            artefacts: Arc::new(ArtefactShelf::new(parts.artefact_shelf)),
+            refreshing: Arc::new(Mutex::new(())),
+        };
+        let workers = TaskTracker::new();
+        workers.spawn(commit_loop);
+        flow.refresh_pipeline("the host started").await.context("load what is enabled")?;
+        flow.resume_preparations().await.context("take up preparations")?;
+        Ok(Self { flow, stop: CancellationToken::new(), workers })
+    }
+
+    /// Publishes the bundled plugins that are not published yet, by the same way as anybody's.
+    pub async fn publish_bundled(&self) -> anyhow::Result<()> {
+        for (name, component) in BUNDLED {
+            if self.flow.store.release(&digest_of(component)).await?.is_some() {
+                continue;
+            }
+            let published = publish::publish(&self.flow, &Principal::system(), (*component).into(), None).await;
+            published.with_context(|| format!("publish the bundled plugin {name}"))?;
+        }
+        Ok(())
+    }
+
+    /// Starts the workers: routing, timers, replies.
+    pub fn work(&self) {
+        worker::start(&self.flow, &self.workers, &self.stop);
+    }
+
+    /// Ends when somebody asked the installation to stop.
+    pub fn stopping(&self) -> CancellationToken {
+        self.stop.clone()
+    }
+
+    /// Stops: what is under way is finished, what waits is kept for the next start.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        self.flow.tasks.close();
+        self.flow.tasks.wait().await;
+        let Self { flow, workers, .. } = self;
+        // The commit loop ends with the last flow.
+        drop(flow);
+        workers.close();
+        workers.wait().await;
+    }
+}

@@ -1,0 +1,105 @@
+//! `switchboard serve`: the host itself.
+
+use std::fs;
+use std::sync::Arc;
+
+use anyhow::Context;
+use clap::Args;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::app::clock::SystemClock;
+use crate::app::{App, Parts};
+use crate::config::{Config, ConfigArgs};
+use crate::egress::http::HttpEgress;
+use crate::flow::organise;
+use crate::plugin::PluginConfig;
+use crate::store::sqlite::StorePath;
+use crate::{http, telemetry};
+
+/// Flags of `serve`.
+#[derive(Args)]
+pub struct Serve {
+    #[command(flatten)]
+    config: ConfigArgs,
+}
+
+impl Serve {
+    /// Serves until it is asked to stop.
+    pub fn run(self) -> anyhow::Result<()> {
+        let config = self.config.resolve()?;
+        telemetry::log::start(&config.log);
+        tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .context("start the runtime")?
+            .block_on(serve(config))
+    }
+}
+
+async fn serve(config: Config) -> anyhow::Result<()> {
+    fs::create_dir_all(&config.data).with_context(|| format!("make the folder {}", config.data.display()))?;
+    let app = App::open(Parts {
+        repository: StorePath::File(config.data.join("switchboard.db")),
+        artefact_shelf: None,
+        plugins: PluginConfig { threads: config.threads, ..PluginConfig::default() },
+        clock: Arc::new(SystemClock),
+        egress: Arc::new(HttpEgress::new()?),
+    })
+    .await?;
+    let listener = TcpListener::bind(config.listen).await.with_context(|| format!("listen on {}", config.listen))?;
+    greet(&app, &config, &listener).await?;
+    app.work();
+    let stop = app.stopping();
+    tokio::spawn(stop_on_signal(stop.clone()));
+    let bundled = app.publish_bundled();
+    let served = http::serve(listener, app.flow.clone(), stop);
+    // Bundled plugins are published while the first requests are answered already.
+    let (published, served) = tokio::join!(bundled, served);
+    app.stop().await;
+    published?;
+    served.context("serve")
+}
+
+/// Says where it listens and how to get in.
+async fn greet(app: &App, config: &Config, listener: &TcpListener) -> anyhow::Result<()> {
+    let address = listener.local_addr()?;
+    println!("Switchboard listens on http://{address}, its repository is {}", config.data.display());
+    if let Some(token) = organise::ensure_admin_token(&app.flow).await? {
+        let file = config.data.join("admin-token");
+        write_secret(&file, &token).with_context(|| format!("write {}", file.display()))?;
+        println!("First start: the admin token is {token}");
+        println!("It is kept in {} (readable by you alone) and shown only now.", file.display());
+    }
+    println!("Try: curl -H \"Authorization: Bearer $(cat {}/admin-token)\" http://{address}/v1/plugins", config.data.display());
+    Ok(())
+}
+
+fn write_secret(file: &std::path::Path, token: &str) -> std::io::Result<()> {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut open = fs::OpenOptions::new();
+    open.write(true).create(true).truncate(true).mode(0o600);
+    open.open(file)?.write_all(token.as_bytes())
+}
+
+/// Ctrl-C or SIGTERM: stop accepting, finish what is under way. A second one ends at once.
+pub async fn stop_on_signal(stop: CancellationToken) {
+    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        tracing::error!("signals cannot be listened for");
+        return;
+    };
+    for first in [true, false] {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        if first {
+            eprintln!("Switchboard finishes what is under way; once more to stop at once.");
+            stop.cancel();
+        }
+    }
+    std::process::exit(130);
+}

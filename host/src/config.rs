@@ -1,0 +1,115 @@
+//! How an installation is configured: flags over environment over one TOML file over defaults.
+//!
+//! **Invariant:** the environment is read here and nowhere else.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use clap::Args;
+use serde::Deserialize;
+
+/// Where it listens when nobody says otherwise: reachable from this machine only.
+const LISTEN: &str = "127.0.0.1:8080";
+/// Where it keeps its repository when nobody says otherwise.
+const DATA: &str = "switchboard-data";
+
+/// What can be given as a flag, in the environment, or in the file.
+#[derive(Args, Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// Address and port to listen on [default: 127.0.0.1:8080]
+    #[arg(long, env = "SWITCHBOARD_LISTEN")]
+    pub listen: Option<SocketAddr>,
+    /// Folder of the repository, made if it is missing [default: ./switchboard-data]
+    #[arg(long, env = "SWITCHBOARD_DATA")]
+    pub data: Option<PathBuf>,
+    /// What to log, such as `info` or `switchboard=debug` [default: info]
+    #[arg(long, env = "SWITCHBOARD_LOG")]
+    pub log: Option<String>,
+    /// Threads that run plugins [default: one for each core]
+    #[arg(long, env = "SWITCHBOARD_THREADS")]
+    pub threads: Option<usize>,
+}
+
+/// Flags that concern the configuration itself.
+#[derive(Args, Clone, Debug, Default)]
+pub struct ConfigArgs {
+    /// A TOML file with the same keys as the flags
+    #[arg(long, env = "SWITCHBOARD_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// The flags.
+    #[command(flatten)]
+    pub settings: Settings,
+}
+
+/// A complete configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// The repository's folder.
+    pub data: PathBuf,
+    /// What it logs.
+    pub log: String,
+    /// Threads that run plugins.
+    pub threads: usize,
+}
+
+impl ConfigArgs {
+    /// Puts flags, environment, file and defaults together.
+    pub fn resolve(&self) -> anyhow::Result<Config> {
+        let file = match &self.config {
+            Some(path) => read(path)?,
+            None => Settings::default(),
+        };
+        let flags = self.settings.clone();
+        let listen = match flags.listen.or(file.listen) {
+            Some(listen) => listen,
+            None => LISTEN.parse().context("the default address")?,
+        };
+        Ok(Config {
+            listen,
+            data: flags.data.or(file.data).unwrap_or_else(|| PathBuf::from(DATA)),
+            log: flags.log.or(file.log).unwrap_or_else(|| "info".to_owned()),
+            threads: flags.threads.or(file.threads).unwrap_or_else(cores).max(1),
+        })
+    }
+}
+
+fn read(path: &Path) -> anyhow::Result<Settings> {
+    let text = fs::read_to_string(path).with_context(|| format!("read {}", path.display()))?;
+    toml::from_str(&text).with_context(|| format!("{} is not a configuration", path.display()))
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(2, usize::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_come_before_the_file_and_the_file_before_defaults() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("switchboard.toml");
+        fs::write(&file, "listen = \"127.0.0.1:9000\"\nthreads = 3\n").unwrap();
+        let settings = Settings { threads: Some(1), ..Settings::default() };
+        let config = ConfigArgs { config: Some(file), settings }.resolve().unwrap();
+        assert_eq!(config.listen, "127.0.0.1:9000".parse().unwrap());
+        assert_eq!(config.threads, 1);
+        assert_eq!(config.data, PathBuf::from(DATA));
+    }
+
+    #[test]
+    fn an_unknown_key_in_the_file_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("switchboard.toml");
+        fs::write(&file, "lisen = \"127.0.0.1:9000\"\n").unwrap();
+        let args = ConfigArgs { config: Some(file), settings: Settings::default() };
+        let error = format!("{:#}", args.resolve().unwrap_err());
+        assert!(error.contains("lisen"), "{error}");
+    }
+}

@@ -1,0 +1,118 @@
+//! The story, one verb a file.
+//!
+//! 1. [`ingest`]: a delivery comes in, its adapter reads it, and what it held is stored; only then is it
+//!    answered. [`retry`] reads a kept delivery once more.
+//! 2. [`route`]: the policies judge a conversation's next event, their proposals are merged, and the
+//!    result is carried out. [`evaluate`] does the same to a case that is only imagined.
+//! 3. [`escalate`]: what is due becomes an event, judged like any other.
+//! 4. [`converse`]: a person claims, remarks, replies, hands over, closes. [`deliver`] sends replies.
+//! 5. [`publish`], [`enable`]: the rules change; [`pipeline`] is what is enabled now. [`organise`]:
+//!    departments, agents, queues and inboxes change.
+//!
+//! Called by `http`, `worker` and `cli`; calls `plugin`, `store` and `egress`.
+//!
+//! **Invariant:** every verb that somebody outside can cause takes a
+//! [`Principal`](crate::domain::principal::Principal) or is the inbox's own door.
+//! **Invariant:** no transaction is open while a guest runs or a network answers.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use serde_json::Value;
+use tokio::sync::{Mutex, Notify};
+use tokio_util::task::TaskTracker;
+
+use crate::domain::clock::{Clock, IdGenerator};
+use crate::domain::organisation::Directory;
+use crate::domain::time::Timestamp;
+use crate::egress::Egress;
+use crate::domain::principal::Principal;
+use crate::plugin::Plugins;
+use crate::store::{ArtefactShelf, AuditEntry, Store};
+use crate::telemetry::Telemetry;
+
+pub mod deliver;
+pub mod enable;
+pub mod error;
+pub mod escalate;
+pub mod evaluate;
+pub mod ingest;
+pub mod pipeline;
+pub mod publish;
+pub mod retry;
+pub mod route;
+
+pub use error::{FieldError, FlowError};
+
+/// What every verb works with. Cheap to clone.
+#[derive(Clone)]
+pub struct Flow {
+    /// The repository.
+    pub store: Arc<dyn Store>,
+    /// The sandbox.
+    pub plugins: Arc<Plugins>,
+    /// The way out.
+    pub egress: Arc<dyn Egress>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// New identifiers.
+    pub ids: Arc<IdGenerator>,
+    /// What is measured.
+    pub telemetry: Arc<Telemetry>,
+    /// What is enabled now; replaced as a whole.
+    pub pipeline: Arc<ArcSwap<pipeline::Pipeline>>,
+    /// Everything that has a name; replaced as a whole.
+    pub directory: Arc<ArcSwap<Directory>>,
+    /// Where read deliveries wait for their common commit.
+    pub intakes: ingest::Committer,
+    /// Who has something to do.
+    pub wake: Arc<Wake>,
+    /// What runs in the background; awaited when the host stops.
+    pub tasks: TaskTracker,
+    /// Compiled plugins shared with other repositories of this machine.
+    pub artefacts: Arc<ArtefactShelf>,
+    /// Held while the pipeline is being replaced.
+    pub refreshing: Arc<Mutex<()>>,
+}
+
+/// Rings when there may be work.
+#[derive(Debug, Default)]
+pub struct Wake {
+    /// Events may wait to be routed.
+    pub router: Notify,
+    /// A timer may be due sooner than thought.
+    pub timers: Notify,
+    /// An answer may be due sooner than thought.
+    pub outbox: Notify,
+}
+
+impl Flow {
+    /// The time now.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// An identifier never used before.
+    pub fn id<Id: From<i64>>(&self) -> Id {
+        self.ids.next(self.now())
+    }
+
+    /// An entry for the audit log: ids only, no names and no texts.
+    pub fn audit(&self, principal: &Principal, action: &str, subject: &str, detail: Value) -> AuditEntry {
+        AuditEntry {
+            id: self.id(),
+            at: self.now(),
+            principal: principal.clone(),
+            action: action.to_owned(),
+            subject: subject.to_owned(),
+            detail,
+        }
+    }
+
+    /// Reads the names again after they changed.
+    pub async fn refresh_directory(&self) -> Result<(), FlowError> {
+        let directory = self.store.directory().await?;
+        self.directory.store(Arc::new(directory));
+        Ok(())
+    }
+}

@@ -1,0 +1,161 @@
+//! A reply goes out.
+//!
+//! The adapter says what to send, egress sends it, the adapter reads the answer: until it is done.
+//! Sending exactly once does not exist: an answer that may or may not have arrived is parked for an
+//! agent, unless the adapter's channel drops repetitions and the adapter says so by `retry-after`.
+
+use std::sync::Arc;
+
+use super::pipeline::EnabledAdapter;
+use super::{Flow, FlowError};
+use crate::domain::item::Visibility;
+use crate::domain::organisation::Inbox;
+use crate::domain::outbox::{ATTEMPTS_MAX, backoff_ms};
+use crate::domain::time::Timestamp;
+use crate::egress::{Answer, EgressError};
+use crate::plugin::{Call, Outbound, SendOutcome, Step, StepResult};
+use crate::store::{OutboxWork, SendEnd};
+
+/// How many replies one look at the outbox takes.
+const BATCH_MAX: usize = 16;
+/// How many exchanges belong to one reply at most.
+const EXCHANGES_MAX: usize = 16;
+
+/// Sends every reply that is due now; how many were tried.
+pub async fn send_due(flow: &Flow) -> Result<usize, FlowError> {
+    let mut tried = 0;
+    loop {
+        let work = flow.store.claim_outbox(flow.now(), BATCH_MAX).await?;
+        if work.is_empty() {
+            return Ok(tried);
+        }
+        tried += work.len();
+        for work in work {
+            let end = send(flow, &work).await;
+            flow.telemetry.reply(name_of(&end));
+            flow.store.end_send(work.entry.id, &end, flow.now()).await?;
+        }
+    }
+}
+
+/// When the next reply is due.
+pub async fn next_due(flow: &Flow) -> Result<Option<Timestamp>, FlowError> {
+    Ok(flow.store.next_send().await?)
+}
+
+fn name_of(end: &SendEnd) -> &'static str {
+    match end {
+        SendEnd::Sent(_) => "sent",
+        SendEnd::Again { .. } => "retried",
+        SendEnd::Failed(_) => "failed",
+        SendEnd::Parked(_) => "parked",
+    }
+}
+
+async fn send(flow: &Flow, work: &OutboxWork) -> SendEnd {
+    let directory = flow.directory.load_full();
+    let Some(inbox) = directory.inbox(work.entry.inbox).cloned() else {
+        return SendEnd::Parked("the inbox is gone".to_owned());
+    };
+    let Some(adapter) = flow.pipeline.load().adapter(&inbox.adapter).cloned() else {
+        return again(flow, work, None, format!("the adapter `{}` is not enabled", inbox.adapter));
+    };
+    let outbound = outbound_of(work);
+    let begin = {
+        let (adapter, inbox) = (Arc::clone(&adapter), Arc::clone(&inbox));
+        call(flow, &adapter.clone(), "begin", move || adapter.adapter.begin(&inbox, &outbound)).await
+    };
+    exchange(flow, work, &adapter, &inbox, begin).await
+}
+
+/// Goes through the adapter's exchanges until it is done.
+async fn exchange(
+    flow: &Flow,
+    work: &OutboxWork,
+    adapter: &Arc<EnabledAdapter>,
+    inbox: &Arc<Inbox>,
+    first: Result<StepResult, String>,
+) -> SendEnd {
+    let mut step = first;
+    for _ in 0..EXCHANGES_MAX {
+        let (request, state) = match step {
+            Ok(Ok(Step::Send { request, state })) => (request, state),
+            Ok(Ok(Step::Done(outcome))) => return ended(flow, work, outcome),
+            Ok(Err(error)) => return SendEnd::Failed(error.to_string()),
+            Err(failure) => return again(flow, work, None, failure),
+        };
+        let answer = match flow.egress.send(request, &inbox.reply_hosts).await {
+            Ok(answer) => answer,
+            Err(error) => return unsent(flow, work, error),
+        };
+        step = resume(flow, adapter, inbox, state, answer).await;
+    }
+    SendEnd::Parked(format!("the adapter wanted more than {EXCHANGES_MAX} exchanges"))
+}
+
+async fn resume(
+    flow: &Flow,
+    enabled: &Arc<EnabledAdapter>,
+    inbox: &Arc<Inbox>,
+    state: Vec<u8>,
+    answer: Answer,
+) -> Result<StepResult, String> {
+    let (adapter, inbox) = (Arc::clone(enabled), Arc::clone(inbox));
+    call(flow, enabled, "resume", move || adapter.adapter.resume(&inbox, &state, &answer)).await
+}
+
+/// Runs a step of an adapter; a failure becomes its text.
+async fn call(
+    flow: &Flow,
+    adapter: &EnabledAdapter,
+    step: &'static str,
+    job: impl FnOnce() -> Call<StepResult> + Send + 'static,
+) -> Result<StepResult, String> {
+    let call = flow.plugins.executor().run(job).await.map_err(|error| error.to_string())?;
+    let failure = call.result.as_ref().err().map(|failure| failure.kind.name());
+    flow.telemetry.plugin_call(&adapter.activation.plugin, step, call.micros, failure);
+    call.result.map_err(|failure| format!("the adapter failed: {failure}"))
+}
+
+fn ended(flow: &Flow, work: &OutboxWork, outcome: SendOutcome) -> SendEnd {
+    match outcome {
+        SendOutcome::Sent(external_id) => SendEnd::Sent(external_id),
+        SendOutcome::RetryAfter(ms) => again(flow, work, Some(ms), "the channel asked to wait".to_owned()),
+        SendOutcome::Failed(reason) => SendEnd::Failed(reason),
+        SendOutcome::Unknown => SendEnd::Parked("it may or may not have been sent".to_owned()),
+    }
+}
+
+fn unsent(flow: &Flow, work: &OutboxWork, error: EgressError) -> SendEnd {
+    match error {
+        EgressError::Refused(_) => SendEnd::Failed(error.to_string()),
+        EgressError::NotSent(_) => again(flow, work, None, error.to_string()),
+        EgressError::NoAnswer(_) => SendEnd::Parked(error.to_string()),
+    }
+}
+
+/// Another attempt, later each time; after the last one an agent decides.
+fn again(flow: &Flow, work: &OutboxWork, after_ms: Option<i64>, error: String) -> SendEnd {
+    let attempts = work.entry.attempts + 1;
+    if attempts >= ATTEMPTS_MAX {
+        return SendEnd::Parked(format!("tried {attempts} times; last: {error}"));
+    }
+    let wait_ms = backoff_ms(attempts).max(after_ms.unwrap_or(0));
+    SendEnd::Again { at: flow.now().plus_ms(wait_ms), error }
+}
+
+fn outbound_of(work: &OutboxWork) -> Outbound {
+    let answers = work.answers.as_ref().map(|it| &it.item);
+    Outbound {
+        idempotency_key: work.entry.id.to_string(),
+        written_at: work.entry.created_at,
+        recipient: work.recipient.author.clone(),
+        in_reply_to: answers.map(|it| it.external_id.clone()),
+        references: work.references.clone(),
+        subject: work.reply.item.subject.clone(),
+        text: work.reply.item.text.clone(),
+        visibility: answers.map_or(Visibility::Private, |it| it.visibility),
+        attributes: answers.map(|it| it.attributes.clone()).unwrap_or_default(),
+    }
+}
+

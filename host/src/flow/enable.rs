@@ -1,0 +1,395 @@
+//! A plugin is enabled, changed, disabled, rolled back.
+//!
+//! Preparing (compiling and configuring) takes a while, so it happens in the background: the answer
+//! comes at once, and the activation shows how far it is. A version that is to replace another takes
+//! over only when it is ready.
+
+use schemars::JsonSchema;
+use semver::Version;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::pipeline::{artefact_key_of, refuse_settings};
+use super::{Flow, FlowError};
+use crate::domain::activation::{Activation, AppliesTo, Mode, NextVersion, Phase, Preparation, Reach};
+use crate::domain::ids::DepartmentId;
+use crate::domain::principal::Principal;
+use crate::domain::release::{PluginKind, Release, check_name};
+use crate::plugin::{PrepareFailure, validate_settings};
+use crate::store::AuditEntry;
+
+/// What to enable, and how.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewActivation {
+    /// A unique name; the plugin's own when absent.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// The plugin's name.
+    pub plugin: String,
+    /// Its version; the highest when absent.
+    #[serde(default)]
+    pub version: Option<String>,
+    /// A policy's settings. An adapter has none here: each inbox has its own.
+    #[serde(default = "no_settings")]
+    pub settings: Value,
+    /// The name of the department whose rule it is; absent for the company's.
+    #[serde(default)]
+    pub owner: Option<String>,
+    /// Which cases it sees.
+    #[serde(default)]
+    pub applies_to: AppliesTo,
+    /// Where it may send conversations.
+    #[serde(default)]
+    pub reach: Reach,
+    /// Its phase; `route` when absent.
+    #[serde(default)]
+    pub phase: Option<Phase>,
+    /// Its place within the phase, lower first; 0 when absent.
+    #[serde(default)]
+    pub rank: Option<i32>,
+    /// Whether it counts; `shadow` when absent.
+    #[serde(default)]
+    pub mode: Mode,
+}
+
+/// What to change about an activation; what is absent stays.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ActivationChange {
+    /// Another version of the plugin.
+    pub version: Option<String>,
+    /// Other settings, as a whole.
+    pub settings: Option<Value>,
+    /// Another scope, as a whole.
+    pub applies_to: Option<AppliesTo>,
+    /// Another reach.
+    pub reach: Option<Reach>,
+    /// Another phase.
+    pub phase: Option<Phase>,
+    /// Another place within the phase.
+    pub rank: Option<i32>,
+    /// Another mode; `disabled` switches it off.
+    pub mode: Option<Mode>,
+}
+
+fn no_settings() -> Value {
+    Value::Object(serde_json::Map::new())
+}
+
+/// Enables a plugin. It is asked from the moment its preparation is ready.
+pub async fn enable(flow: &Flow, principal: &Principal, wanted: NewActivation) -> Result<Activation, FlowError> {
+    let name = wanted.name.clone().unwrap_or_else(|| wanted.plugin.clone());
+    check_name(&name).map_err(|error| FlowError::invalid("/name", error.to_string()))?;
+    let release = find_release(flow, &wanted.plugin, wanted.version.as_deref()).await?;
+    check_settings(&release, &wanted.settings)?;
+    check_scope(flow, &wanted.applies_to)?;
+    let owner = owner_of(flow, wanted.owner.as_deref())?;
+    refuse_second_adapter(flow, &release).await?;
+    let now = flow.now();
+    let activation = Activation {
+        id: flow.id(),
+        name,
+        kind: release.manifest.kind,
+        plugin: release.manifest.name.clone(),
+        version: release.manifest.version.clone(),
+        release: release.id,
+        digest: release.digest.clone(),
+        settings: wanted.settings,
+        owner,
+        applies_to: wanted.applies_to,
+        reach: wanted.reach,
+        phase: wanted.phase.unwrap_or_default(),
+        rank: wanted.rank.unwrap_or_default(),
+        mode: wanted.mode,
+        preparation: Preparation::Preparing,
+        revision: 1,
+        next: None,
+        created_at: now,
+        updated_at: now,
+    };
+    let audit = audit(flow, principal, "activation.enable", &activation);
+    flow.store.add_activation(&activation, &audit).await?;
+    start_preparing(flow, &activation);
+    Ok(activation)
+}
+
+/// Changes an activation. New settings or another version are prepared first; the rest counts at
+/// once.
+pub async fn change(
+    flow: &Flow,
+    principal: &Principal,
+    name: &str,
+    change: ActivationChange,
+) -> Result<Activation, FlowError> {
+    let before = find(flow, name).await?;
+    let mut after = before.clone();
+    if let Some(applies_to) = change.applies_to {
+        check_scope(flow, &applies_to)?;
+        after.applies_to = applies_to;
+    }
+    after.reach = change.reach.unwrap_or(after.reach);
+    after.phase = change.phase.unwrap_or(after.phase);
+    after.rank = change.rank.unwrap_or(after.rank);
+    after.mode = change.mode.unwrap_or(after.mode);
+    if change.version.is_some() || change.settings.is_some() {
+        let version = change.version.unwrap_or_else(|| after.version.clone());
+        let settings = change.settings.unwrap_or_else(|| after.settings.clone());
+        let release = find_release(flow, &after.plugin, Some(&version)).await?;
+        check_settings(&release, &settings)?;
+        after.next = Some(next_version(&after, &release, settings));
+    }
+    commit(flow, principal, "activation.change", &before, after).await
+}
+
+/// Puts an earlier version of release and settings back, as a new version; the one before the
+/// present when none is named.
+pub async fn roll_back(
+    flow: &Flow,
+    principal: &Principal,
+    name: &str,
+    to_revision: Option<i64>,
+) -> Result<Activation, FlowError> {
+    let before = find(flow, name).await?;
+    let versions = flow.store.activation_versions(before.id).await?;
+    let target = match to_revision {
+        Some(revision) => versions.iter().find(|it| it.revision == revision),
+        None => versions.iter().find(|it| it.revision < before.revision),
+    };
+    let Some(target) = target else {
+        let known: Vec<_> = versions.iter().map(|it| it.revision.to_string()).collect();
+        let wanted = to_revision.map_or("an earlier one".to_owned(), |it| format!("revision {it}"));
+        return Err(FlowError::NotFound(format!("`{name}` has no {wanted}; it has: {}", known.join(", "))));
+    };
+    let release = find_release(flow, &before.plugin, Some(&target.version)).await?;
+    let mut after = before.clone();
+    after.next = Some(next_version(&after, &release, target.settings.clone()));
+    commit(flow, principal, "activation.roll-back", &before, after).await
+}
+
+async fn commit(
+    flow: &Flow,
+    principal: &Principal,
+    action: &str,
+    before: &Activation,
+    mut after: Activation,
+) -> Result<Activation, FlowError> {
+    after.updated_at = later_than(before, flow);
+    let audit = audit(flow, principal, action, &after);
+    flow.store.change_activation(&after, before.updated_at, &audit).await?;
+    flow.refresh_pipeline(&format!("{action} {}", after.name)).await?;
+    if after.next.as_ref().is_some_and(|next| next.preparation == Preparation::Preparing) {
+        start_preparing(flow, &after);
+    }
+    Ok(after)
+}
+
+/// The compare-and-set goes by `updated_at`, so it grows even when the clock stands.
+fn later_than(before: &Activation, flow: &Flow) -> crate::domain::time::Timestamp {
+    flow.now().max(before.updated_at.plus_ms(1))
+}
+
+fn next_version(activation: &Activation, release: &Release, settings: Value) -> NextVersion {
+    NextVersion {
+        revision: activation.revision + 1,
+        release: release.id,
+        version: release.manifest.version.clone(),
+        digest: release.digest.clone(),
+        settings,
+        preparation: Preparation::Preparing,
+    }
+}
+
+/// The activation of this name.
+pub async fn find(flow: &Flow, name: &str) -> Result<Activation, FlowError> {
+    let all = flow.store.activations().await?;
+    match all.iter().find(|it| it.name == name) {
+        Some(found) => Ok(found.clone()),
+        None => Err(FlowError::unknown("activation", name, all.iter().map(|it| it.name.as_str()))),
+    }
+}
+
+async fn find_release(flow: &Flow, plugin: &str, version: Option<&str>) -> Result<Release, FlowError> {
+    let versions = flow.store.versions(plugin).await?;
+    if versions.is_empty() {
+        return Err(unknown_plugin(flow, plugin).await?);
+    }
+    let found = match version {
+        Some(version) => versions.iter().find(|it| it.manifest.version == version),
+        None => versions.iter().max_by_key(|it| Version::parse(&it.manifest.version).ok()),
+    };
+    found.cloned().ok_or_else(|| {
+        let kind = format!("version of {plugin}");
+        FlowError::unknown(&kind, version.unwrap_or_default(), versions.iter().map(|it| it.manifest.version.as_str()))
+    })
+}
+
+async fn unknown_plugin(flow: &Flow, plugin: &str) -> Result<FlowError, FlowError> {
+    let page = crate::store::PageRequest { after: None, limit: 50 };
+    let known = flow.store.releases("", page).await?;
+    let mut names: Vec<_> = known.entries.iter().map(|it| it.manifest.name.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    Ok(FlowError::unknown("published plugin", plugin, names))
+}
+
+fn check_settings(release: &Release, settings: &Value) -> Result<(), FlowError> {
+    match release.manifest.kind {
+        PluginKind::Policy => refuse_settings(validate_settings(&release.manifest.settings_schema, settings)),
+        PluginKind::ChannelAdapter if *settings == no_settings() => Ok(()),
+        PluginKind::ChannelAdapter => {
+            Err(FlowError::invalid("/settings", "an adapter has no settings here: give them to each inbox that uses it"))
+        }
+    }
+}
+
+fn check_scope(flow: &Flow, scope: &AppliesTo) -> Result<(), FlowError> {
+    let directory = flow.directory.load();
+    for (index, name) in scope.inboxes.iter().enumerate() {
+        if directory.inbox_named(name).is_none() {
+            let known = directory.inboxes().into_iter().map(|it| it.name.clone()).collect::<Vec<_>>().join(", ");
+            let message = format!("there is no inbox `{name}`; there is: {known}");
+            return Err(FlowError::invalid(&format!("/applies_to/inboxes/{index}"), message));
+        }
+    }
+    for (index, name) in scope.departments.iter().enumerate() {
+        if directory.department_named(name).is_none() {
+            let message = format!("there is no department `{name}`");
+            return Err(FlowError::invalid(&format!("/applies_to/departments/{index}"), message));
+        }
+    }
+    Ok(())
+}
+
+fn owner_of(flow: &Flow, name: Option<&str>) -> Result<Option<DepartmentId>, FlowError> {
+    let directory = flow.directory.load();
+    let Some(name) = name else { return Ok(None) };
+    match directory.department_named(name) {
+        Some(department) => Ok(Some(department.id)),
+        None => Err(FlowError::invalid("/owner", format!("there is no department `{name}`"))),
+    }
+}
+
+/// Inboxes name their adapter by plugin, so one activation of it is enough and two would be a riddle.
+async fn refuse_second_adapter(flow: &Flow, release: &Release) -> Result<(), FlowError> {
+    if release.manifest.kind != PluginKind::ChannelAdapter {
+        return Ok(());
+    }
+    let all = flow.store.activations().await?;
+    match all.iter().find(|it| it.plugin == release.manifest.name) {
+        Some(there) => Err(FlowError::Conflict(format!(
+            "the adapter {} is enabled already, as `{}`; change that activation's version instead",
+            there.plugin, there.name
+        ))),
+        None => Ok(()),
+    }
+}
+
+fn audit(flow: &Flow, principal: &Principal, action: &str, activation: &Activation) -> AuditEntry {
+    let revision = activation.next.as_ref().map_or(activation.revision, |next| next.revision);
+    let detail = serde_json::json!({ "revision": revision, "mode": activation.mode, "digest": activation.digest });
+    flow.audit(principal, action, &activation.id.to_string(), detail)
+}
+
+/// Prepares an activation, or the version that is to follow, in the background.
+pub fn start_preparing(flow: &Flow, activation: &Activation) {
+    let (task, activation) = (flow.clone(), activation.clone());
+    flow.tasks.spawn(async move {
+        if let Err(error) = prepare(&task, &activation).await {
+            tracing::error!(activation = %activation.name, %error, "the outcome of a preparation could not be kept");
+        }
+    });
+}
+
+async fn prepare(flow: &Flow, activation: &Activation) -> Result<(), FlowError> {
+    let (digest, settings) = match &activation.next {
+        Some(next) => (next.digest.clone(), next.settings.clone()),
+        None => (activation.digest.clone(), activation.settings.clone()),
+    };
+    let prepared = match flow.make_artefact(activation.kind, &digest, &settings).await {
+        Ok(_) => Preparation::Ready,
+        Err(failure) => {
+            tracing::warn!(activation = %activation.name, %failure, "preparing failed");
+            Preparation::Failed { failure: failure.name.clone(), reason: failure.to_string() }
+        }
+    };
+    let wanted = activation.next.as_ref().map(|next| next.revision);
+    // Other changes may come between: they do not undo the preparation, so it is written over them.
+    loop {
+        let seen = find(flow, &activation.name).await?;
+        if seen.next.as_ref().map(|next| next.revision) != wanted {
+            return Ok(());
+        }
+        let mut after = seen.clone();
+        settle(&mut after, prepared.clone());
+        after.updated_at = later_than(&seen, flow);
+        let audit = audit(flow, &Principal::system(), "activation.prepared", &after);
+        match flow.store.change_activation(&after, seen.updated_at, &audit).await.map_err(FlowError::from) {
+            Ok(()) => break,
+            Err(FlowError::Stale(_)) => {}
+            Err(other) => return Err(other),
+        }
+    }
+    flow.refresh_pipeline(&format!("{} is prepared", activation.name)).await?;
+    super::retry::after_enabling(flow, activation).await
+}
+
+/// Writes down how the preparation ended; a version that is ready takes over.
+fn settle(activation: &mut Activation, prepared: Preparation) {
+    let Some(mut next) = activation.next.take() else {
+        activation.preparation = prepared;
+        return;
+    };
+    if prepared == Preparation::Ready {
+        activation.revision = next.revision;
+        activation.release = next.release;
+        activation.version = next.version;
+        activation.digest = next.digest;
+        activation.settings = next.settings;
+        activation.preparation = prepared;
+    } else {
+        next.preparation = prepared;
+        activation.next = Some(next);
+    }
+}
+
+impl Flow {
+    /// The artefact of a release with settings: the kept one, or one made now and kept.
+    pub async fn make_artefact(&self, kind: PluginKind, digest: &str, settings: &Value) -> Result<Vec<u8>, PrepareFailure> {
+        let unavailable = |error: String| PrepareFailure::unavailable(error);
+        let key = artefact_key_of(self, kind, digest, settings);
+        if let Some(kept) = self.store.artefact(&key).await.map_err(|error| unavailable(error.to_string()))? {
+            return Ok(kept);
+        }
+        let component = self
+            .store
+            .component(digest)
+            .await
+            .map_err(|error| unavailable(error.to_string()))?
+            .ok_or_else(|| unavailable(format!("the component {digest} is not in the repository")))?;
+        let artefact = match self.artefacts.get(&key) {
+            Some(shared) => shared,
+            None => {
+                let made = self.plugins.prepare(component.into(), kind, settings).await?;
+                self.artefacts.put(&key, &made);
+                made
+            }
+        };
+        self.store.put_artefact(&key, &artefact).await.map_err(|error| unavailable(error.to_string()))?;
+        Ok(artefact)
+    }
+
+    /// Takes up the preparations that an earlier run of the host did not finish.
+    pub async fn resume_preparations(&self) -> Result<(), FlowError> {
+        for activation in self.store.activations().await? {
+            let waits = match &activation.next {
+                Some(next) => next.preparation == Preparation::Preparing,
+                None => activation.preparation == Preparation::Preparing,
+            };
+            if waits {
+                start_preparing(self, &activation);
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,98 @@
+//! Why a verb was not carried out, by what the caller does next.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::store::StoreError;
+
+/// One thing wrong with what was sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FieldError {
+    /// JSON Pointer (RFC 6901) to the value; empty for the whole document.
+    pub pointer: String,
+    /// What is wrong and what would be right.
+    pub message: String,
+}
+
+/// Why a verb was not carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum FlowError {
+    /// What was named is not there; the text says what is.
+    #[error("{0}")]
+    NotFound(String),
+    /// It contradicts what is there; the text says what to do.
+    #[error("{0}")]
+    Conflict(String),
+    /// It was changed meanwhile: load it again, then try again.
+    #[error("{0} was changed meanwhile; load it again and repeat the change")]
+    Stale(String),
+    /// What was sent is wrong, at these places.
+    #[error("{detail}")]
+    Invalid {
+        /// In a sentence.
+        detail: String,
+        /// Each place.
+        errors: Vec<FieldError>,
+    },
+    /// The caller may not.
+    #[error("{0}")]
+    Forbidden(String),
+    /// The caller did not show who it is.
+    #[error("{0}")]
+    Unauthenticated(String),
+    /// More bytes than allowed.
+    #[error("{0}")]
+    TooLarge(String),
+    /// A component was not accepted.
+    #[error("{found}")]
+    Refused {
+        /// The refusal's stable name.
+        name: String,
+        /// What was found.
+        found: String,
+        /// What to do.
+        remedy: String,
+    },
+    /// Not now: nothing was accepted, try again later.
+    #[error("{0}")]
+    Unavailable(String),
+    /// A surprise.
+    #[error("an unexpected failure")]
+    Failed(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl FlowError {
+    /// A single wrong value.
+    pub fn invalid(pointer: &str, message: impl Into<String>) -> Self {
+        let message = message.into();
+        let errors = vec![FieldError { pointer: pointer.to_owned(), message: message.clone() }];
+        Self::Invalid { detail: message, errors }
+    }
+
+    /// Something of this kind and name is not there; `known` are the names that are.
+    pub fn unknown<'a>(kind: &str, name: &str, known: impl IntoIterator<Item = &'a str>) -> Self {
+        let known: Vec<_> = known.into_iter().take(50).collect();
+        let exists = match known.is_empty() {
+            true => "there is none yet".to_owned(),
+            false => format!("there is: {}", known.join(", ")),
+        };
+        Self::NotFound(format!("there is no {kind} `{name}`; {exists}"))
+    }
+
+    /// A surprise.
+    pub fn failed(source: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self::Failed(Box::new(source))
+    }
+}
+
+impl From<StoreError> for FlowError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Taken(what) => Self::Conflict(format!("{what} exists already; choose another name")),
+            StoreError::Missing(what) => Self::NotFound(format!("there is no {what}")),
+            StoreError::Stale(what) => Self::Stale(what),
+            StoreError::Unavailable(why) => Self::Unavailable(format!("the repository cannot write: {why}")),
+            StoreError::Failed(source) => Self::Failed(source),
+        }
+    }
+}

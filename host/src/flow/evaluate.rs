@@ -1,0 +1,127 @@
+//! A case is judged that is only imagined: the decision, and who proposed what. Nothing is stored.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::pipeline::EnabledPolicy;
+use super::route::ask;
+use super::{Flow, FlowError};
+use crate::domain::case::{Case, ConversationView, Event, Occasion};
+use crate::domain::conversation::Conversation;
+use crate::domain::decision::{Contribution, Outcome};
+use crate::domain::ids::{ContactId, GenerationId, IdentityId, InboxId};
+use crate::domain::merge::Circumstances;
+use crate::domain::organisation::Directory;
+use crate::domain::principal::Principal;
+
+/// A case to judge.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EvaluateRequest {
+    /// Why the policies are asked; `item-received` when absent.
+    #[serde(default)]
+    pub event: Option<Event>,
+    /// The case.
+    pub case: Case,
+    /// Names of the activations to ask, whatever their scope; all that the scope covers when absent.
+    #[serde(default)]
+    pub activations: Option<Vec<String>>,
+}
+
+/// What would be decided.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Evaluation {
+    /// The pipeline that was asked.
+    pub generation: Option<GenerationId>,
+    /// What would change.
+    pub outcome: Outcome,
+    /// What each policy said, in the pipeline's order.
+    pub contributions: Vec<Contribution>,
+}
+
+/// Judges a case as the pipeline would now.
+pub async fn evaluate(flow: &Flow, _principal: &Principal, request: EvaluateRequest) -> Result<Evaluation, FlowError> {
+    let pipeline = flow.pipeline.load_full();
+    let directory = flow.directory.load_full();
+    let EvaluateRequest { event, mut case, activations } = request;
+    let Some(inbox) = directory.inbox_named(&case.inbox.name).cloned() else {
+        let known = directory.inboxes();
+        return Err(FlowError::unknown("inbox", &case.inbox.name, known.iter().map(|it| it.name.as_str())));
+    };
+    let event =
+        event.unwrap_or(Event { id: flow.id(), occasion: Occasion::ItemReceived, at: case.now, depth: 0 });
+    let asked: Vec<Arc<EnabledPolicy>> = match &activations {
+        Some(names) => named(&pipeline.policies, names)?,
+        None => pipeline
+            .policies
+            .iter()
+            .filter(|it| it.manifest.events.contains(&event.occasion.kind()))
+            .filter(|it| it.activation.covers(&event, &inbox, &directory))
+            .cloned()
+            .collect(),
+    };
+    let conversation = imagine(&case.conversation, inbox.id, &directory)?;
+    let telemetry = Arc::clone(&flow.telemetry);
+    let judged = flow.plugins.executor().run(move || {
+        let heard = ask::ask(asked.iter(), &event, &mut case, &telemetry);
+        let around = Circumstances { conversation: &conversation, inbox: &inbox, directory: &directory };
+        ask::conclude(around, heard)
+    });
+    let (outcome, contributions) = judged.await.map_err(|error| FlowError::Unavailable(error.to_string()))?;
+    Ok(Evaluation { generation: pipeline.generation, outcome, contributions })
+}
+
+fn named(policies: &[Arc<EnabledPolicy>], names: &[String]) -> Result<Vec<Arc<EnabledPolicy>>, FlowError> {
+    for name in names {
+        if !policies.iter().any(|it| it.activation.name == *name) {
+            let known = policies.iter().map(|it| it.activation.name.as_str());
+            return Err(FlowError::unknown("enabled policy", name, known));
+        }
+    }
+    Ok(policies.iter().filter(|it| names.contains(&it.activation.name)).cloned().collect())
+}
+
+/// A conversation that looks like this.
+fn imagine(view: &ConversationView, inbox: InboxId, directory: &Directory) -> Result<Conversation, FlowError> {
+    let place = match &view.destination {
+        Some(destination) => Some(
+            directory
+                .resolve(destination)
+                .map_err(|error| FlowError::invalid("/case/conversation/destination", error.to_string()))?,
+        ),
+        None => None,
+    };
+    Ok(Conversation {
+        id: view.id,
+        inbox,
+        thread_key: String::new(),
+        contact: ContactId(0),
+        identity: IdentityId(0),
+        subject: None,
+        status: view.status,
+        place,
+        priority: view.priority,
+        tags: view.tags.iter().cloned().collect(),
+        attributes: view.attributes.iter().map(|it| (it.key.clone(), it.value.clone())).collect::<BTreeMap<_, _>>(),
+        intent: view.intent.clone(),
+        listening: view.listening,
+        language: view.language.clone(),
+        deadline: view.deadline,
+        waiting_since: view.waiting_since,
+        promise_started_for: None,
+        first_answered_at: None,
+        opened_at: view.opened_at,
+        updated_at: view.opened_at,
+        item_count: view.item_count,
+        reopened_count: view.reopened_count,
+        handed_over_count: view.handed_over_count,
+        escalation_level: view.escalation_level,
+        person_set: view.person_set,
+        disposition: None,
+        merged_into: None,
+        revision: 0,
+    })
+}

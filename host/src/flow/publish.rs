@@ -1,0 +1,85 @@
+//! A plugin is published: checked, compiled once, and kept with its bytes.
+
+use bytes::Bytes;
+
+use super::pipeline::artefact_key_of;
+use super::{Flow, FlowError};
+use crate::domain::ids::DepartmentId;
+use crate::domain::principal::Principal;
+use crate::domain::release::{PluginKind, Release, ReleaseState};
+use crate::plugin::{InspectError, Inspected, UPLOAD_BYTES_MAX};
+use crate::store::Published;
+
+/// A release in the marketplace.
+#[derive(Clone, Debug)]
+pub struct PublishedRelease {
+    /// The release.
+    pub release: Release,
+    /// Whether these bytes were published only now.
+    pub new: bool,
+}
+
+/// Publishes a component under the name and version it gives itself.
+///
+/// The same bytes again are no error; other bytes under the same version are refused.
+pub async fn publish(
+    flow: &Flow,
+    principal: &Principal,
+    component: Bytes,
+    owner: Option<DepartmentId>,
+) -> Result<PublishedRelease, FlowError> {
+    if component.len() > UPLOAD_BYTES_MAX {
+        let (have, most) = (component.len(), UPLOAD_BYTES_MAX);
+        return Err(FlowError::TooLarge(format!("the component has {have} bytes; at most {most} are taken")));
+    }
+    let inspected = flow.plugins.inspect(component.clone()).await.map_err(refused)?;
+    let release = release_of(flow, &inspected, component.len(), owner);
+    let audit = flow.audit(principal, "plugin.publish", &release.id.to_string(), serde_json::json!({
+        "digest": release.digest,
+    }));
+    match flow.store.publish(&release, &component, &audit).await? {
+        Published::New => {
+            keep_adapter_artefact(flow, &inspected).await?;
+            Ok(PublishedRelease { release, new: true })
+        }
+        Published::Before(release) => Ok(PublishedRelease { release: *release, new: false }),
+        Published::OtherBytes(before) => Err(FlowError::Conflict(format!(
+            "{}@{} was published before with other bytes (sha256 {}, now {}); a published version never changes: \
+             raise the version and publish again",
+            before.manifest.name, before.manifest.version, before.digest, release.digest
+        ))),
+    }
+}
+
+/// An adapter runs as it was inspected, so its artefact is made already.
+async fn keep_adapter_artefact(flow: &Flow, inspected: &Inspected) -> Result<(), FlowError> {
+    if inspected.manifest.kind != PluginKind::ChannelAdapter {
+        return Ok(());
+    }
+    let key = artefact_key_of(flow, PluginKind::ChannelAdapter, &inspected.digest, &serde_json::Value::Null);
+    Ok(flow.store.put_artefact(&key, &inspected.artefact).await?)
+}
+
+fn release_of(flow: &Flow, inspected: &Inspected, bytes: usize, owner: Option<DepartmentId>) -> Release {
+    Release {
+        id: flow.id(),
+        digest: inspected.digest.clone(),
+        component_bytes: bytes as i64,
+        imports: inspected.imports.clone(),
+        manifest: inspected.manifest.clone(),
+        owner,
+        state: ReleaseState::Published,
+        published_at: flow.now(),
+    }
+}
+
+fn refused(error: InspectError) -> FlowError {
+    match error {
+        InspectError::Refused(refusal) => FlowError::Refused {
+            name: refusal.name.to_string(),
+            found: refusal.found,
+            remedy: refusal.remedy,
+        },
+        other => FlowError::Unavailable(other.to_string()),
+    }
+}

@@ -1,0 +1,54 @@
+//! A kept delivery is read once more.
+
+use std::sync::Arc;
+
+use super::ingest::{Received, read_and_store};
+use super::{Flow, FlowError};
+use crate::domain::activation::Activation;
+use crate::domain::delivery::DeliveryOutcome;
+use crate::domain::ids::DeliveryId;
+use crate::domain::principal::Principal;
+use crate::domain::release::PluginKind;
+use crate::store::{IntakeOrigin, PageRequest};
+
+/// How many kept deliveries are read again at once after an adapter was enabled.
+const RETRY_PAGE: u32 = 64;
+
+/// Reads a kept delivery again with the adapter that is enabled now.
+pub async fn retry(flow: &Flow, _principal: &Principal, id: DeliveryId) -> Result<Received, FlowError> {
+    let Some((delivery, raw)) = flow.store.raw_delivery(id).await? else {
+        return Err(FlowError::NotFound(format!("there is no delivery {id}")));
+    };
+    if delivery.outcome == DeliveryOutcome::Accepted {
+        return Err(FlowError::Conflict(format!("delivery {id} was read already; nothing is left to retry")));
+    }
+    let directory = flow.directory.load_full();
+    let Some(inbox) = directory.inbox(delivery.inbox) else {
+        return Err(FlowError::NotFound(format!("the inbox {} of delivery {id} is gone", delivery.inbox)));
+    };
+    read_and_store(flow, id, IntakeOrigin::Retry, Arc::clone(inbox), Arc::new(raw)).await
+}
+
+/// Reads again what no release could read so far, now that an adapter's release is at work.
+pub(super) async fn after_enabling(flow: &Flow, activation: &Activation) -> Result<(), FlowError> {
+    if activation.kind != PluginKind::ChannelAdapter {
+        return Ok(());
+    }
+    let directory = flow.directory.load_full();
+    for inbox in directory.inboxes().into_iter().filter(|it| it.adapter == activation.plugin) {
+        let mut page = PageRequest { after: None, limit: RETRY_PAGE };
+        loop {
+            let found = flow.store.deliveries(Some(inbox.id), Some(DeliveryOutcome::Unparsed), page).await?;
+            for delivery in &found.entries {
+                if let Err(error) = retry(flow, &Principal::system(), delivery.id).await {
+                    tracing::warn!(delivery = %delivery.id, %error, "a kept delivery could not be read again");
+                }
+            }
+            match found.next {
+                Some(next) => page.after = Some(next),
+                None => break,
+            }
+        }
+    }
+    Ok(())
+}

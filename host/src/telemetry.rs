@@ -1,0 +1,220 @@
+//! What is measured, and how it is told: Prometheus metrics and log lines.
+//!
+//! Called by every room above the domain; calls nobody. Labels are names of plugins, inboxes, routes
+//! and steps, whose number is bounded by the installation; never ids, addresses or texts.
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+
+pub mod log;
+
+/// Upper bounds in microseconds: fine where plugin calls lie, coarse up to ten seconds.
+const MICROS_BUCKETS: [f64; 20] = [
+    5.0,
+    10.0,
+    20.0,
+    35.0,
+    50.0,
+    75.0,
+    100.0,
+    150.0,
+    250.0,
+    500.0,
+    1_000.0,
+    2_500.0,
+    5_000.0,
+    10_000.0,
+    25_000.0,
+    100_000.0,
+    500_000.0,
+    1_000_000.0,
+    5_000_000.0,
+    10_000_000.0,
+];
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CallLabels {
+    plugin: String,
+    step: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct FailureLabels {
+    plugin: String,
+    failure: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StepLabels {
+    step: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct DeliveryLabels {
+    inbox: String,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RouteLabels {
+    route: &'static str,
+    status: u16,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct EndLabels {
+    end: &'static str,
+}
+
+/// Every metric of a host.
+pub struct Telemetry {
+    registry: Registry,
+    calls: Family<CallLabels, Histogram>,
+    failures: Family<FailureLabels, Counter>,
+    steps: Family<StepLabels, Histogram>,
+    deliveries: Family<DeliveryLabels, Counter>,
+    requests: Family<RouteLabels, Counter>,
+    request_times: Family<StepLabels, Histogram>,
+    replies: Family<EndLabels, Counter>,
+    items: Counter,
+    decisions: Counter,
+    conflicts: Counter,
+    unrouted: Counter,
+    escalations: Counter,
+    generation: Gauge,
+}
+
+fn micros() -> Histogram {
+    Histogram::new(MICROS_BUCKETS)
+}
+
+impl Default for Telemetry {
+    fn default() -> Self {
+        let mut telemetry = Self {
+            registry: Registry::with_prefix("switchboard"),
+            calls: Family::new_with_constructor(micros),
+            failures: Family::default(),
+            steps: Family::new_with_constructor(micros),
+            deliveries: Family::default(),
+            requests: Family::default(),
+            request_times: Family::new_with_constructor(micros),
+            replies: Family::default(),
+            items: Counter::default(),
+            decisions: Counter::default(),
+            conflicts: Counter::default(),
+            unrouted: Counter::default(),
+            escalations: Counter::default(),
+            generation: Gauge::default(),
+        };
+        telemetry.register();
+        telemetry
+    }
+}
+
+impl Telemetry {
+    fn register(&mut self) {
+        let to = &mut self.registry;
+        to.register("plugin_call_microseconds", "Time of a plugin's call", self.calls.clone());
+        to.register(
+            "plugin_failures",
+            "Calls of a plugin that failed, by name of the failure",
+            self.failures.clone(),
+        );
+        to.register(
+            "step_microseconds",
+            "Time of a step of the story, for a whole batch",
+            self.steps.clone(),
+        );
+        to.register("deliveries", "Deliveries by inbox and outcome", self.deliveries.clone());
+        to.register("http_requests", "Requests by route and status", self.requests.clone());
+        to.register(
+            "http_request_microseconds",
+            "Time to answer a request, by route",
+            self.request_times.clone(),
+        );
+        to.register("replies", "Attempts to send a reply, by how they ended", self.replies.clone());
+        to.register("items", "Items taken in", self.items.clone());
+        to.register("decisions", "Decisions made", self.decisions.clone());
+        to.register("conflicts", "Proposals that contradicted the one that stands", self.conflicts.clone());
+        to.register("unrouted", "Decisions that fell to the operator", self.unrouted.clone());
+        to.register("escalations", "Escalations fired", self.escalations.clone());
+        to.register("pipeline_generation", "Number of the pipeline's generation", self.generation.clone());
+    }
+
+    /// Everything in the OpenMetrics text format, which Prometheus reads.
+    pub fn render(&self) -> String {
+        let mut text = String::new();
+        match encode(&mut text, &self.registry) {
+            Ok(()) => text,
+            // Writing to a string does not fail.
+            Err(std::fmt::Error) => String::new(),
+        }
+    }
+
+    /// A plugin was called; `failure` names how it failed, if it did.
+    pub fn plugin_call(&self, plugin: &str, step: &'static str, micros: u64, failure: Option<&str>) {
+        self.calls.get_or_create(&CallLabels { plugin: plugin.to_owned(), step }).observe(micros as f64);
+        if let Some(failure) = failure {
+            let labels = FailureLabels { plugin: plugin.to_owned(), failure: failure.to_owned() };
+            self.failures.get_or_create(&labels).inc();
+        }
+    }
+
+    /// A step of the story took this long.
+    pub fn step(&self, step: &'static str, micros: u64) {
+        self.steps.get_or_create(&StepLabels { step }).observe(micros as f64);
+    }
+
+    /// A delivery was stored.
+    pub fn delivery(&self, inbox: &str, outcome: &'static str, items: u64) {
+        self.deliveries.get_or_create(&DeliveryLabels { inbox: inbox.to_owned(), outcome }).inc();
+        self.items.inc_by(items);
+    }
+
+    /// A request was answered.
+    pub fn http_request(&self, route: &'static str, status: u16, micros: u64) {
+        self.requests.get_or_create(&RouteLabels { route, status }).inc();
+        self.request_times.get_or_create(&StepLabels { step: route }).observe(micros as f64);
+    }
+
+    /// A decision was stored.
+    pub fn decision(&self, conflicts: u64, unrouted: bool, escalated: bool) {
+        self.decisions.inc();
+        self.conflicts.inc_by(conflicts);
+        self.unrouted.inc_by(u64::from(unrouted));
+        self.escalations.inc_by(u64::from(escalated));
+    }
+
+    /// An attempt to send a reply ended so.
+    pub fn reply(&self, end: &'static str) {
+        self.replies.get_or_create(&EndLabels { end }).inc();
+    }
+
+    /// The pipeline is now at this generation.
+    pub fn pipeline(&self, number: i64) {
+        self.generation.set(number);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_shows_in_the_histogram_and_its_failure_in_the_counter() {
+        let telemetry = Telemetry::default();
+        telemetry.plugin_call("keyword-router", "evaluate", 42, Some("fuel"));
+        let text = telemetry.render();
+        assert!(text.contains(
+            r#"switchboard_plugin_call_microseconds_count{plugin="keyword-router",step="evaluate"} 1"#
+        ));
+        assert!(
+            text.contains(r#"switchboard_plugin_failures_total{plugin="keyword-router",failure="fuel"} 1"#)
+        );
+    }
+}
