@@ -28,14 +28,10 @@ use super::proposal::{
 };
 use super::time::Timestamp;
 
-/// The longest reason that is kept, in characters.
-pub const WHY_CHARS_MAX: usize = 1_000;
-/// The longest label, timer key, intent or language, in characters.
-pub const LABEL_CHARS_MAX: usize = 64;
-/// The longest attribute value or note, in characters.
-pub const TEXT_CHARS_MAX: usize = 4_000;
-/// The most proposals that one policy may make for one case.
-pub const PROPOSALS_MAX: usize = 64;
+pub mod limits;
+
+use limits::{PROPOSALS_MAX, broken_limit};
+
 /// The reason recorded when nobody routed an item.
 pub const NO_ROUTE: &str = "no policy routed this item";
 
@@ -393,44 +389,6 @@ fn lost_or_same<T: PartialEq>(standing: &First<T>, proposed: &T) -> Verdict {
 
 fn invalid(reason: String) -> Verdict {
     Verdict::Invalid { reason }
-}
-
-/// Which limit of the contract a proposal breaks.
-fn broken_limit(proposal: &Proposal) -> Option<String> {
-    let label = |what: &str, text: &str| {
-        let length = text.chars().count();
-        let right = (1..=LABEL_CHARS_MAX).contains(&length) && !text.chars().any(char::is_control);
-        (!right)
-            .then(|| format!("{what} must have 1 to {LABEL_CHARS_MAX} characters and no control characters"))
-    };
-    let text = |what: &str, text: &str| {
-        (text.chars().count() > TEXT_CHARS_MAX)
-            .then(|| format!("{what} has more than {TEXT_CHARS_MAX} characters"))
-    };
-    if proposal.why.chars().count() > WHY_CHARS_MAX {
-        return Some(format!("`why` has more than {WHY_CHARS_MAX} characters"));
-    }
-    match &proposal.action {
-        Action::Timer(timer) => label("a timer's key", &timer.key),
-        Action::CancelTimer { key } => label("a timer's key", key),
-        Action::Escalate(escalation) if !(1..=9).contains(&escalation.level) => {
-            Some("an escalation's level must be 1 to 9".to_owned())
-        }
-        Action::Escalate(escalation) => text("an escalation's reason", &escalation.reason),
-        Action::Tags { tags } if tags.len() > 32 => Some("more than 32 tags at once".to_owned()),
-        Action::Tags { tags } => tags.iter().find_map(|tag| label("a tag", tag)),
-        Action::Attribute { attribute } => label("an attribute's key", &attribute.key)
-            .or_else(|| text("an attribute's value", &attribute.value)),
-        Action::Intent { intent } => label("an intent", intent),
-        Action::Language { language } => label("a language", language),
-        Action::Note { text: note } => text("a note", note),
-        Action::Destination(_)
-        | Action::Priority { .. }
-        | Action::Deadline { .. }
-        | Action::Listening { .. }
-        | Action::Spam
-        | Action::Abstain => None,
-    }
 }
 
 #[cfg(test)]
