@@ -1,0 +1,50 @@
+//! The sandbox: plugins from uploaded bytes to answered calls.
+//!
+//! Called by `flow`, `cli` and `app`; calls `domain` alone.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`upload`], [`compile`] | what a file must be; checking, configuring and compiling it in a child process |
+//! | [`policy`], [`adapter`], [`task`] | plugins ready to be called |
+//! | [`call`], [`failure`], [`budget`] | one call, why it failed, what it may use |
+//! | [`settings`], [`digest`] | settings against their schema; names of artefacts |
+//! | [`executor`] | threads for calls |
+//! | [`abi`] | the contract's versions: bindings and conversions |
+//!
+//! **Invariant:** the only room that knows wasmtime and its kin.
+//! **Invariant:** no upload is parsed, compiled or run in the host before the child found it good.
+//! **Invariant:** every call starts from the same bytes in a store of its own, under limits set before
+//! the guest's first instruction. Nothing a guest does is an error of the host.
+
+pub(crate) mod abi;
+pub mod adapter;
+pub mod budget;
+pub mod call;
+pub mod compile;
+pub mod digest;
+mod engine;
+pub mod error;
+pub mod executor;
+pub mod failure;
+mod journal;
+mod limiter;
+mod load;
+pub mod plugins;
+pub mod policy;
+pub mod settings;
+mod state;
+pub mod task;
+pub mod upload;
+
+pub use adapter::Adapter;
+pub use budget::UPLOAD_BYTES_MAX;
+pub use call::Call;
+pub use digest::{artefact_key, settings_digest};
+pub use error::{InspectError, LoadError, PluginError, PrepareFailure};
+pub use executor::{Executor, ExecutorError};
+pub use failure::{Failure, FailureKind};
+pub use plugins::{Inspected, PluginConfig, Plugins};
+pub use policy::{Policy, ReusedPolicy};
+pub use settings::{SettingError, validate_settings};
+pub use task::{Answer, Outbound, ReceiveResult, Request, SendOutcome, Step, StepResult, TaskError};
+pub use upload::{Refusal, RefusalKind};

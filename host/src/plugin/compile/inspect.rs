@@ -1,0 +1,63 @@
+//! An upload's check: from bytes to a manifest, or to the first rule it breaks.
+
+use wasmtime::component::{Component, InstancePre};
+
+use crate::domain::release::{Manifest, PluginKind};
+use crate::plugin::abi::v0_1::adapter_world::AdapterPre;
+use crate::plugin::abi::v0_1::plugin_world::SelfDescribingPre;
+use crate::plugin::abi::v0_1::policy_world::PolicyPre;
+use crate::plugin::abi::v0_1::raise_manifest;
+use crate::plugin::budget::Budget;
+use crate::plugin::call;
+use crate::plugin::engine::Engine;
+use crate::plugin::state::{CallState, Imports};
+use crate::plugin::upload::{Refusal, RefusalKind, check_file, check_manifest, read_shape};
+
+/// What an upload turns out to be.
+#[derive(Debug)]
+pub(super) struct Inspection {
+    pub(super) manifest: Manifest,
+    pub(super) imports: Vec<String>,
+    pub(super) artefact: Vec<u8>,
+}
+
+/// Checks an upload: cheap rules first, guest code last.
+pub(super) fn inspect(engine: &Engine, bytes: &[u8]) -> Result<Inspection, Refusal> {
+    check_file(bytes)?;
+    let shape = read_shape(bytes)?;
+    let component = Component::from_binary(engine.wasmtime(), bytes)
+        .map_err(|error| Refusal::new(RefusalKind::NotCompilable, format!("{error:#}")))?;
+    let wrong_world = |error: wasmtime::Error| Refusal::new(RefusalKind::WrongWorld, format!("{error:#}"));
+    let pre = engine.linker().instantiate_pre(&component).map_err(wrong_world)?;
+    let plugin = SelfDescribingPre::new(pre.clone()).map_err(wrong_world)?;
+    check_exports(shape.kind, pre).map_err(wrong_world)?;
+    let manifest = describe(engine, &plugin, shape.kind)?;
+    let artefact = component
+        .serialize()
+        .map_err(|error| Refusal::new(RefusalKind::NotCompilable, format!("{error:#}")))?;
+    Ok(Inspection { manifest, imports: shape.imports, artefact })
+}
+
+/// Whether the functions of its kind are there. Their types are checked when they are loaded.
+fn check_exports(kind: PluginKind, pre: InstancePre<CallState>) -> wasmtime::Result<()> {
+    match kind {
+        PluginKind::ChannelAdapter => AdapterPre::new(pre).map(drop),
+        PluginKind::Policy => PolicyPre::new(pre).map(drop),
+    }
+}
+
+fn describe(
+    engine: &Engine,
+    plugin: &SelfDescribingPre<CallState>,
+    kind: PluginKind,
+) -> Result<Manifest, Refusal> {
+    let called = call::run(engine, &Budget::SETUP, Imports::Answered, |store| {
+        let instance = plugin.instantiate(&mut *store)?;
+        instance.switchboard_plugin_plugin().call_describe(store)
+    });
+    let told = called.result.map_err(|failure| {
+        Refusal::new(RefusalKind::DescribeFailed, format!("`describe` failed: {failure}"))
+    })?;
+    let (manifest, schema) = raise_manifest(told);
+    check_manifest(manifest, &schema, kind)
+}

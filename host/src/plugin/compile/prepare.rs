@@ -1,0 +1,110 @@
+//! Making a plugin ready: policies are configured and snapshotted, adapters compiled as they are.
+
+use futures::FutureExt;
+use wasmtime::Store;
+use wasmtime::component::{Component, Instance};
+use wasmtime_wizer::Wizer;
+
+use super::reader::StateReader;
+use crate::domain::release::PluginKind;
+use crate::plugin::abi::v0_1::plugin_world::SelfDescribing;
+use crate::plugin::abi::v0_1::raise_setting_errors;
+use crate::plugin::budget::{Budget, MEMORY_BYTES_MAX};
+use crate::plugin::call;
+use crate::plugin::engine::Engine;
+use crate::plugin::error::PrepareFailure;
+use crate::plugin::failure::{Failure, FailureKind};
+use crate::plugin::settings::SettingError;
+use crate::plugin::state::{CallState, Imports};
+
+/// The artefact from which every call of the plugin starts.
+pub(super) fn prepare(
+    engine: &Engine,
+    kind: PluginKind,
+    settings: &str,
+    component: &[u8],
+) -> Result<Vec<u8>, PrepareFailure> {
+    match kind {
+        PluginKind::ChannelAdapter => compile(engine, component),
+        PluginKind::Policy => compile(engine, &snapshot(engine, settings, component)?),
+    }
+}
+
+fn compile(engine: &Engine, component: &[u8]) -> Result<Vec<u8>, PrepareFailure> {
+    engine.wasmtime().precompile_component(component).map_err(not_compilable)
+}
+
+/// The component as it stands after `configure`: a new component, whose memories and globals begin
+/// where the configured one's are.
+fn snapshot(engine: &Engine, settings: &str, component: &[u8]) -> Result<Vec<u8>, PrepareFailure> {
+    let wizer = Wizer::new();
+    let (context, instrumented) = wizer.instrument_component(component).map_err(not_snapshottable)?;
+    let instrumented = Component::from_binary(engine.wasmtime(), &instrumented).map_err(not_compilable)?;
+    let (mut store, instance) = configure(engine, &instrumented, settings)?;
+    call::refill(&mut store, &Budget::SNAPSHOT).map_err(not_snapshottable)?;
+    store.data_mut().limiter.raise(Budget::SNAPSHOT.memory_bytes);
+    let mut reader = StateReader::new(store, instance);
+    let rewritten = wizer
+        .snapshot_component(&context, &mut reader)
+        .now_or_never()
+        .ok_or_else(|| PrepareFailure::new("not-snapshottable", "reading the state waits for something"))?
+        .map_err(not_snapshottable)?;
+    match reader.finish() {
+        Some(error) => Err(PrepareFailure::new("not-snapshottable", error)),
+        None => Ok(rewritten),
+    }
+}
+
+/// A configured instance, in the store that holds it.
+fn configure(
+    engine: &Engine,
+    component: &Component,
+    settings: &str,
+) -> Result<(Store<CallState>, Instance), PrepareFailure> {
+    let mut store = call::open(engine, &Budget::SETUP, Imports::Refused).map_err(not_snapshottable)?;
+    let answer = instantiate_and_configure(engine, component, settings, &mut store);
+    match answer {
+        Ok((Ok(()), instance)) => Ok((store, instance)),
+        Ok((Err(errors), _)) => Err(PrepareFailure::invalid_settings(errors)),
+        Err(error) => Err(failed(&error, store.data())),
+    }
+}
+
+type Configured = (Result<(), Vec<SettingError>>, Instance);
+
+fn instantiate_and_configure(
+    engine: &Engine,
+    component: &Component,
+    settings: &str,
+    store: &mut Store<CallState>,
+) -> wasmtime::Result<Configured> {
+    let instance = engine.linker().instantiate_pre(component)?.instantiate(&mut *store)?;
+    let plugin = SelfDescribing::new(&mut *store, &instance)?;
+    let answer = plugin.switchboard_plugin_plugin().call_configure(store, settings)?;
+    Ok((answer.map_err(raise_setting_errors), instance))
+}
+
+/// Names a failed `configure`.
+fn failed(error: &wasmtime::Error, state: &CallState) -> PrepareFailure {
+    let failure = Failure::of(error, &state.limiter);
+    if state.import_called() {
+        return PrepareFailure::new("called-import", failure.detail);
+    }
+    if failure.kind == FailureKind::Memory {
+        let reason = format!(
+            "after `configure` it has more than the {MEMORY_BYTES_MAX} bytes of memory that each call may use"
+        );
+        return PrepareFailure::new("snapshot-too-large", reason);
+    }
+    PrepareFailure::new(failure.kind.name(), format!("`configure` failed: {}", failure.detail))
+}
+
+fn not_compilable(error: wasmtime::Error) -> PrepareFailure {
+    PrepareFailure::new("not-compilable", format!("{error:#}"))
+}
+
+/// The snapshot knows no nested components with modules, no module instantiated twice, and no
+/// changes to tables.
+fn not_snapshottable(error: wasmtime::Error) -> PrepareFailure {
+    PrepareFailure::new("not-snapshottable", format!("{error:#}"))
+}

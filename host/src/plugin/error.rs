@@ -1,0 +1,85 @@
+//! What can go wrong in this room, besides a guest's own failures.
+
+use std::io;
+
+use serde::{Deserialize, Serialize};
+
+use super::settings::SettingError;
+use super::upload::Refusal;
+
+/// The room cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum PluginError {
+    /// The engine does not start on this machine.
+    #[error("start the WebAssembly engine: {0}")]
+    Engine(String),
+    /// The operating system gives no thread.
+    #[error("start a thread for plugins")]
+    Thread(#[source] io::Error),
+}
+
+impl PluginError {
+    pub(super) fn engine(error: wasmtime::Error) -> Self {
+        Self::Engine(format!("{error:#}"))
+    }
+}
+
+/// An artefact does not load. It was made by another engine, or for another kind of plugin: prepare
+/// it again.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("load the compiled plugin: {0}")]
+pub struct LoadError(pub String);
+
+impl LoadError {
+    pub(super) fn of(error: wasmtime::Error) -> Self {
+        Self(format!("{error:#}"))
+    }
+}
+
+/// An upload was not inspected to a good end.
+#[derive(Debug, thiserror::Error)]
+pub enum InspectError {
+    /// It breaks a rule; its author can do something about it.
+    #[error("accept the plugin: {0}")]
+    Refused(Refusal),
+    /// The compile child does not work; the operator can do something about it.
+    #[error("run the compile child: {0}")]
+    Unavailable(String),
+}
+
+/// Why settings cannot be enabled with a plugin.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("prepare the plugin ({name}): {reason}")]
+pub struct PrepareFailure {
+    /// Its name: `invalid-settings`, `called-import`, `snapshot-too-large`, `not-snapshottable`,
+    /// `not-compilable`, `timed-out`, `crashed`, `unavailable`, or that of a
+    /// [`FailureKind`](super::FailureKind).
+    pub name: String,
+    /// What happened.
+    pub reason: String,
+    /// What is wrong with the settings, by place.
+    #[serde(default)]
+    pub setting_errors: Vec<SettingError>,
+}
+
+impl PrepareFailure {
+    pub(super) fn new(name: &str, reason: impl Into<String>) -> Self {
+        Self { name: name.to_owned(), reason: reason.into(), setting_errors: Vec::new() }
+    }
+
+    /// Something outside the plugin is missing: the same may work later.
+    pub fn unavailable(reason: impl Into<String>) -> Self {
+        Self::new("unavailable", reason)
+    }
+
+    pub(super) fn invalid_settings(setting_errors: Vec<SettingError>) -> Self {
+        let reason = match setting_errors.as_slice() {
+            [] => "the plugin refuses the settings without saying why".to_owned(),
+            [only] => format!("`{}`: {}", only.pointer, only.message),
+            [first, rest @ ..] => {
+                format!("`{}`: {} (and {} more)", first.pointer, first.message, rest.len())
+            }
+        };
+        Self { name: "invalid-settings".into(), reason, setting_errors }
+    }
+}

@@ -1,0 +1,163 @@
+//! The room's front: inspect, prepare, load, run.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde_json::Value;
+
+use super::adapter::Adapter;
+use super::budget::CHILD_TIMEOUT;
+use super::compile::{Answer, ChildError, Compiler, Job};
+use super::digest::{canonical, digest};
+use super::engine::Engine;
+use super::error::{InspectError, LoadError, PluginError, PrepareFailure};
+use super::executor::Executor;
+use super::load::load;
+use super::policy::Policy;
+use super::upload::{Refusal, RefusalKind};
+use crate::domain::release::{Manifest, PluginKind};
+
+/// Compiles at once; each takes the better part of a core and a few hundred megabytes.
+const CHILDREN_MAX: usize = 2;
+
+/// Slots for calls outside the executor, such as settings' checks and benchmarks.
+const SPARE_THREADS: usize = 2;
+
+/// How the room is set up.
+#[derive(Clone, Debug)]
+pub struct PluginConfig {
+    /// The executable that is a compile child under `compile-child`: the host's own.
+    pub child_program: PathBuf,
+    /// Threads for guest calls.
+    pub threads: usize,
+    /// Compile children at once.
+    pub children_max: usize,
+    /// How long one compile child may take.
+    pub child_timeout: Duration,
+}
+
+impl PluginConfig {
+    /// The defaults, with that executable as the compile child.
+    pub fn new(child_program: PathBuf) -> Self {
+        Self {
+            child_program,
+            threads: thread::available_parallelism().map_or(1, usize::from),
+            children_max: CHILDREN_MAX,
+            child_timeout: CHILD_TIMEOUT,
+        }
+    }
+}
+
+impl Default for PluginConfig {
+    /// This executable is the compile child; where the system does not tell which that is, the one
+    /// found by name.
+    fn default() -> Self {
+        Self::new(std::env::current_exe().unwrap_or_else(|_| "switchboard".into()))
+    }
+}
+
+/// The sandbox.
+pub struct Plugins {
+    engine: Engine,
+    compiler: Compiler,
+    executor: Executor,
+}
+
+/// An upload that was found good.
+#[derive(Clone, Debug)]
+pub struct Inspected {
+    /// What it says of itself.
+    pub manifest: Manifest,
+    /// What it imports that can be called.
+    pub imports: Vec<String>,
+    /// SHA-256 of its bytes, hexadecimal.
+    pub digest: String,
+    /// The component compiled as it is: an adapter's artefact. A policy's comes from
+    /// [`Plugins::prepare`].
+    pub artefact: Vec<u8>,
+}
+
+impl Plugins {
+    /// Opens the room.
+    pub fn new(config: PluginConfig) -> Result<Arc<Self>, PluginError> {
+        let threads = config.threads.max(1);
+        let slots = u32::try_from(threads + SPARE_THREADS).unwrap_or(u32::MAX);
+        Ok(Arc::new(Self {
+            engine: Engine::new(slots)?,
+            compiler: Compiler::new(config.child_program, config.children_max, config.child_timeout),
+            executor: Executor::new(threads).map_err(PluginError::Thread)?,
+        }))
+    }
+
+    /// Names the engine: version, configuration and limits. Part of artefact keys and receipts.
+    pub fn fingerprint(&self) -> &str {
+        self.engine.fingerprint()
+    }
+
+    /// The threads for guest calls.
+    pub fn executor(&self) -> &Executor {
+        &self.executor
+    }
+
+    /// Checks an upload in a compile child.
+    pub async fn inspect(&self, component: Bytes) -> Result<Inspected, InspectError> {
+        let digest = digest(&component);
+        match self.compiler.run(&Job::Inspect, component).await {
+            Ok((Answer::Inspected { manifest, imports }, artefact)) => {
+                Ok(Inspected { manifest, imports, digest, artefact })
+            }
+            Ok((Answer::Refused(refusal), _)) => Err(InspectError::Refused(refusal)),
+            Ok(_) => Err(InspectError::Unavailable("it answered something else".into())),
+            Err(error) => Err(inspect_error(&error)),
+        }
+    }
+
+    /// Makes an inspected component ready to be called with these settings, in a compile child. The
+    /// settings match the schema already; see
+    /// [`validate_settings`](super::validate_settings).
+    pub async fn prepare(
+        &self,
+        component: Bytes,
+        kind: PluginKind,
+        settings: &Value,
+    ) -> Result<Vec<u8>, PrepareFailure> {
+        let job = Job::Prepare { kind, settings: canonical(settings).to_string() };
+        match self.compiler.run(&job, component).await {
+            Ok((Answer::Prepared, artefact)) => Ok(artefact),
+            Ok((Answer::PrepareFailed(failure), _)) => Err(failure),
+            Ok(_) => Err(PrepareFailure::unavailable("the compile child answered something else")),
+            Err(error) => Err(prepare_failure(&error)),
+        }
+    }
+
+    /// Loads a policy's artefact, as [`Plugins::prepare`] made it.
+    pub fn load_policy(&self, artefact: &[u8], manifest: Arc<Manifest>) -> Result<Policy, LoadError> {
+        Policy::new(self.engine.clone(), load(&self.engine, artefact)?, manifest)
+    }
+
+    /// Loads an adapter's artefact, as [`Plugins::prepare`] or [`Plugins::inspect`] made it.
+    pub fn load_adapter(&self, artefact: &[u8], manifest: Arc<Manifest>) -> Result<Adapter, LoadError> {
+        Adapter::new(self.engine.clone(), load(&self.engine, artefact)?, manifest)
+    }
+}
+
+fn inspect_error(error: &ChildError) -> InspectError {
+    let kind = match error {
+        ChildError::Unavailable(reason) => return InspectError::Unavailable(reason.clone()),
+        ChildError::TimedOut(_) => RefusalKind::TimedOut,
+        ChildError::Crashed(_) => RefusalKind::Crashed,
+    };
+    InspectError::Refused(Refusal::new(kind, format!("checking the component: {error}")))
+}
+
+fn prepare_failure(error: &ChildError) -> PrepareFailure {
+    let name = match error {
+        ChildError::Unavailable(_) => "unavailable",
+        ChildError::TimedOut(_) => "timed-out",
+        ChildError::Crashed(_) => "crashed",
+    };
+    PrepareFailure::new(name, format!("configuring and compiling: {error}"))
+}

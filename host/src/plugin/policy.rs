@@ -1,0 +1,117 @@
+//! A policy, ready to be asked.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use wasmtime::Store;
+use wasmtime::component::InstancePre;
+
+use super::abi::v0_1::policy_world::exports::switchboard::plugin::policy as abi;
+use super::abi::v0_1::policy_world::{self, PolicyPre};
+use super::abi::v0_1::{CaseLists, lower_event, raise_proposals, raise_refusal};
+use super::budget::Budget;
+use super::call::{Call, micros_since, open, refill, run, spent};
+use super::engine::Engine;
+use super::error::LoadError;
+use super::failure::{Failure, FailureKind};
+use super::state::{CallState, Imports};
+use crate::domain::case::{Case, CaseField, Event};
+use crate::domain::proposal::Proposal;
+use crate::domain::release::Manifest;
+
+/// A policy with its settings. Cheap to clone; calls may run at once on any number of threads.
+#[derive(Clone)]
+pub struct Policy {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    engine: Engine,
+    pre: PolicyPre<CallState>,
+    manifest: Arc<Manifest>,
+}
+
+type Answer = Result<Vec<abi::ProposalResult>, abi::Refusal>;
+
+impl Policy {
+    pub(super) fn new(
+        engine: Engine,
+        pre: InstancePre<CallState>,
+        manifest: Arc<Manifest>,
+    ) -> Result<Self, LoadError> {
+        let pre = PolicyPre::new(pre).map_err(LoadError::of)?;
+        Ok(Self { inner: Arc::new(Inner { engine, pre, manifest }) })
+    }
+
+    /// What the plugin says of itself.
+    pub fn manifest(&self) -> &Manifest {
+        &self.inner.manifest
+    }
+
+    /// Judges one case, starting from the snapshot that `configure` left.
+    ///
+    /// `deadline` is tried once more: on a busy machine another program may have had the processor.
+    /// The fuel is that of the call whose result is given.
+    pub fn evaluate(&self, event: &Event, case: &Case) -> Call<Vec<Proposal>> {
+        let call = self.evaluate_once(event, case);
+        if call.hit_deadline() { self.evaluate_once(event, case) } else { call }
+    }
+
+    /// An instance that is called again and again, for comparison: what state it keeps, it keeps.
+    pub fn reused(&self) -> Result<ReusedPolicy, LoadError> {
+        let mut store =
+            open(&self.inner.engine, &Budget::POLICY, Imports::Answered).map_err(LoadError::of)?;
+        let instance = self.inner.pre.instantiate(&mut store).map_err(LoadError::of)?;
+        Ok(ReusedPolicy { store, instance, manifest: self.inner.manifest.clone() })
+    }
+
+    fn evaluate_once(&self, event: &Event, case: &Case) -> Call<Vec<Proposal>> {
+        let Inner { engine, pre, manifest } = &*self.inner;
+        run(engine, &Budget::POLICY, Imports::Answered, |store| {
+            let instance = pre.instantiate(&mut *store)?;
+            ask(store, &instance, &manifest.needs, event, case)
+        })
+        .and_then(raise)
+    }
+}
+
+/// One instance of a policy, called again and again. For benchmarks alone: it breaks the rule that
+/// nothing leaks from one case to the next.
+pub struct ReusedPolicy {
+    store: Store<CallState>,
+    instance: policy_world::Policy,
+    manifest: Arc<Manifest>,
+}
+
+impl ReusedPolicy {
+    /// Judges one case. After a failure the instance is spent, and every further call fails too.
+    pub fn evaluate(&mut self, event: &Event, case: &Case) -> Call<Vec<Proposal>> {
+        let started = Instant::now();
+        let answer = refill(&mut self.store, &Budget::POLICY)
+            .and_then(|()| ask(&mut self.store, &self.instance, &self.manifest.needs, event, case));
+        let result = answer.map_err(|error| Failure::of(&error, &self.store.data().limiter));
+        let fuel = spent(&self.store, &Budget::POLICY);
+        let (log, log_dropped) = std::mem::take(&mut self.store.data_mut().journal).finish();
+        Call { result, fuel, micros: micros_since(started), log, log_dropped }.and_then(raise)
+    }
+}
+
+fn ask(
+    store: &mut Store<CallState>,
+    instance: &policy_world::Policy,
+    needs: &[CaseField],
+    event: &Event,
+    case: &Case,
+) -> wasmtime::Result<Answer> {
+    let id = event.id.to_string();
+    let lists = CaseLists::new(case, needs);
+    let earlier = lists.earlier();
+    instance.switchboard_plugin_policy().call_evaluate(store, lower_event(event, &id), lists.lower(&earlier))
+}
+
+fn raise(answer: Answer) -> Result<Vec<Proposal>, Failure> {
+    match answer {
+        Ok(proposals) => Ok(raise_proposals(proposals)),
+        Err(refusal) => Err(Failure::new(FailureKind::Refused, &raise_refusal(refusal))),
+    }
+}
