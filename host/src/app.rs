@@ -17,8 +17,9 @@ use crate::bundled::BUNDLED;
 use crate::domain::clock::{Clock, IdGenerator};
 use crate::domain::principal::Principal;
 use crate::egress::Egress;
-use crate::flow::pipeline::{Pipeline, digest_of};
+use crate::flow::pipeline::Pipeline;
 use crate::flow::{Flow, Wake, ingest, publish};
+use crate::plugin::digest::digest;
 use crate::plugin::{PluginConfig, Plugins};
 use crate::store::sqlite::{SqliteStore, StorePath};
 use crate::store::{ArtefactShelf, Store};
@@ -85,7 +86,7 @@ impl App {
     /// Publishes the bundled plugins that are not published yet, by the same way as anybody's.
     pub async fn publish_bundled(&self) -> anyhow::Result<()> {
         for (name, component) in BUNDLED {
-            if self.flow.store.release(&digest_of(component)).await?.is_some() {
+            if self.flow.store.release(&digest(component)).await?.is_some() {
                 continue;
             }
             let published = publish::publish(&self.flow, &Principal::system(), (*component).into(), None).await;

@@ -24,9 +24,9 @@ use tokio_util::task::TaskTracker;
 
 use crate::domain::clock::{Clock, IdGenerator};
 use crate::domain::organisation::Directory;
+use crate::domain::principal::Principal;
 use crate::domain::time::Timestamp;
 use crate::egress::Egress;
-use crate::domain::principal::Principal;
 use crate::plugin::Plugins;
 use crate::store::{ArtefactShelf, AuditEntry, Store};
 use crate::telemetry::Telemetry;

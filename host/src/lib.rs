@@ -2,6 +2,8 @@
 pub mod config;
 pub mod domain;
 pub mod egress;
+pub mod flow;
 pub mod plugin;
 pub mod store;
 pub mod telemetry;
+pub mod worker;

@@ -12,8 +12,8 @@ use crate::domain::item::Visibility;
 use crate::domain::organisation::Inbox;
 use crate::domain::outbox::{ATTEMPTS_MAX, backoff_ms};
 use crate::domain::time::Timestamp;
-use crate::egress::{Answer, EgressError};
-use crate::plugin::{Call, Outbound, SendOutcome, Step, StepResult};
+use crate::egress::{self, EgressError};
+use crate::plugin::{Answer, Call, Outbound, Request, SendOutcome, Step, StepResult};
 use crate::store::{OutboxWork, SendEnd};
 
 /// How many replies one look at the outbox takes.
@@ -84,13 +84,25 @@ async fn exchange(
             Ok(Err(error)) => return SendEnd::Failed(error.to_string()),
             Err(failure) => return again(flow, work, None, failure),
         };
-        let answer = match flow.egress.send(request, &inbox.reply_hosts).await {
-            Ok(answer) => answer,
+        let answer = match flow.egress.send(to_egress(request), &inbox.reply_hosts).await {
+            Ok(answer) => from_egress(answer),
             Err(error) => return unsent(flow, work, error),
         };
         step = resume(flow, adapter, inbox, state, answer).await;
     }
     SendEnd::Parked(format!("the adapter wanted more than {EXCHANGES_MAX} exchanges"))
+}
+
+// The sandbox and the way out do not know each other, so each has its own words for these two.
+
+fn to_egress(request: Request) -> egress::Request {
+    let Request { method, url, headers, body } = request;
+    egress::Request { method, url, headers, body }
+}
+
+fn from_egress(answer: egress::Answer) -> Answer {
+    let egress::Answer { status, headers, body } = answer;
+    Answer { status, headers, body }
 }
 
 async fn resume(
@@ -158,4 +170,3 @@ fn outbound_of(work: &OutboxWork) -> Outbound {
         attributes: answers.map(|it| it.attributes.clone()).unwrap_or_default(),
     }
 }
-

@@ -78,7 +78,11 @@ fn no_settings() -> Value {
 }
 
 /// Enables a plugin. It is asked from the moment its preparation is ready.
-pub async fn enable(flow: &Flow, principal: &Principal, wanted: NewActivation) -> Result<Activation, FlowError> {
+pub async fn enable(
+    flow: &Flow,
+    principal: &Principal,
+    wanted: NewActivation,
+) -> Result<Activation, FlowError> {
     let name = wanted.name.clone().unwrap_or_else(|| wanted.plugin.clone());
     check_name(&name).map_err(|error| FlowError::invalid("/name", error.to_string()))?;
     let release = find_release(flow, &wanted.plugin, wanted.version.as_deref()).await?;
@@ -220,7 +224,11 @@ async fn find_release(flow: &Flow, plugin: &str, version: Option<&str>) -> Resul
     };
     found.cloned().ok_or_else(|| {
         let kind = format!("version of {plugin}");
-        FlowError::unknown(&kind, version.unwrap_or_default(), versions.iter().map(|it| it.manifest.version.as_str()))
+        FlowError::unknown(
+            &kind,
+            version.unwrap_or_default(),
+            versions.iter().map(|it| it.manifest.version.as_str()),
+        )
     })
 }
 
@@ -237,9 +245,10 @@ fn check_settings(release: &Release, settings: &Value) -> Result<(), FlowError> 
     match release.manifest.kind {
         PluginKind::Policy => refuse_settings(validate_settings(&release.manifest.settings_schema, settings)),
         PluginKind::ChannelAdapter if *settings == no_settings() => Ok(()),
-        PluginKind::ChannelAdapter => {
-            Err(FlowError::invalid("/settings", "an adapter has no settings here: give them to each inbox that uses it"))
-        }
+        PluginKind::ChannelAdapter => Err(FlowError::invalid(
+            "/settings",
+            "an adapter has no settings here: give them to each inbox that uses it",
+        )),
     }
 }
 
@@ -247,7 +256,8 @@ fn check_scope(flow: &Flow, scope: &AppliesTo) -> Result<(), FlowError> {
     let directory = flow.directory.load();
     for (index, name) in scope.inboxes.iter().enumerate() {
         if directory.inbox_named(name).is_none() {
-            let known = directory.inboxes().into_iter().map(|it| it.name.clone()).collect::<Vec<_>>().join(", ");
+            let known =
+                directory.inboxes().into_iter().map(|it| it.name.clone()).collect::<Vec<_>>().join(", ");
             let message = format!("there is no inbox `{name}`; there is: {known}");
             return Err(FlowError::invalid(&format!("/applies_to/inboxes/{index}"), message));
         }
@@ -287,7 +297,8 @@ async fn refuse_second_adapter(flow: &Flow, release: &Release) -> Result<(), Flo
 
 fn audit(flow: &Flow, principal: &Principal, action: &str, activation: &Activation) -> AuditEntry {
     let revision = activation.next.as_ref().map_or(activation.revision, |next| next.revision);
-    let detail = serde_json::json!({ "revision": revision, "mode": activation.mode, "digest": activation.digest });
+    let detail =
+        serde_json::json!({ "revision": revision, "mode": activation.mode, "digest": activation.digest });
     flow.audit(principal, action, &activation.id.to_string(), detail)
 }
 
@@ -355,18 +366,23 @@ fn settle(activation: &mut Activation, prepared: Preparation) {
 
 impl Flow {
     /// The artefact of a release with settings: the kept one, or one made now and kept.
-    pub async fn make_artefact(&self, kind: PluginKind, digest: &str, settings: &Value) -> Result<Vec<u8>, PrepareFailure> {
+    pub async fn make_artefact(
+        &self,
+        kind: PluginKind,
+        digest: &str,
+        settings: &Value,
+    ) -> Result<Vec<u8>, PrepareFailure> {
         let unavailable = |error: String| PrepareFailure::unavailable(error);
         let key = artefact_key_of(self, kind, digest, settings);
         if let Some(kept) = self.store.artefact(&key).await.map_err(|error| unavailable(error.to_string()))? {
             return Ok(kept);
         }
-        let component = self
-            .store
-            .component(digest)
-            .await
-            .map_err(|error| unavailable(error.to_string()))?
-            .ok_or_else(|| unavailable(format!("the component {digest} is not in the repository")))?;
+        let component =
+            self.store
+                .component(digest)
+                .await
+                .map_err(|error| unavailable(error.to_string()))?
+                .ok_or_else(|| unavailable(format!("the component {digest} is not in the repository")))?;
         let artefact = match self.artefacts.get(&key) {
             Some(shared) => shared,
             None => {

@@ -43,7 +43,11 @@ pub struct Evaluation {
 }
 
 /// Judges a case as the pipeline would now.
-pub async fn evaluate(flow: &Flow, _principal: &Principal, request: EvaluateRequest) -> Result<Evaluation, FlowError> {
+pub async fn evaluate(
+    flow: &Flow,
+    _principal: &Principal,
+    request: EvaluateRequest,
+) -> Result<Evaluation, FlowError> {
     let pipeline = flow.pipeline.load_full();
     let directory = flow.directory.load_full();
     let EvaluateRequest { event, mut case, activations } = request;
@@ -85,7 +89,11 @@ fn named(policies: &[Arc<EnabledPolicy>], names: &[String]) -> Result<Vec<Arc<En
 }
 
 /// A conversation that looks like this.
-fn imagine(view: &ConversationView, inbox: InboxId, directory: &Directory) -> Result<Conversation, FlowError> {
+fn imagine(
+    view: &ConversationView,
+    inbox: InboxId,
+    directory: &Directory,
+) -> Result<Conversation, FlowError> {
     let place = match &view.destination {
         Some(destination) => Some(
             directory
@@ -105,7 +113,11 @@ fn imagine(view: &ConversationView, inbox: InboxId, directory: &Directory) -> Re
         place,
         priority: view.priority,
         tags: view.tags.iter().cloned().collect(),
-        attributes: view.attributes.iter().map(|it| (it.key.clone(), it.value.clone())).collect::<BTreeMap<_, _>>(),
+        attributes: view
+            .attributes
+            .iter()
+            .map(|it| (it.key.clone(), it.value.clone()))
+            .collect::<BTreeMap<_, _>>(),
         intent: view.intent.clone(),
         listening: view.listening,
         language: view.language.clone(),

@@ -10,13 +10,16 @@ use std::time::Instant;
 use subtle::ConstantTimeEq;
 use tokio::sync::{mpsc, oneshot};
 
-use super::pipeline::{EnabledAdapter, digest_of};
+use super::pipeline::EnabledAdapter;
 use super::{Flow, FlowError};
 use crate::domain::arrival::{ARRIVALS_MAX, Intake, Response};
 use crate::domain::delivery::RawDelivery;
 use crate::domain::ids::DeliveryId;
 use crate::domain::organisation::{Inbox, InboxAccess};
-use crate::store::{IntakeCommitted, IntakeContent, IntakeEntry, IntakeOrigin, Store, StoreError, StoreResult};
+use crate::plugin::digest::digest;
+use crate::store::{
+    IntakeCommitted, IntakeContent, IntakeEntry, IntakeOrigin, Store, StoreError, StoreResult,
+};
 use crate::telemetry::Telemetry;
 
 /// How many deliveries one transaction stores at most: beyond this a larger one gains nothing and
@@ -58,7 +61,11 @@ pub async fn receive(
 ) -> Result<Received, FlowError> {
     let directory = flow.directory.load_full();
     let Some(inbox) = directory.inbox_named(inbox_name) else {
-        return Err(FlowError::unknown("inbox", inbox_name, directory.inboxes().iter().map(|it| it.name.as_str())));
+        return Err(FlowError::unknown(
+            "inbox",
+            inbox_name,
+            directory.inboxes().iter().map(|it| it.name.as_str()),
+        ));
     };
     admit(inbox, credentials)?;
     let delivery = flow.id();
@@ -74,7 +81,7 @@ fn admit(inbox: &Inbox, credentials: Option<&str>) -> Result<(), FlowError> {
             inbox.name, inbox.name
         ))),
         (InboxAccess::Token { sha256 }, Some(token))
-            if bool::from(digest_of(token.as_bytes()).as_bytes().ct_eq(sha256.as_bytes())) =>
+            if bool::from(digest(token.as_bytes()).as_bytes().ct_eq(sha256.as_bytes())) =>
         {
             Ok(())
         }
@@ -116,7 +123,9 @@ pub(super) async fn read_and_store(
 
 fn count(telemetry: &Telemetry, inbox: &str, outcome: &ReceivedOutcome) {
     match outcome {
-        ReceivedOutcome::Accepted(committed) => telemetry.delivery(inbox, "accepted", committed.items.len() as u64),
+        ReceivedOutcome::Accepted(committed) => {
+            telemetry.delivery(inbox, "accepted", committed.items.len() as u64)
+        }
         ReceivedOutcome::Unparsed { .. } => telemetry.delivery(inbox, "unparsed", 0),
     }
 }
@@ -149,7 +158,8 @@ async fn read(
 
 fn content_of(intake: Intake) -> (IntakeContent, Option<Response>) {
     if intake.arrivals.len() > ARRIVALS_MAX {
-        let detail = format!("{} arrivals in one delivery; at most {ARRIVALS_MAX} are taken", intake.arrivals.len());
+        let detail =
+            format!("{} arrivals in one delivery; at most {ARRIVALS_MAX} are taken", intake.arrivals.len());
         return (unparsed("too-many-arrivals", &detail), None);
     }
     if intake.arrivals.is_empty() && intake.response.is_none() {
@@ -188,7 +198,11 @@ impl Committer {
 
 /// Stores whatever waits, as soon as the transaction before is done: alone when there is little to do,
 /// together when there is much.
-async fn commit_batches(store: Arc<dyn Store>, telemetry: Arc<Telemetry>, mut waiting: mpsc::Receiver<Waiting>) {
+async fn commit_batches(
+    store: Arc<dyn Store>,
+    telemetry: Arc<Telemetry>,
+    mut waiting: mpsc::Receiver<Waiting>,
+) {
     let mut batch = Vec::with_capacity(BATCH_MAX);
     while waiting.recv_many(&mut batch, BATCH_MAX).await > 0 {
         let (entries, answers): (Vec<_>, Vec<_>) = batch.drain(..).unzip();

@@ -3,15 +3,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use sha2::{Digest, Sha256};
-
 use super::{FieldError, Flow, FlowError};
 use crate::domain::activation::{Activation, Mode, Preparation};
 use crate::domain::case::CaseField;
 use crate::domain::generation::{Generation, GenerationEntry};
 use crate::domain::ids::{ActivationId, GenerationId};
 use crate::domain::release::{Manifest, PluginKind};
-use crate::plugin::{Adapter, Policy, artefact_key};
+use crate::plugin::{Adapter, Policy, artefact_key, settings_digest};
 use crate::store::{CaseNeeds, StoreError};
 
 /// A policy, ready to be asked.
@@ -74,16 +72,6 @@ impl Pipeline {
     fn policy(&self, id: ActivationId, revision: i64) -> Option<&Arc<EnabledPolicy>> {
         self.policies.iter().find(|it| it.activation.id == id && it.activation.revision == revision)
     }
-}
-
-/// SHA-256 of a text, hexadecimal.
-pub fn digest_of(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// SHA-256 of settings: `serde_json` keeps objects sorted by key, so equal settings are equal bytes.
-pub fn settings_digest(settings: &serde_json::Value) -> String {
-    digest_of(settings.to_string().as_bytes())
 }
 
 /// The key of the artefact that an activation runs. Adapters are prepared without settings.
@@ -171,7 +159,8 @@ impl Flow {
         activation: Activation,
         manifest: Arc<Manifest>,
     ) -> Result<EnabledAdapter, FlowError> {
-        let loaded = before.adapter(&activation.plugin).filter(|it| it.activation.digest == activation.digest);
+        let loaded =
+            before.adapter(&activation.plugin).filter(|it| it.activation.digest == activation.digest);
         let adapter = match loaded {
             Some(loaded) => loaded.adapter.clone(),
             None => {
@@ -189,9 +178,9 @@ impl Flow {
             return Ok(artefact);
         }
         tracing::info!(activation = %activation.name, "no artefact for this engine yet: preparing it again");
-        self.make_artefact(activation.kind, &activation.digest, &activation.settings)
-            .await
-            .map_err(|failure| FlowError::Conflict(format!("{} cannot be prepared: {failure}", activation.name)))
+        self.make_artefact(activation.kind, &activation.digest, &activation.settings).await.map_err(
+            |failure| FlowError::Conflict(format!("{} cannot be prepared: {failure}", activation.name)),
+        )
     }
 
     async fn enter_generation(&self, pipeline: &Pipeline, cause: &str) -> Result<Generation, FlowError> {
@@ -213,11 +202,17 @@ impl Flow {
     }
 
     /// Checks an inbox's settings as its adapter would.
-    pub async fn check_inbox_settings(&self, adapter: &str, settings: &serde_json::Value) -> Result<(), FlowError> {
+    pub async fn check_inbox_settings(
+        &self,
+        adapter: &str,
+        settings: &serde_json::Value,
+    ) -> Result<(), FlowError> {
         let pipeline = self.pipeline.load_full();
-        let enabled = Arc::clone(pipeline.adapter(adapter).ok_or_else(|| {
-            FlowError::unknown("enabled adapter", adapter, pipeline.adapter_names())
-        })?);
+        let enabled = Arc::clone(
+            pipeline
+                .adapter(adapter)
+                .ok_or_else(|| FlowError::unknown("enabled adapter", adapter, pipeline.adapter_names()))?,
+        );
         refuse_settings(crate::plugin::validate_settings(&enabled.manifest.settings_schema, settings))?;
         let settings = settings.clone();
         let call = self
@@ -229,9 +224,10 @@ impl Flow {
         match call.result {
             Ok(Ok(())) => Ok(()),
             Ok(Err(errors)) => refuse_settings(errors),
-            Err(failure) => {
-                Err(FlowError::invalid("/settings", format!("the adapter could not check the settings: {failure}")))
-            }
+            Err(failure) => Err(FlowError::invalid(
+                "/settings",
+                format!("the adapter could not check the settings: {failure}"),
+            )),
         }
     }
 }

@@ -34,9 +34,14 @@ pub async fn publish(
     }
     let inspected = flow.plugins.inspect(component.clone()).await.map_err(refused)?;
     let release = release_of(flow, &inspected, component.len(), owner);
-    let audit = flow.audit(principal, "plugin.publish", &release.id.to_string(), serde_json::json!({
-        "digest": release.digest,
-    }));
+    let audit = flow.audit(
+        principal,
+        "plugin.publish",
+        &release.id.to_string(),
+        serde_json::json!({
+            "digest": release.digest,
+        }),
+    );
     match flow.store.publish(&release, &component, &audit).await? {
         Published::New => {
             keep_adapter_artefact(flow, &inspected).await?;

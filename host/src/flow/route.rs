@@ -25,6 +25,9 @@ pub mod ask;
 /// is shared, small enough that the first one does not wait for long.
 pub const BATCH_MAX: usize = 256;
 
+/// How many cases one job of the executor judges at most: deliveries wait for its threads too.
+const SHARE_MAX: usize = 32;
+
 /// The reason recorded when policies keep causing one another.
 const TOO_DEEP: &str = "policies have been causing one another for too long; somebody should look";
 
@@ -50,7 +53,11 @@ pub async fn route_batch(flow: &Flow) -> Result<usize, FlowError> {
     }
 }
 
-async fn judge_and_commit(flow: &Flow, pipeline: Arc<Pipeline>, claimed: Vec<ClaimedCase>) -> Result<(), FlowError> {
+async fn judge_and_commit(
+    flow: &Flow,
+    pipeline: Arc<Pipeline>,
+    claimed: Vec<ClaimedCase>,
+) -> Result<(), FlowError> {
     let began = Instant::now();
     let routed = judge_all(flow, pipeline, claimed).await?;
     flow.telemetry.step("judge", micros(began));
@@ -90,12 +97,14 @@ async fn judge_all(
         now: flow.now(),
     });
     let executor = flow.plugins.executor();
-    let share = claimed.len().div_ceil(executor.threads());
+    let share = claimed.len().div_ceil(executor.threads()).min(SHARE_MAX);
     let mut rest = claimed.into_iter().peekable();
     let mut shares = Vec::new();
     while rest.peek().is_some() {
         let (share, bench): (Vec<_>, _) = (rest.by_ref().take(share).collect(), Arc::clone(&bench));
-        shares.push(executor.run(move || share.into_iter().filter_map(|case| bench.judge(case)).collect::<Vec<_>>()));
+        shares.push(
+            executor.run(move || share.into_iter().filter_map(|case| bench.judge(case)).collect::<Vec<_>>()),
+        );
     }
     let judged = futures::future::try_join_all(shares).await;
     let judged = judged.map_err(|error| FlowError::Unavailable(error.to_string()))?;
@@ -122,7 +131,8 @@ impl Bench {
         let event = &claimed.claim.event;
         let mut case = self.case_of(&claimed, &inbox);
         let receipt = self.receipt_of(&claimed, &case);
-        let around = Circumstances { conversation: &claimed.conversation, inbox: &inbox, directory: &self.directory };
+        let around =
+            Circumstances { conversation: &claimed.conversation, inbox: &inbox, directory: &self.directory };
         let (outcome, contributions) = if event.depth >= DEPTH_MAX {
             (self.to_operator(&inbox), Vec::new())
         } else {

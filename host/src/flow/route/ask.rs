@@ -38,7 +38,10 @@ pub fn ask<'a>(
                     .proposals
                     .iter()
                     .filter(|proposal| policy.manifest.proposals.contains(&proposal.action.kind()))
-                    .map(|proposal| EarlierProposal { by: activation.name.clone(), proposal: proposal.clone() }),
+                    .map(|proposal| EarlierProposal {
+                        by: activation.name.clone(),
+                        proposal: proposal.clone(),
+                    }),
             );
         }
         let declared = &policy.manifest.proposals;
@@ -54,8 +57,14 @@ pub fn ask<'a>(
 fn ask_one(policy: &Arc<EnabledPolicy>, event: &Event, case: &Case, telemetry: &Telemetry) -> Heard {
     let call = policy.policy.evaluate(event, case);
     let failure = call.result.as_ref().err();
-    telemetry.plugin_call(&policy.activation.plugin, "evaluate", call.micros, failure.map(|it| it.kind.name()));
-    let failure = failure.map(|it| FailureRecord { name: it.kind.name().to_owned(), detail: it.detail.clone() });
+    telemetry.plugin_call(
+        &policy.activation.plugin,
+        "evaluate",
+        call.micros,
+        failure.map(|it| it.kind.name()),
+    );
+    let failure =
+        failure.map(|it| FailureRecord { name: it.kind.name().to_owned(), detail: it.detail.clone() });
     Heard {
         policy: Arc::clone(policy),
         proposals: call.result.unwrap_or_default(),
