@@ -1,0 +1,54 @@
+//! The way of an answer through a mail relay.
+
+use switchboard_plugin_sdk::{Exchange, Header, Inbox, Outbound, Outcome, ReplyReceived, Request, TaskError};
+
+use crate::compose::{self, Sender};
+use crate::outcome;
+use crate::settings::Settings;
+
+/// The request that takes an answer out. What is remembered is the mail's id.
+pub fn begin(inbox: &Inbox<Settings>, outbound: &Outbound) -> Result<Exchange, TaskError> {
+    let settings = &inbox.settings;
+    let Some(url) = &settings.relay_url else {
+        return Err(lacking(inbox, "relay_url", "the URL of an HTTP mail relay"));
+    };
+    let Some(address) = &settings.address else {
+        return Err(lacking(inbox, "address", "the address that answers come from"));
+    };
+    let sender = Sender { address, name: settings.display_name.as_deref() };
+    let mail = compose::reply(outbound, &sender)?;
+    Ok(Exchange {
+        request: Request {
+            method: "POST".to_owned(),
+            url: url.clone(),
+            headers: vec![
+                header("content-type", "message/rfc822"),
+                header("idempotency-key", &outbound.idempotency_key),
+            ],
+            body: mail.bytes,
+        },
+        state: mail.message_id.into_bytes(),
+    })
+}
+
+/// How it ended, by what the relay answered. A mail that was taken is known by its own id, whatever
+/// the relay calls it: answers of the customer refer to that.
+pub fn resume(state: &[u8], reply: &ReplyReceived) -> Result<Outcome, TaskError> {
+    let message_id = std::str::from_utf8(state)
+        .map_err(|error| TaskError::Invalid(format!("the state of this task: {error}")))?;
+    match reply.status {
+        200..=299 => Ok(Outcome::Sent(Some(message_id.to_owned()))),
+        _ => Ok(outcome::of_refusal(reply)),
+    }
+}
+
+fn lacking(inbox: &Inbox<Settings>, setting: &str, what: &str) -> TaskError {
+    TaskError::Unsupported(format!(
+        "the inbox `{}` has no `{setting}` in its settings; set it to {what}",
+        inbox.name
+    ))
+}
+
+fn header(name: &str, value: &str) -> Header {
+    Header { name: name.to_owned(), value: value.to_owned() }
+}
