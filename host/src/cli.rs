@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+pub mod bench;
 pub mod compile_child;
 pub mod plugin;
 pub mod schema;
@@ -27,6 +28,11 @@ enum Command {
     Plugin(plugin::PluginArgs),
     /// Print the JSON Schema of what plugins see and say
     Schema(schema::Schema),
+    /// Measure how fast it is on this machine
+    Bench(bench::Bench),
+    /// Send items; started by `bench`
+    #[command(hide = true)]
+    BenchLoad(bench::load::Load),
     /// Compile one plugin; started by Switchboard itself
     #[command(hide = true)]
     CompileChild,
@@ -38,6 +44,8 @@ pub fn main() -> ExitCode {
         Command::Serve(serve) => serve.run(),
         Command::Plugin(plugin) => return plugin.run(),
         Command::Schema(schema) => schema.run(),
+        Command::Bench(bench) => bench.run(),
+        Command::BenchLoad(load) => load.run(),
         Command::CompileChild => return compile_child::run(),
     };
     match done {

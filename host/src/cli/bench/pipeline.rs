@@ -1,0 +1,194 @@
+//! Accept, route, commit: the whole way of an item, beside the sum of its parts, in one run.
+//!
+//! The host runs in this process, the load generator in another; what is compared is processor time,
+//! which a busy neighbour disturbs less than the clock on the wall.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use tokio::net::TcpListener;
+use tokio::process::Command;
+
+use super::load::Sent;
+use super::report::Report;
+use super::{machine, scene};
+use crate::app::App;
+use crate::domain::delivery::{Header, RawDelivery};
+use crate::domain::time::Timestamp;
+use crate::http;
+use crate::store::sqlite::rewrite;
+
+/// Items sent before measuring, so that caches and pools are warm.
+const WARM_UP: u64 = 2_000;
+/// From here on, the first tenth is compared with the last.
+const LONG_RUN: u64 = 100_000;
+const SEGMENTS: u64 = 10;
+/// Calls of each part; enough for a steady mean, few enough to take a second.
+const PART_CALLS: usize = 4_000;
+/// Looks at whether everything is routed come this often.
+const LOOK: Duration = Duration::from_millis(5);
+
+/// What one stretch of load cost the host.
+struct Stretch {
+    items: u64,
+    seconds: f64,
+    cpu_seconds: f64,
+    load_cpu_seconds: f64,
+}
+
+impl Stretch {
+    fn cpu_us(&self) -> f64 {
+        self.cpu_seconds * 1e6 / self.items as f64
+    }
+}
+
+pub async fn measure(report: &Report, items: u64, connections: usize) -> anyhow::Result<()> {
+    report.section("accept, route, commit: one adapter, three policies, synchronous FULL");
+    let folder = tempfile::tempdir()?;
+    let app = scene::open(folder.path()).await?;
+    scene::set(&app, &scene::three_policies()).await?;
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let address = listener.local_addr()?;
+    let serving = tokio::spawn(http::serve(listener, app.flow.clone(), app.stopping()));
+    app.work();
+    let load = Load { app: &app, address, connections };
+    load.stretch(0, WARM_UP).await?;
+
+    let resident_before = machine::resident_mib()?;
+    let segments = if items >= LONG_RUN { SEGMENTS } else { 1 };
+    let mut stretches = Vec::new();
+    for segment in 0..segments {
+        let share = items / segments;
+        stretches.push(load.stretch(WARM_UP + segment * share, share).await?);
+    }
+    let resident_after = machine::resident_mib()?;
+    tell(report, &stretches, resident_after - resident_before);
+    let parts = parts(&app, folder.path(), report).await?;
+    let cpu = total(&stretches).cpu_us();
+    report.figure("pipeline", "CPU per item over the sum of its parts (goal: at most 1.5)", cpu / parts, "ratio");
+    app.stopping().cancel();
+    serving.await??;
+    app.stop().await;
+    Ok(())
+}
+
+struct Load<'a> {
+    app: &'a App,
+    address: SocketAddr,
+    connections: usize,
+}
+
+impl Load<'_> {
+    /// Sends items and waits until all are routed.
+    async fn stretch(&self, first: u64, items: u64) -> anyhow::Result<Stretch> {
+        let (cpu, began) = (machine::cpu_seconds()?, Instant::now());
+        let sent = self.send(first, items).await?;
+        anyhow::ensure!(sent.refused == 0, "{} items were refused", sent.refused);
+        while self.app.flow.store.pending_events().await? > 0 {
+            tokio::time::sleep(LOOK).await;
+        }
+        Ok(Stretch {
+            items,
+            seconds: began.elapsed().as_secs_f64(),
+            cpu_seconds: machine::cpu_seconds()? - cpu,
+            load_cpu_seconds: sent.cpu_seconds,
+        })
+    }
+
+    async fn send(&self, first: u64, items: u64) -> anyhow::Result<Sent> {
+        let output = Command::new(std::env::current_exe()?)
+            .arg("bench-load")
+            .args(["--address", &self.address.to_string()])
+            .args(["--path", &format!("/in/{}", scene::INBOX)])
+            .args(["--first", &first.to_string(), "--items", &items.to_string()])
+            .args(["--connections", &self.connections.to_string()])
+            .stderr(Stdio::inherit())
+            .output()
+            .await
+            .context("run the load generator")?;
+        anyhow::ensure!(output.status.success(), "the load generator failed");
+        serde_json::from_slice(&output.stdout).context("read what the load generator says")
+    }
+}
+
+fn total(stretches: &[Stretch]) -> Stretch {
+    let sum = |of: fn(&Stretch) -> f64| stretches.iter().map(of).sum::<f64>();
+    Stretch {
+        items: stretches.iter().map(|it| it.items).sum(),
+        seconds: sum(|it| it.seconds),
+        cpu_seconds: sum(|it| it.cpu_seconds),
+        load_cpu_seconds: sum(|it| it.load_cpu_seconds),
+    }
+}
+
+fn tell(report: &Report, stretches: &[Stretch], grown_mib: f64) {
+    let all = total(stretches);
+    report.figure("pipeline", "items", all.items as f64, "count");
+    report.figure("pipeline", "throughput (goal: at least 4000)", all.items as f64 / all.seconds, "items/s");
+    report.figure("pipeline", "CPU per item, host", all.cpu_us(), "us");
+    report.figure("pipeline", "CPU per item, load generator", all.load_cpu_seconds * 1e6 / all.items as f64, "us");
+    report.figure("pipeline", "memory grown by", grown_mib, "MiB");
+    let [first, .., last] = stretches else { return };
+    for (index, stretch) in stretches.iter().enumerate() {
+        report.figure("pipeline", &format!("CPU per item, part {} of {SEGMENTS}", index + 1), stretch.cpu_us(), "us");
+    }
+    report.figure("pipeline", "CPU per item, last over first (goal: at most 1.3)", last.cpu_us() / first.cpu_us(), "ratio");
+}
+
+/// What the parts cost by themselves: the adapter's call, the three policies' calls, the same rows
+/// written in plain batches. Their sum in microseconds of processor time per item.
+async fn parts(app: &App, folder: &Path, report: &Report) -> anyhow::Result<f64> {
+    let pipeline = app.flow.pipeline.load_full();
+    let calls = app.flow.plugins.executor().run({
+        let directory = app.flow.directory.load_full();
+        move || -> anyhow::Result<Vec<(String, f64)>> {
+            let inbox = Arc::clone(directory.inbox_named(scene::INBOX).context("the inbox")?);
+            let adapter = pipeline.adapter("cloudevents").context("the adapter")?;
+            let raw = delivery();
+            let mut costs = vec![("adapter call".to_owned(), mean(|| adapter.adapter.receive(&inbox, &raw).result.is_ok())?)];
+            let (event, case) = scene::case();
+            for policy in &pipeline.policies {
+                let cost = mean(|| policy.policy.evaluate(&event, &case).result.is_ok())?;
+                costs.push((format!("{} call", policy.activation.name), cost));
+            }
+            Ok(costs)
+        }
+    });
+    let mut costs = calls.await??;
+    let rows = rewrite::measure(&folder.join("bench.db"), &folder.join("plain.db"), machine::cpu_seconds).await?;
+    costs.push(("identical rows in plain batches".to_owned(), rows.cpu_seconds * 1e6 / rows.items as f64));
+    for (name, cost) in &costs {
+        report.figure("pipeline", &format!("part: {name}"), *cost, "us");
+    }
+    let sum = costs.iter().map(|(_, cost)| cost).sum();
+    report.figure("pipeline", "sum of the parts", sum, "us");
+    Ok(sum)
+}
+
+/// The mean processor time of a call on this thread, in microseconds.
+fn mean(mut call: impl FnMut() -> bool) -> anyhow::Result<f64> {
+    let began = machine::thread_cpu_nanos()?;
+    for _ in 0..PART_CALLS {
+        anyhow::ensure!(call(), "a call that is measured failed");
+    }
+    Ok((machine::thread_cpu_nanos()? - began) / 1_000.0 / PART_CALLS as f64)
+}
+
+fn delivery() -> RawDelivery {
+    let header = |name: &str, value: &str| Header { name: name.to_owned(), value: value.to_owned() };
+    let mut body = String::new();
+    // Writing to a string does not fail.
+    let _ = super::load::write_item(&mut body, 2_004);
+    RawDelivery {
+        method: "POST".to_owned(),
+        path: String::new(),
+        query: None,
+        headers: vec![header("host", "127.0.0.1"), header("content-type", "application/json")],
+        body: body.into_bytes(),
+        received_at: Timestamp::from_ms(1_800_000_000_000),
+    }
+}
