@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use switchboard_plugin_sdk::SettingError;
 
-use crate::find::{self, Finder, Wanted};
+use crate::find::{FindError, Finder, Needle, Wanted};
 use crate::rule::{Circumstances, Condition, Outcome, Rule, Rules, Sought};
 use crate::settings::{self, Field, Settings};
 
@@ -28,14 +28,21 @@ pub fn rules(settings: Settings) -> Result<Rules, Vec<SettingError>> {
     if !compiler.errors.is_empty() {
         return Err(compiler.errors);
     }
-    let finder =
-        Finder::new(compiler.wanted).map_err(|error| vec![SettingError::at("/rules", error.to_string())])?;
+    let finder = Finder::new(compiler.wanted).map_err(|error| {
+        let pointer = match error {
+            FindError::PatternSize { number, .. } => &compiler.origins[number],
+            FindError::Syntax { .. } | FindError::WordsSize(_) => "/rules",
+        };
+        vec![SettingError::at(pointer, error.to_string())]
+    })?;
     Ok(Rules { mode, finder, fields: compiler.fields, rules })
 }
 
 #[derive(Default)]
 struct Compiler {
     wanted: Wanted,
+    /// Where each wanted pattern stands first.
+    origins: Vec<String>,
     fields: Vec<Field>,
     names: BTreeSet<String>,
     errors: Vec<SettingError>,
@@ -128,7 +135,7 @@ impl Compiler {
                 }
             }
             settings::Condition::Regex(regex) => Condition {
-                sought: vec![self.pattern(pointer, &regex.regex)],
+                sought: self.pattern(pointer, &regex.regex).into_iter().collect(),
                 fields: self.fields(pointer, &regex.fields),
             },
         }
@@ -141,11 +148,19 @@ impl Compiler {
         Sought { needle: self.wanted.word(word), label: label(word.trim()) }
     }
 
-    fn pattern(&mut self, pointer: &str, pattern: &str) -> Sought {
-        if let Err(error) = find::check(pattern) {
-            self.wrong(pointer.to_owned(), format!("the pattern `{pattern}` is wrong: {error}"));
+    fn pattern(&mut self, pointer: &str, pattern: &str) -> Option<Sought> {
+        match self.wanted.pattern(pattern) {
+            Ok(needle) => {
+                if needle == Needle::Pattern(self.origins.len()) {
+                    self.origins.push(pointer.to_owned());
+                }
+                Some(Sought { needle, label: label(pattern) })
+            }
+            Err(error) => {
+                self.wrong(pointer.to_owned(), format!("the pattern `{pattern}` is wrong: {error}"));
+                None
+            }
         }
-        Sought { needle: self.wanted.pattern(pattern), label: label(pattern) }
     }
 
     fn fields(&mut self, pointer: &str, fields: &[Field]) -> Vec<usize> {

@@ -3,11 +3,16 @@
 //! Words and patterns share one numbering. A [`Finder`] answers for a text with the set of numbers it
 //! found, in one pass for all words and one for each group of patterns.
 
+mod alphabet;
+mod error;
 mod patterns;
 mod set;
+mod table;
 mod words;
 
-pub use self::patterns::{PatternError, check};
+use regex_syntax::hir::Hir;
+
+pub use self::error::FindError;
 pub use self::set::Found;
 
 use self::patterns::Patterns;
@@ -19,6 +24,8 @@ use crate::fold;
 pub struct Wanted {
     words: Vec<String>,
     patterns: Vec<String>,
+    /// The patterns, read.
+    parsed: Vec<Hir>,
 }
 
 /// Names something to look for; only its own [`Finder`] knows it.
@@ -37,10 +44,18 @@ impl Wanted {
         Needle::Word(place(&mut self.words, folded))
     }
 
-    /// Looks for a pattern that [`check`] has accepted.
-    pub fn pattern(&mut self, pattern: &str) -> Needle {
+    /// Looks for a pattern; the same pattern asked for twice is one.
+    ///
+    /// # Errors
+    /// What is wrong with its syntax.
+    pub fn pattern(&mut self, pattern: &str) -> Result<Needle, FindError> {
         let composed = fold::composed(pattern).into_owned();
-        Needle::Pattern(place(&mut self.patterns, composed))
+        let parsed = patterns::parse(&composed)?;
+        let number = place(&mut self.patterns, composed);
+        if number == self.parsed.len() {
+            self.parsed.push(parsed);
+        }
+        Ok(Needle::Pattern(number))
     }
 }
 
@@ -64,15 +79,15 @@ impl Finder {
     /// Builds the automata.
     ///
     /// # Errors
-    /// When words or a pattern are too large for one.
-    pub fn new(wanted: Wanted) -> Result<Self, PatternError> {
+    /// When the words, or a pattern, are too large.
+    pub fn new(wanted: Wanted) -> Result<Self, FindError> {
         let first_pattern = wanted.words.len();
         let needles = first_pattern + wanted.patterns.len();
         let words = match wanted.words.as_slice() {
             [] => None,
             words => Some(Words::new(words)?),
         };
-        let patterns = Patterns::new(wanted.patterns)?;
+        let patterns = Patterns::new(wanted.parsed)?;
         Ok(Self { words, patterns, needles, first_pattern })
     }
 

@@ -2,7 +2,7 @@
 
 use aho_corasick::{AhoCorasick, MatchKind};
 
-use super::PatternError;
+use super::FindError;
 use crate::fold;
 
 /// An automaton of folded words.
@@ -12,11 +12,11 @@ pub struct Words {
 }
 
 impl Words {
-    pub fn new(folded: &[String]) -> Result<Self, PatternError> {
+    pub fn new(folded: &[String]) -> Result<Self, FindError> {
         let automaton = AhoCorasick::builder()
             .match_kind(MatchKind::Standard)
             .build(folded)
-            .map_err(|error| PatternError::too_large(&error))?;
+            .map_err(FindError::WordsSize)?;
         Ok(Self { automaton })
     }
 
