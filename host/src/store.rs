@@ -9,6 +9,8 @@
 //! **Invariant:** when a method that writes returns `Ok`, what it wrote survives a crash.
 //! **Invariant:** the cost of a method on an item's path does not grow with the repository.
 
+pub mod sqlite;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;

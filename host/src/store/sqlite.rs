@@ -1,0 +1,92 @@
+//! The embedded repository: one SQLite file, one host.
+//!
+//! One connection writes, each transaction taken at its beginning (`BEGIN IMMEDIATE`), so that
+//! writers wait for one another here and never meet `SQLITE_BUSY`; a few connections read.
+//! Statements are set-based: a batch is one statement a table, its rows handed over as JSON (see
+//! [`rows`]). Because a file has one host, claims are kept in memory: a crash frees them.
+//!
+//! Ids grow with time, so tables grow at their end. Only the keys that come from outside (an item's
+//! external id, a thread's key, a presence on a channel) are scattered, and each has one index.
+//!
+//! **Invariant:** no statement on an item's path reads more than the rows it names.
+//! **Invariant:** totals change in the transaction that changes what they count.
+
+mod audit;
+mod claims;
+mod contacts;
+mod conversation_row;
+mod conversations;
+mod counts;
+mod decisions;
+mod deliveries;
+mod error;
+mod events;
+mod intake;
+mod item_row;
+mod notes;
+mod open;
+mod organisation;
+mod outbox;
+mod paging;
+mod plugins;
+mod route;
+mod rows;
+mod search;
+mod tags;
+mod timers;
+mod words;
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::sync::{Arc, PoisonError};
+
+use sqlx::{Connection as _, Sqlite, SqliteConnection, SqlitePool, Transaction};
+use tempfile::TempDir;
+use tokio::sync::Mutex;
+
+use self::claims::Claims;
+pub use self::open::{StoreOptions, StorePath, Sync};
+use super::StoreResult;
+use crate::domain::clock::IdGenerator;
+use crate::domain::ids::OutboxId;
+
+/// The repository in a SQLite file.
+pub struct SqliteStore {
+    writer: Mutex<Writer>,
+    readers: SqlitePool,
+    claims: std::sync::Mutex<Claims>,
+    /// Held while what can be claimed is looked at, and while claims end.
+    claim_order: Mutex<()>,
+    outbox_claims: std::sync::Mutex<HashSet<OutboxId>>,
+    ids: Arc<IdGenerator>,
+    /// Held as long as the store lives: it keeps a second host away.
+    _lock: File,
+    /// Removes a temporary repository when the store goes.
+    _directory: Option<TempDir>,
+}
+
+/// The connection that writes, and what only its holder may count.
+struct Writer {
+    connection: SqliteConnection,
+    /// The next row of `item_revisions`. Dense numbers keep the search index small: it stores the
+    /// differences between rows.
+    next_content: i64,
+}
+
+impl SqliteStore {
+    fn claims(&self) -> std::sync::MutexGuard<'_, Claims> {
+        // A panic cannot leave claims half changed.
+        self.claims.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn outbox_claims(&self) -> std::sync::MutexGuard<'_, HashSet<OutboxId>> {
+        self.outbox_claims.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Writer {
+    /// Begins a transaction that holds the file's write lock from its first statement.
+    async fn begin(&mut self) -> StoreResult<Transaction<'_, Sqlite>> {
+        Ok(self.connection.begin_with("BEGIN IMMEDIATE").await?)
+    }
+}

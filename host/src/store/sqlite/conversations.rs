@@ -1,0 +1,128 @@
+//! What people see and do.
+
+mod change;
+mod list;
+
+use async_trait::async_trait;
+use sqlx::Row as _;
+
+use super::{
+    SqliteStore, audit, contacts, conversation_row, counts, decisions, item_row, notes, paging, search,
+};
+use crate::domain::contact::{Contact, Identity};
+use crate::domain::conversation::Conversation;
+use crate::domain::decision::Decision;
+use crate::domain::ids::{ContactId, ConversationId, DecisionId, IdentityId, ItemId, QueueId};
+use crate::domain::item::StoredItem;
+use crate::domain::time::Timestamp;
+use crate::store::sqlite::words::priority_of;
+use crate::store::{
+    AuditEntry, ConversationFilter, ConversationStore, Counts, Note, Page, PageRequest, PersonChange,
+    QueueLoad, SearchHit, StoreResult,
+};
+
+#[async_trait]
+impl ConversationStore for SqliteStore {
+    async fn conversation(&self, id: ConversationId) -> StoreResult<Option<Conversation>> {
+        let mut reader = self.readers.acquire().await?;
+        Ok(conversation_row::load([id], &mut reader).await?.pop())
+    }
+
+    async fn conversations(
+        &self,
+        filter: &ConversationFilter,
+        page: PageRequest,
+    ) -> StoreResult<Page<Conversation>> {
+        list::page(self, filter, page).await
+    }
+
+    async fn items(&self, conversation: ConversationId, page: PageRequest) -> StoreResult<Page<StoredItem>> {
+        let sql = concat!(
+            "SELECT ",
+            item_row::item_columns!(),
+            " FROM items AS i
+              CROSS JOIN item_revisions AS r ON r.id = i.content
+              WHERE i.conversation = ? AND i.id > ?
+              ORDER BY i.id
+              LIMIT ?"
+        );
+        let rows = sqlx::query(sql)
+            .bind(conversation.0)
+            .bind(page.after.unwrap_or(i64::MIN))
+            .bind(page.limit)
+            .fetch_all(&self.readers)
+            .await?;
+        let entries = rows.iter().map(item_row::read).collect::<StoreResult<Vec<_>>>()?;
+        Ok(paging::by_id(entries, page, |it| it.id.0))
+    }
+
+    async fn item(&self, id: ItemId) -> StoreResult<Option<StoredItem>> {
+        let mut reader = self.readers.acquire().await?;
+        Ok(item_row::load([id], &mut reader).await?.pop())
+    }
+
+    async fn search(&self, query: &str, page: PageRequest) -> StoreResult<Page<SearchHit>> {
+        search::page(self, query, page).await
+    }
+
+    async fn contact(&self, id: ContactId) -> StoreResult<Option<(Contact, Vec<Identity>)>> {
+        contacts::with_identities(self, id).await
+    }
+
+    async fn set_vip(&self, id: ContactId, vip: bool, audit: &AuditEntry) -> StoreResult<()> {
+        contacts::set_vip(self, id, vip, audit).await
+    }
+
+    async fn identity(&self, id: IdentityId) -> StoreResult<Option<Identity>> {
+        contacts::identity(id, &mut *self.readers.acquire().await?).await
+    }
+
+    async fn notes(&self, conversation: ConversationId) -> StoreResult<Vec<Note>> {
+        notes::of(self, conversation).await
+    }
+
+    async fn decisions(
+        &self,
+        conversation: Option<ConversationId>,
+        page: PageRequest,
+    ) -> StoreResult<Page<Decision>> {
+        decisions::page(self, conversation, page).await
+    }
+
+    async fn decision(&self, id: DecisionId) -> StoreResult<Option<Decision>> {
+        decisions::by_id(self, id).await
+    }
+
+    async fn change_conversation(&self, change: &PersonChange) -> StoreResult<Conversation> {
+        change::carry_out(self, change).await
+    }
+
+    async fn queue_loads(&self) -> StoreResult<Vec<QueueLoad>> {
+        let rows = sqlx::query(
+            "SELECT queue, priority, count(*), min(waiting_since)
+             FROM conversations
+             WHERE queue IS NOT NULL AND merged_into IS NULL AND status = 'open'
+             GROUP BY queue, priority
+             ORDER BY queue, priority DESC",
+        )
+        .fetch_all(&self.readers)
+        .await?;
+        let read = |row: &sqlx::sqlite::SqliteRow| -> StoreResult<QueueLoad> {
+            Ok(QueueLoad {
+                queue: QueueId(row.try_get(0)?),
+                priority: priority_of(row.try_get(1)?)?,
+                open: row.try_get::<i64, _>(2)?.unsigned_abs(),
+                oldest_waiting_since: row.try_get::<Option<i64>, _>(3)?.map(Timestamp::from_ms),
+            })
+        };
+        rows.iter().map(read).collect()
+    }
+
+    async fn counts(&self) -> StoreResult<Counts> {
+        counts::read(self).await
+    }
+
+    async fn audit(&self, page: PageRequest) -> StoreResult<Page<AuditEntry>> {
+        audit::page(self, page).await
+    }
+}

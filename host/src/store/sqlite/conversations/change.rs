@@ -1,0 +1,107 @@
+//! What a person does to a conversation.
+
+use sqlx::SqliteConnection;
+
+use crate::domain::case::Event;
+use crate::domain::conversation::Conversation;
+use crate::domain::ids::ConversationId;
+use crate::domain::item::Direction;
+use crate::store::sqlite::counts::{self, Change};
+use crate::store::sqlite::error::Explain;
+use crate::store::sqlite::events::EventRows;
+use crate::store::sqlite::item_row::{ItemRows, NewItem};
+use crate::store::sqlite::notes::NoteRows;
+use crate::store::sqlite::rows::Rows;
+use crate::store::sqlite::{SqliteStore, audit, conversation_row, outbox, tags, timers};
+use crate::store::{NewReply, PersonChange, StoreError, StoreResult};
+
+pub(super) async fn carry_out(store: &SqliteStore, change: &PersonChange) -> StoreResult<Conversation> {
+    let mut writer = store.writer.lock().await;
+    let content = writer.next_content;
+    let mut tx = writer.begin().await?;
+    let after = write_conversation(change, &mut tx).await?;
+    if let Some(note) = &change.note {
+        let mut notes = NoteRows::default();
+        notes.add(note.id, after.id, &note.by, &note.text, note.at);
+        notes.write(&mut tx).await?;
+    }
+    if let Some(reply) = &change.reply {
+        write_reply(reply, content, &mut tx).await?;
+    }
+    if change.ends_waiting {
+        let mut ended = Rows::default();
+        let _ = ended.row().int(after.id.0);
+        timers::end_waiting(ended, &mut tx).await?;
+    }
+    write_event(change, after.id, &mut tx).await?;
+    audit::record(&change.audit, &mut tx).await?;
+    tx.commit().await?;
+    if change.reply.is_some() {
+        writer.next_content = content + 1;
+    }
+    Ok(after)
+}
+
+async fn write_conversation(
+    change: &PersonChange,
+    connection: &mut SqliteConnection,
+) -> StoreResult<Conversation> {
+    let id = change.conversation.id;
+    let Some(before) = conversation_row::load([id], connection).await?.pop() else {
+        return Err(StoreError::Missing(format!("conversation {id}")));
+    };
+    if before.revision != change.seen_revision {
+        return Err(StoreError::Stale(format!("conversation {id}")));
+    }
+    let mut after = change.conversation.clone();
+    after.revision = change.seen_revision + 1;
+    let mut rows = Rows::default();
+    conversation_row::push(&mut rows, &after)?;
+    conversation_row::update(rows, connection).await.or_missing(|| place_of(&after))?;
+    tags::replace(&before, &after, connection).await?;
+    Ok(after)
+}
+
+fn place_of(conversation: &Conversation) -> String {
+    match conversation.place {
+        Some(place) => format!("queue {} in department {}", place.queue, place.department),
+        None => "place of that kind".to_owned(),
+    }
+}
+
+/// The external id of an answer is its outbox id until the channel gives it another.
+async fn write_reply(reply: &NewReply, content: i64, connection: &mut SqliteConnection) -> StoreResult<()> {
+    let mut item = reply.item.clone();
+    item.external_id = reply.outbox.id.to_string();
+    let mut items = ItemRows::default();
+    items.add(
+        &NewItem {
+            id: reply.item_id,
+            conversation: reply.outbox.conversation,
+            inbox: reply.outbox.inbox,
+            identity: None,
+            delivery: None,
+            direction: Direction::Outbound,
+            received_at: reply.outbox.created_at,
+            item: &item,
+        },
+        content,
+    )?;
+    items.write(connection).await?;
+    outbox::insert(&reply.outbox, connection).await?;
+    counts::change(Change { items: 1, ..Change::default() }, connection).await
+}
+
+async fn write_event(
+    change: &PersonChange,
+    conversation: ConversationId,
+    connection: &mut SqliteConnection,
+) -> StoreResult<()> {
+    let Some((id, occasion)) = &change.event else {
+        return Ok(());
+    };
+    let event = Event { id: *id, occasion: occasion.clone(), at: change.audit.at, depth: 0 };
+    let mut events = EventRows::default();
+    events.add(&event, conversation, None)?;
+    events.write(connection).await
+}

@@ -1,0 +1,61 @@
+//! Lists of conversations.
+
+use sqlx::{QueryBuilder, Sqlite};
+
+use crate::domain::conversation::Conversation;
+use crate::store::sqlite::words::status_word;
+use crate::store::sqlite::{SqliteStore, conversation_row, paging};
+use crate::store::{ConversationFilter, Page, PageRequest, StoreResult};
+
+pub(super) async fn page(
+    store: &SqliteStore,
+    filter: &ConversationFilter,
+    page: PageRequest,
+) -> StoreResult<Page<Conversation>> {
+    let mut query = select(filter);
+    let in_queue = filter.queue.is_some();
+    if in_queue {
+        query.push(" ORDER BY c.priority DESC, ifnull(c.deadline, 9223372036854775807), c.id LIMIT ");
+        query.push_bind(page.limit);
+        query.push(" OFFSET ").push_bind(page.after.unwrap_or(0));
+    } else {
+        query.push(" AND c.id < ").push_bind(page.after.unwrap_or(i64::MAX));
+        query.push(" ORDER BY c.id DESC LIMIT ").push_bind(page.limit);
+    }
+    let rows = query.build().fetch_all(&store.readers).await?;
+    let entries = rows.iter().map(conversation_row::read).collect::<StoreResult<Vec<_>>>()?;
+    Ok(match in_queue {
+        true => paging::by_offset(entries, page),
+        false => paging::by_id(entries, page, |it| it.id.0),
+    })
+}
+
+/// Queues, contacts, assignees and labels have indexes; inbox and status are found by walking back
+/// from the newest.
+fn select(filter: &ConversationFilter) -> QueryBuilder<Sqlite> {
+    let mut query = QueryBuilder::new(concat!(
+        "SELECT ",
+        conversation_row::conversation_columns!(),
+        " FROM conversations AS c WHERE c.merged_into IS NULL"
+    ));
+    if let Some(queue) = filter.queue {
+        query.push(" AND c.queue = ").push_bind(queue.0);
+    }
+    if let Some(inbox) = filter.inbox {
+        query.push(" AND c.inbox = ").push_bind(inbox.0);
+    }
+    if let Some(status) = filter.status {
+        query.push(" AND c.status = ").push_bind(status_word(status));
+    }
+    if let Some(assignee) = filter.assignee {
+        query.push(" AND c.assignee = ").push_bind(assignee.0);
+    }
+    if let Some(contact) = filter.contact {
+        query.push(" AND c.contact = ").push_bind(contact.0);
+    }
+    if let Some(tag) = &filter.tag {
+        query.push(" AND c.id IN (SELECT conversation FROM conversation_tags WHERE tag = ");
+        query.push_bind(tag.clone()).push(")");
+    }
+    query
+}

@@ -1,0 +1,196 @@
+//! Raw deliveries.
+
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row as _, SqliteConnection};
+
+use super::counts::Change;
+use super::error::expect_rows;
+use super::rows::Rows;
+use super::words::{case, word};
+use super::{SqliteStore, paging};
+use crate::domain::delivery::{Delivery, DeliveryOutcome, RawDelivery};
+use crate::domain::ids::{DeliveryId, InboxId};
+use crate::domain::time::Timestamp;
+use crate::store::{IntakeContent, IntakeEntry, IntakeOrigin, Page, PageRequest, StoreError, StoreResult};
+
+/// The columns that [`read`] needs, in its order.
+macro_rules! delivery_columns {
+    () => {
+        "id, inbox, received_at, outcome, reason, attempts, body_bytes, arrivals, adapter"
+    };
+}
+
+fn read(row: &SqliteRow) -> StoreResult<Delivery> {
+    Ok(Delivery {
+        id: DeliveryId(row.try_get(0)?),
+        inbox: InboxId(row.try_get(1)?),
+        received_at: Timestamp::from_ms(row.try_get(2)?),
+        outcome: case(row.try_get(3)?)?,
+        reason: row.try_get(4)?,
+        attempts: row.try_get(5)?,
+        body_bytes: row.try_get(6)?,
+        arrivals: row.try_get(7)?,
+        adapter: row.try_get(8)?,
+    })
+}
+
+pub(super) async fn raw(
+    store: &SqliteStore,
+    delivery: DeliveryId,
+) -> StoreResult<Option<(Delivery, RawDelivery)>> {
+    let sql = concat!(
+        "SELECT ",
+        delivery_columns!(),
+        ", method, path, query, headers, body FROM deliveries WHERE id = ?"
+    );
+    let Some(row) = sqlx::query(sql).bind(delivery.0).fetch_optional(&store.readers).await? else {
+        return Ok(None);
+    };
+    let delivery = read(&row)?;
+    let raw = RawDelivery {
+        method: row.try_get(9)?,
+        path: row.try_get(10)?,
+        query: row.try_get(11)?,
+        headers: serde_json::from_str(row.try_get(12)?)?,
+        body: row.try_get(13)?,
+        received_at: delivery.received_at,
+    };
+    Ok(Some((delivery, raw)))
+}
+
+/// Unparsed ones have an index; others are found by walking back from the newest.
+pub(super) async fn page(
+    store: &SqliteStore,
+    inbox: Option<InboxId>,
+    outcome: Option<DeliveryOutcome>,
+    page: PageRequest,
+) -> StoreResult<Page<Delivery>> {
+    let sql = match outcome {
+        Some(DeliveryOutcome::Unparsed) => concat!(
+            "SELECT ",
+            delivery_columns!(),
+            " FROM deliveries
+              WHERE id < ?1 AND (?2 IS NULL OR inbox = ?2) AND outcome = 'unparsed'
+              ORDER BY id DESC LIMIT ?3"
+        ),
+        Some(DeliveryOutcome::Accepted) => concat!(
+            "SELECT ",
+            delivery_columns!(),
+            " FROM deliveries
+              WHERE id < ?1 AND (?2 IS NULL OR inbox = ?2) AND outcome = 'accepted'
+              ORDER BY id DESC LIMIT ?3"
+        ),
+        None => concat!(
+            "SELECT ",
+            delivery_columns!(),
+            " FROM deliveries
+              WHERE id < ?1 AND (?2 IS NULL OR inbox = ?2)
+              ORDER BY id DESC LIMIT ?3"
+        ),
+    };
+    let rows = sqlx::query(sql)
+        .bind(page.after.unwrap_or(i64::MAX))
+        .bind(inbox.map(|it| it.0))
+        .bind(page.limit)
+        .fetch_all(&store.readers)
+        .await?;
+    let entries = rows.iter().map(read).collect::<StoreResult<Vec<_>>>()?;
+    Ok(paging::by_id(entries, page, |it| it.id.0))
+}
+
+/// Deliveries to be kept, or read once more.
+#[derive(Default)]
+pub(super) struct DeliveryRows {
+    fresh: Rows,
+    fresh_unparsed: i64,
+    retried: Rows,
+    retried_unparsed: i64,
+}
+
+impl DeliveryRows {
+    pub(super) fn add(&mut self, entry: &IntakeEntry) -> StoreResult<()> {
+        let (outcome, reason, arrivals) = match &entry.content {
+            IntakeContent::Arrivals(arrivals) => (DeliveryOutcome::Accepted, None, arrivals.len()),
+            IntakeContent::Unparsed { reason } => (DeliveryOutcome::Unparsed, Some(reason.as_str()), 0),
+        };
+        let unparsed = i64::from(outcome == DeliveryOutcome::Unparsed);
+        let rows = match entry.origin {
+            IntakeOrigin::Fresh => {
+                self.fresh_unparsed += unparsed;
+                &mut self.fresh
+            }
+            IntakeOrigin::Retry => {
+                self.retried_unparsed += unparsed;
+                &mut self.retried
+            }
+        };
+        let row = rows
+            .row()
+            .int(entry.delivery.0)
+            .text(&word(&outcome)?)
+            .opt_text(reason)
+            .int(arrivals as i64)
+            .opt_text(entry.adapter.as_deref());
+        if entry.origin == IntakeOrigin::Fresh {
+            let raw = &entry.raw;
+            let _ = row
+                .int(entry.inbox.id.0)
+                .int(raw.received_at.as_ms())
+                .text(&raw.method)
+                .text(&raw.path)
+                .opt_text(raw.query.as_deref())
+                .int(raw.body.len() as i64)
+                .heap(&serde_json::to_vec(&raw.headers)?)
+                .heap(&raw.body);
+        }
+        Ok(())
+    }
+
+    /// Writes them; by how much totals change.
+    pub(super) async fn write(self, connection: &mut SqliteConnection) -> StoreResult<Change> {
+        let deliveries = self.fresh.len() as i64;
+        let sql = "INSERT INTO deliveries (
+                id, inbox, received_at, outcome, reason, attempts, arrivals, adapter, method, path, query,
+                body_bytes, headers, body
+            )
+            SELECT
+                value ->> 0, value ->> 5, value ->> 6, value ->> 1, value ->> 2, 1, value ->> 3,
+                value ->> 4, value ->> 7, value ->> 8, value ->> 9, value ->> 10,
+                CAST(substr(?2, value ->> 11, value ->> 12) AS TEXT), substr(?2, value ->> 13, value ->> 14)
+            FROM json_each(?1)";
+        self.fresh.run_each("deliveries added", sql, connection).await?;
+        let were_unparsed = retry(self.retried, connection).await?;
+        let unparsed = self.fresh_unparsed + self.retried_unparsed - were_unparsed;
+        Ok(Change { deliveries, unparsed, ..Change::default() })
+    }
+}
+
+/// How many of the retried deliveries were unparsed until now.
+async fn retry(rows: Rows, connection: &mut SqliteConnection) -> StoreResult<i64> {
+    if rows.is_empty() {
+        return Ok(0);
+    }
+    let expected = rows.len();
+    let before = "SELECT d.outcome
+        FROM json_each(?1) AS k
+        CROSS JOIN deliveries AS d ON d.id = k.value ->> 0";
+    let outcomes = rows.clone().fetch(before, connection).await?;
+    if outcomes.len() < expected {
+        return Err(StoreError::Missing("delivery to be read once more".to_owned()));
+    }
+    let sql = "UPDATE deliveries
+        SET
+            outcome = r.value ->> 1,
+            reason = r.value ->> 2,
+            arrivals = r.value ->> 3,
+            adapter = r.value ->> 4,
+            attempts = attempts + 1
+        FROM json_each(?1) AS r
+        WHERE deliveries.id = r.value ->> 0";
+    expect_rows("deliveries read once more", expected, rows.run(sql, connection).await?)?;
+    let mut unparsed = 0;
+    for row in &outcomes {
+        unparsed += i64::from(row.try_get::<&str, _>(0)? == "unparsed");
+    }
+    Ok(unparsed)
+}

@@ -1,0 +1,80 @@
+//! What a database error means to the caller.
+
+use sqlx::error::{DatabaseError, ErrorKind};
+
+use crate::store::{StoreError, StoreResult};
+
+/// Primary result codes (sqlite.org/rescode.html) after which nothing can be written for now: busy,
+/// out of memory, read-only, input or output, corrupt, full, cannot open, not a database.
+const UNAVAILABLE: [i32; 8] = [5, 7, 8, 10, 11, 13, 14, 26];
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        match &error {
+            sqlx::Error::Database(database) => match meaning(database.as_ref()) {
+                Some(meaning) => meaning,
+                None => Self::Failed(Box::new(error)),
+            },
+            sqlx::Error::Io(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed => Self::Unavailable(error.to_string()),
+            _ => Self::Failed(Box::new(error)),
+        }
+    }
+}
+
+fn meaning(error: &dyn DatabaseError) -> Option<StoreError> {
+    match error.kind() {
+        ErrorKind::UniqueViolation => Some(StoreError::Taken(error.message().to_owned())),
+        ErrorKind::ForeignKeyViolation => Some(StoreError::Missing("row that it refers to".to_owned())),
+        _ => {
+            // The low byte of an extended result code is the primary one.
+            let code: i32 = error.code()?.parse().ok()?;
+            UNAVAILABLE.contains(&(code & 0xff)).then(|| StoreError::Unavailable(error.message().to_owned()))
+        }
+    }
+}
+
+impl From<serde_json::Error> for StoreError {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Failed(Box::new(error))
+    }
+}
+
+/// A surprise, in words.
+pub(super) fn surprise(what: impl Into<String>) -> StoreError {
+    StoreError::Failed(what.into().into())
+}
+
+/// Checks that a statement changed as many rows as it should.
+pub(super) fn expect_rows(what: &str, expected: usize, changed: u64) -> StoreResult<()> {
+    if changed == expected as u64 {
+        return Ok(());
+    }
+    Err(surprise(format!("{what}: {changed} rows changed instead of {expected}")))
+}
+
+/// Says what is taken or missing in the caller's words.
+pub(super) trait Explain<T> {
+    /// Names what a broken unique constraint means.
+    fn or_taken(self, what: impl FnOnce() -> String) -> StoreResult<T>;
+    /// Names what a broken foreign key means.
+    fn or_missing(self, what: impl FnOnce() -> String) -> StoreResult<T>;
+}
+
+impl<T> Explain<T> for StoreResult<T> {
+    fn or_taken(self, what: impl FnOnce() -> String) -> StoreResult<T> {
+        self.map_err(|error| match error {
+            StoreError::Taken(_) => StoreError::Taken(what()),
+            other => other,
+        })
+    }
+
+    fn or_missing(self, what: impl FnOnce() -> String) -> StoreResult<T> {
+        self.map_err(|error| match error {
+            StoreError::Missing(_) => StoreError::Missing(what()),
+            other => other,
+        })
+    }
+}

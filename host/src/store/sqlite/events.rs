@@ -1,0 +1,69 @@
+//! What waits to be judged.
+
+use std::collections::HashSet;
+
+use sqlx::SqliteConnection;
+
+use super::rows::Rows;
+use crate::domain::case::Event;
+use crate::domain::ids::{ConversationId, ItemId};
+use crate::store::StoreResult;
+
+/// Events to be added, in the order they happened.
+#[derive(Default)]
+pub(super) struct EventRows {
+    rows: Rows,
+    conversations: HashSet<ConversationId>,
+}
+
+impl EventRows {
+    pub(super) fn add(
+        &mut self,
+        event: &Event,
+        conversation: ConversationId,
+        item: Option<ItemId>,
+    ) -> StoreResult<()> {
+        let may_be_next = self.conversations.insert(conversation);
+        let _ = self
+            .rows
+            .row()
+            .int(event.id.0)
+            .int(conversation.0)
+            .opt_int(item.map(|it| it.0))
+            .text(&serde_json::to_string(&event.occasion)?)
+            .int(event.at.as_ms())
+            .int(i64::from(event.depth))
+            .int(i64::from(may_be_next));
+        Ok(())
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Writes them. The first of a conversation is its next one unless others wait already.
+    pub(super) async fn write(self, connection: &mut SqliteConnection) -> StoreResult<()> {
+        let sql = "INSERT INTO events (id, conversation, item, occasion, at, depth, is_next)
+            SELECT
+                r.value ->> 0, r.value ->> 1, r.value ->> 2, r.value ->> 3, r.value ->> 4, r.value ->> 5,
+                r.value ->> 6
+                    AND NOT EXISTS (SELECT 1 FROM events AS e WHERE e.conversation = r.value ->> 1)
+            FROM json_each(?1) AS r";
+        self.rows.run_each("events added", sql, connection).await
+    }
+}
+
+/// Deletes judged events, given as event and conversation; what waits behind them is next.
+pub(super) async fn finish(rows: Rows, connection: &mut SqliteConnection) -> StoreResult<()> {
+    let sql = "DELETE FROM events WHERE id IN (SELECT value ->> 0 FROM json_each(?1))";
+    rows.clone().run_each("events done", sql, connection).await?;
+    let sql = "UPDATE events SET is_next = 1
+        WHERE id IN (
+            SELECT (SELECT min(e.id) FROM events AS e WHERE e.conversation = k.value ->> 1)
+            FROM json_each(?1) AS k
+        )";
+    // Most conversations have nothing more waiting.
+    rows.run(sql, connection).await?;
+    Ok(())
+}

@@ -1,0 +1,96 @@
+//! Taking in: one transaction for a batch of deliveries.
+//!
+//! What a batch needs to know is asked in a few set-based queries ([`known`], [`people`],
+//! [`threads`]), worked out in memory in the order things happened ([`work`]), and written with one
+//! statement a table ([`write`]).
+
+mod changes;
+mod entry;
+mod known;
+mod merge;
+mod people;
+mod place;
+mod threads;
+mod transitions;
+mod work;
+mod write;
+
+use std::ops::Range;
+
+use async_trait::async_trait;
+
+use self::work::Work;
+use super::{SqliteStore, Writer, deliveries};
+use crate::domain::clock::IdGenerator;
+use crate::domain::delivery::{Delivery, DeliveryOutcome, RawDelivery};
+use crate::domain::ids::{DeliveryId, InboxId};
+use crate::store::{IngestStore, IntakeCommitted, IntakeEntry, Page, PageRequest, StoreError, StoreResult};
+
+#[async_trait]
+impl IngestStore for SqliteStore {
+    async fn commit_intakes(
+        &self,
+        entries: &[IntakeEntry],
+    ) -> StoreResult<Vec<StoreResult<IntakeCommitted>>> {
+        let mut writer = self.writer.lock().await;
+        match commit(&mut writer, &self.ids, entries).await {
+            Ok(committed) => Ok(committed.into_iter().map(Ok).collect()),
+            Err(error @ StoreError::Unavailable(_)) => Err(error),
+            Err(error) if entries.len() < 2 => Ok(vec![Err(error)]),
+            Err(_) => Ok(commit_in_halves(&mut writer, &self.ids, entries).await),
+        }
+    }
+
+    async fn raw_delivery(&self, delivery: DeliveryId) -> StoreResult<Option<(Delivery, RawDelivery)>> {
+        deliveries::raw(self, delivery).await
+    }
+
+    async fn deliveries(
+        &self,
+        inbox: Option<InboxId>,
+        outcome: Option<DeliveryOutcome>,
+        page: PageRequest,
+    ) -> StoreResult<Page<Delivery>> {
+        deliveries::page(self, inbox, outcome, page).await
+    }
+}
+
+/// Stores a batch whole or not at all.
+async fn commit(
+    writer: &mut Writer,
+    ids: &IdGenerator,
+    entries: &[IntakeEntry],
+) -> StoreResult<Vec<IntakeCommitted>> {
+    let next_content = writer.next_content;
+    let mut tx = writer.begin().await?;
+    let work = Work::prepare(entries, ids, next_content, &mut tx).await?;
+    let (committed, next_content) = work.carry_out(&mut tx).await?;
+    tx.commit().await?;
+    writer.next_content = next_content;
+    Ok(committed)
+}
+
+/// Stores a batch that failed whole in ever smaller parts, in order, until the entries that cannot be
+/// stored stand alone.
+async fn commit_in_halves(
+    writer: &mut Writer,
+    ids: &IdGenerator,
+    entries: &[IntakeEntry],
+) -> Vec<StoreResult<IntakeCommitted>> {
+    let mut answers = Vec::with_capacity(entries.len());
+    let mut parts: Vec<Range<usize>> = halves(0..entries.len());
+    while let Some(part) = parts.pop() {
+        match commit(writer, ids, &entries[part.clone()]).await {
+            Ok(committed) => answers.extend(committed.into_iter().map(Ok)),
+            Err(error) if part.len() < 2 => answers.push(Err(error)),
+            Err(_) => parts.extend(halves(part)),
+        }
+    }
+    answers
+}
+
+/// The later half first: the parts are a stack.
+fn halves(part: Range<usize>) -> Vec<Range<usize>> {
+    let middle = part.start + part.len() / 2;
+    vec![middle..part.end, part.start..middle]
+}

@@ -1,0 +1,80 @@
+//! The items of a batch, with keys that can be stored.
+
+use std::borrow::Cow;
+
+use crate::domain::arrival::Arrival;
+use crate::domain::ids::ItemId;
+use crate::domain::item::{Direction, Item};
+use crate::domain::threading::{Reference, ThreadItem};
+use crate::store::{IntakeContent, IntakeEntry};
+
+/// An item of the batch that is not in the repository yet.
+pub(super) struct Fresh<'a> {
+    /// Which entry brought it.
+    pub(super) entry: usize,
+    /// Which of the entry's arrivals it is.
+    pub(super) arrival: usize,
+    /// Whose words.
+    pub(super) direction: Direction,
+    /// Its id-to-be.
+    pub(super) id: ItemId,
+    /// What it says.
+    pub(super) item: Cow<'a, Item>,
+}
+
+impl Fresh<'_> {
+    /// Whether somebody outside wrote it.
+    pub(super) fn is_inbound(&self) -> bool {
+        self.direction == Direction::Inbound
+    }
+
+    /// Its key.
+    pub(super) fn key(&self, entries: &[IntakeEntry]) -> Reference {
+        (entries[self.entry].inbox.id, self.item.external_id.clone())
+    }
+
+    /// What threading needs of it.
+    pub(super) fn thread_item(&self, entries: &[IntakeEntry]) -> ThreadItem<'_> {
+        ThreadItem {
+            inbox: entries[self.entry].inbox.id,
+            external_id: &self.item.external_id,
+            in_reply_to: &self.item.in_reply_to,
+        }
+    }
+}
+
+/// The arrivals of an entry.
+pub(super) fn arrivals(entry: &IntakeEntry) -> &[Arrival] {
+    match &entry.content {
+        IntakeContent::Arrivals(arrivals) => arrivals,
+        IntakeContent::Unparsed { .. } => &[],
+    }
+}
+
+/// A key as it is stored: see [`crate::store::sqlite::rows`] on NUL.
+pub(super) fn storable(key: &str) -> Cow<'_, str> {
+    if key.contains('\0') { Cow::Owned(key.replace('\0', "\u{fffd}")) } else { Cow::Borrowed(key) }
+}
+
+/// The item with keys that can be stored. One without an external id is known by the id it gets
+/// here: nothing can repeat it.
+pub(super) fn with_storable_keys(item: &Item, id: ItemId) -> Cow<'_, Item> {
+    let strange = |key: &String| key.contains('\0');
+    if !item.external_id.is_empty()
+        && !strange(&item.external_id)
+        && !strange(&item.author.external_id)
+        && !item.in_reply_to.iter().any(strange)
+    {
+        return Cow::Borrowed(item);
+    }
+    let mut item = item.clone();
+    item.external_id = match item.external_id.as_str() {
+        "" => id.to_string(),
+        given => storable(given).into_owned(),
+    };
+    item.author.external_id = storable(&item.author.external_id).into_owned();
+    for reference in &mut item.in_reply_to {
+        *reference = storable(reference).into_owned();
+    }
+    Cow::Owned(item)
+}

@@ -1,0 +1,134 @@
+//! What the repository knows already of the external ids in a batch.
+
+use std::collections::{HashMap, HashSet};
+
+use sqlx::{Row as _, SqliteConnection};
+
+use super::entry::{arrivals, storable};
+use crate::domain::arrival::Arrival;
+use crate::domain::ids::{ConversationId, InboxId, ItemId};
+use crate::domain::item::Direction;
+use crate::domain::threading::{REFERENCES_MAX, Reference};
+use crate::store::sqlite::rows::Rows;
+use crate::store::sqlite::words::case;
+use crate::store::{IntakeEntry, StoreResult};
+
+/// An item that is in the repository.
+#[derive(Clone, Copy)]
+pub(super) struct KnownItem {
+    pub(super) id: ItemId,
+    pub(super) conversation: ConversationId,
+    pub(super) direction: Direction,
+}
+
+/// What is known of a batch's external ids.
+#[derive(Default)]
+pub(super) struct Known {
+    /// Items by their key.
+    pub(super) items: HashMap<Reference, KnownItem>,
+    /// Conversations by anything their items are or answer.
+    pub(super) conversations: HashMap<Reference, ConversationId>,
+}
+
+impl Known {
+    /// Looks everything up that the batch names.
+    pub(super) async fn load(
+        entries: &[IntakeEntry],
+        connection: &mut SqliteConnection,
+    ) -> StoreResult<Self> {
+        let named = named_in(entries);
+        let mut known = Self::default();
+        known.load_items(&named, connection).await?;
+        known.load_references(&named, connection).await?;
+        Ok(known)
+    }
+
+    async fn load_items(
+        &mut self,
+        named: &HashSet<(InboxId, &str)>,
+        connection: &mut SqliteConnection,
+    ) -> StoreResult<()> {
+        let sql = "SELECT i.inbox, i.external_id, i.id, i.conversation, i.direction
+            FROM json_each(?1) AS k
+            CROSS JOIN items AS i ON i.inbox = k.value ->> 0 AND i.external_id = k.value ->> 1";
+        for row in rows_of(named).fetch(sql, connection).await? {
+            let key = (InboxId(row.try_get(0)?), row.try_get(1)?);
+            let item = KnownItem {
+                id: ItemId(row.try_get(2)?),
+                conversation: ConversationId(row.try_get(3)?),
+                direction: case(row.try_get(4)?)?,
+            };
+            self.conversations.insert(key.clone(), item.conversation);
+            self.items.insert(key, item);
+        }
+        Ok(())
+    }
+
+    async fn load_references(
+        &mut self,
+        named: &HashSet<(InboxId, &str)>,
+        connection: &mut SqliteConnection,
+    ) -> StoreResult<()> {
+        let sql = "SELECT t.inbox, t.reference, t.conversation
+            FROM json_each(?1) AS k
+            CROSS JOIN thread_references AS t
+                ON t.inbox = k.value ->> 0 AND t.reference = k.value ->> 1";
+        for row in rows_of(named).fetch(sql, connection).await? {
+            let key = (InboxId(row.try_get(0)?), row.try_get(1)?);
+            self.conversations.entry(key).or_insert(ConversationId(row.try_get(2)?));
+        }
+        Ok(())
+    }
+}
+
+/// Those of the conversations in which nobody outside has written.
+pub(super) async fn without_inbound(
+    conversations: &[ConversationId],
+    connection: &mut SqliteConnection,
+) -> StoreResult<Vec<ConversationId>> {
+    let mut rows = Rows::default();
+    for conversation in conversations {
+        let _ = rows.row().int(conversation.0);
+    }
+    let sql = "SELECT k.value ->> 0
+        FROM json_each(?1) AS k
+        WHERE NOT EXISTS (
+            SELECT 1 FROM items AS i WHERE i.conversation = k.value ->> 0 AND i.direction = 'inbound'
+        )";
+    let found = rows.fetch(sql, connection).await?;
+    found.iter().map(|row| Ok(ConversationId(row.try_get(0)?))).collect()
+}
+
+fn rows_of(named: &HashSet<(InboxId, &str)>) -> Rows {
+    let mut rows = Rows::default();
+    for (inbox, external_id) in named {
+        let _ = rows.row().int(inbox.0).text(external_id);
+    }
+    rows
+}
+
+/// Every external id that the batch names.
+fn named_in(entries: &[IntakeEntry]) -> HashSet<(InboxId, &str)> {
+    let mut named = HashSet::new();
+    for entry in entries {
+        let inbox = entry.inbox.id;
+        for arrival in arrivals(entry) {
+            match arrival {
+                Arrival::Item(item) | Arrival::Echo(item) => {
+                    named.insert((inbox, item.external_id.as_str()));
+                    let references = item.in_reply_to.iter().take(REFERENCES_MAX);
+                    named.extend(references.map(|it| (inbox, it.as_str())));
+                }
+                Arrival::Edit(edit) => drop(named.insert((inbox, &edit.external_id))),
+                Arrival::Deletion(deletion) => drop(named.insert((inbox, &deletion.external_id))),
+                Arrival::Status(status) => drop(named.insert((inbox, &status.external_id))),
+            }
+        }
+    }
+    named
+}
+
+/// The key of an edit, a deletion or a status.
+pub(super) fn key_of(inbox: InboxId, external_id: &str) -> Reference {
+    (inbox, storable(external_id).into_owned())
+}

@@ -1,0 +1,217 @@
+//! Who wrote: identities and the contacts behind them.
+
+use std::collections::HashMap;
+
+use sqlx::{Row as _, SqliteConnection};
+
+use super::entry::Fresh;
+use crate::domain::clock::IdGenerator;
+use crate::domain::ids::{ContactId, IdentityId};
+use crate::domain::item::Author;
+use crate::domain::time::Timestamp;
+use crate::store::sqlite::rows::Rows;
+use crate::store::{IntakeEntry, StoreResult};
+
+/// A presence on a channel.
+struct Person {
+    identity: IdentityId,
+    contact: ContactId,
+    author: Author,
+    contact_name: Option<String>,
+    state: State,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Kept,
+    Changed,
+    New { met_at: Timestamp },
+}
+
+/// The authors of a batch: by channel, then by external id.
+#[derive(Default)]
+pub(super) struct People {
+    found: HashMap<String, HashMap<String, usize>>,
+    people: Vec<Person>,
+}
+
+impl People {
+    /// Looks up the authors of the batch's new items.
+    pub(super) async fn load(
+        fresh: &[Fresh<'_>],
+        entries: &[IntakeEntry],
+        connection: &mut SqliteConnection,
+    ) -> StoreResult<Self> {
+        let mut rows = Rows::default();
+        let authors: std::collections::HashSet<_> = fresh
+            .iter()
+            .map(|it| (entries[it.entry].inbox.channel.as_str(), it.item.author.external_id.as_str()))
+            .collect();
+        for (channel, external_id) in authors {
+            let _ = rows.row().text(channel).text(external_id);
+        }
+        let sql = "SELECT
+                i.channel, i.external_id, i.id, i.contact, i.handle, i.name, i.followers, i.verified, c.name
+            FROM json_each(?1) AS k
+            CROSS JOIN identities AS i ON i.channel = k.value ->> 0 AND i.external_id = k.value ->> 1
+            CROSS JOIN contacts AS c ON c.id = i.contact";
+        let mut people = Self::default();
+        for row in rows.fetch(sql, connection).await? {
+            let author = Author {
+                external_id: row.try_get(1)?,
+                handle: row.try_get(4)?,
+                name: row.try_get(5)?,
+                followers: row.try_get::<Option<i64>, _>(6)?.map(i64::unsigned_abs),
+                verified: row.try_get(7)?,
+            };
+            let person = Person {
+                identity: IdentityId(row.try_get(2)?),
+                contact: ContactId(row.try_get(3)?),
+                author,
+                contact_name: row.try_get(8)?,
+                state: State::Kept,
+            };
+            people.add(row.try_get(0)?, person);
+        }
+        Ok(people)
+    }
+
+    fn add(&mut self, channel: String, person: Person) -> usize {
+        let index = self.people.len();
+        self.found.entry(channel).or_default().insert(person.author.external_id.clone(), index);
+        self.people.push(person);
+        index
+    }
+
+    /// The person of this presence, brought up to date with what the channel tells now.
+    pub(super) fn meet(
+        &mut self,
+        channel: &str,
+        author: &Author,
+        at: Timestamp,
+        ids: &IdGenerator,
+    ) -> (IdentityId, ContactId) {
+        let found = self.found.get(channel).and_then(|it| it.get(&author.external_id)).copied();
+        let index = match found {
+            Some(index) => {
+                self.people[index].refresh(author);
+                index
+            }
+            None => {
+                let person = Person {
+                    identity: ids.next(at),
+                    contact: ids.next(at),
+                    author: author.clone(),
+                    contact_name: author.name.clone().or_else(|| author.handle.clone()),
+                    state: State::New { met_at: at },
+                };
+                self.add(channel.to_owned(), person)
+            }
+        };
+        (self.people[index].identity, self.people[index].contact)
+    }
+
+    /// Writes who is new and who changed.
+    pub(super) async fn write(self, connection: &mut SqliteConnection) -> StoreResult<()> {
+        let mut channels = vec![""; self.people.len()];
+        for (channel, indexes) in &self.found {
+            for index in indexes.values() {
+                channels[*index] = channel;
+            }
+        }
+        let mut rows = PeopleRows::default();
+        for (person, channel) in self.people.iter().zip(channels) {
+            rows.push(person, channel);
+        }
+        rows.write(connection).await
+    }
+}
+
+impl Person {
+    /// What the channel does not tell this time is kept.
+    fn refresh(&mut self, author: &Author) {
+        let mut fresh = author.clone();
+        fresh.handle = fresh.handle.or_else(|| self.author.handle.clone());
+        fresh.name = fresh.name.or_else(|| self.author.name.clone());
+        fresh.followers = fresh.followers.or(self.author.followers);
+        if fresh == self.author {
+            return;
+        }
+        if self.contact_name.is_none() {
+            self.contact_name = fresh.name.clone();
+        }
+        self.author = fresh;
+        if self.state == State::Kept {
+            self.state = State::Changed;
+        }
+    }
+}
+
+#[derive(Default)]
+struct PeopleRows {
+    new_contacts: Rows,
+    new_identities: Rows,
+    named_contacts: Rows,
+    changed_identities: Rows,
+}
+
+impl PeopleRows {
+    fn push(&mut self, person: &Person, channel: &str) {
+        let author = &person.author;
+        let identities = match person.state {
+            State::Kept => return,
+            State::New { met_at } => {
+                let _ = self
+                    .new_contacts
+                    .row()
+                    .int(person.contact.0)
+                    .opt_text(person.contact_name.as_deref())
+                    .int(met_at.as_ms());
+                &mut self.new_identities
+            }
+            State::Changed => {
+                let _ =
+                    self.named_contacts.row().int(person.contact.0).opt_text(person.contact_name.as_deref());
+                &mut self.changed_identities
+            }
+        };
+        let _ = identities
+            .row()
+            .int(person.identity.0)
+            .int(person.contact.0)
+            .text(channel)
+            .text(&author.external_id)
+            .opt_text(author.handle.as_deref())
+            .opt_text(author.name.as_deref())
+            .opt_int(author.followers.map(|it| i64::try_from(it).unwrap_or(i64::MAX)))
+            .int(i64::from(author.verified));
+    }
+
+    async fn write(self, connection: &mut SqliteConnection) -> StoreResult<()> {
+        let sql = "INSERT INTO contacts (id, name, vip, created_at)
+            SELECT value ->> 0, value ->> 1, 0, value ->> 2 FROM json_each(?1)";
+        self.new_contacts.run_each("contacts added", sql, connection).await?;
+        let sql = "INSERT INTO identities (
+                id, contact, channel, external_id, handle, name, followers, verified
+            )
+            SELECT
+                value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6,
+                value ->> 7
+            FROM json_each(?1)";
+        self.new_identities.run_each("identities added", sql, connection).await?;
+        let sql = "UPDATE contacts SET name = r.value ->> 1
+            FROM json_each(?1) AS r
+            WHERE contacts.id = r.value ->> 0 AND contacts.name IS NULL";
+        // Most contacts have a name already.
+        self.named_contacts.run(sql, connection).await?;
+        let sql = "UPDATE identities
+            SET
+                handle = r.value ->> 4,
+                name = r.value ->> 5,
+                followers = r.value ->> 6,
+                verified = r.value ->> 7
+            FROM json_each(?1) AS r
+            WHERE identities.id = r.value ->> 0";
+        self.changed_identities.run_each("identities changed", sql, connection).await
+    }
+}

@@ -1,0 +1,172 @@
+//! Which conversations a batch's items belong to.
+
+use std::collections::{HashMap, HashSet};
+
+use sqlx::{Row as _, SqliteConnection};
+
+use super::entry::Fresh;
+use super::known::Known;
+use super::transitions;
+use crate::domain::conversation::Conversation;
+use crate::domain::ids::ConversationId;
+use crate::domain::threading::{self, Assigned, ThreadItem};
+use crate::domain::time::Timestamp;
+use crate::store::sqlite::conversation_row;
+use crate::store::sqlite::error::surprise;
+use crate::store::sqlite::rows::Rows;
+use crate::store::{IntakeEntry, StoreResult};
+
+/// A conversation that the batch touches.
+pub(super) struct Working {
+    pub(super) conversation: Conversation,
+    pub(super) is_new: bool,
+    pub(super) touched: bool,
+    /// The company wrote first: its customer is whoever answers.
+    pub(super) begun_by_echo: bool,
+    /// The customer got an answer.
+    pub(super) answered: bool,
+}
+
+/// Two conversations that turned out to be one, as they were before.
+pub(super) struct Merge {
+    pub(super) older: Conversation,
+    pub(super) younger: Conversation,
+}
+
+/// The conversations of a batch.
+#[derive(Default)]
+pub(super) struct Threads {
+    /// For each new item, in order. `New` holds the index of the first item of its conversation.
+    pub(super) assigned: Vec<Assigned>,
+    /// Those that exist, and those that were begun.
+    pub(super) conversations: HashMap<ConversationId, Working>,
+    /// Those that were begun, by the index of their first item.
+    begun: HashMap<usize, ConversationId>,
+    pub(super) merges: Vec<Merge>,
+}
+
+impl Threads {
+    /// Assigns the items and loads the conversations that exist.
+    pub(super) async fn load(
+        fresh: &[Fresh<'_>],
+        entries: &[IntakeEntry],
+        known: &Known,
+        connection: &mut SqliteConnection,
+    ) -> StoreResult<Self> {
+        let items: Vec<ThreadItem<'_>> = fresh.iter().map(|it| it.thread_item(entries)).collect();
+        let threading::Threads { mut assigned, merges } = threading::assign(&items, &known.conversations);
+        use_taken_keys(&items, &mut assigned, connection).await?;
+        let mut threads = Self { assigned, ..Self::default() };
+        threads.load_existing(&merges, connection).await?;
+        let at = entries.iter().map(|it| it.raw.received_at).max().unwrap_or_default();
+        for (older, younger) in merges {
+            threads.merge(older, younger, at)?;
+        }
+        Ok(threads)
+    }
+
+    async fn load_existing(
+        &mut self,
+        merges: &[(ConversationId, ConversationId)],
+        connection: &mut SqliteConnection,
+    ) -> StoreResult<()> {
+        let mut wanted: HashSet<ConversationId> =
+            merges.iter().flat_map(|(older, younger)| [*older, *younger]).collect();
+        wanted.extend(self.assigned.iter().filter_map(|it| match it {
+            Assigned::Existing(id) => Some(*id),
+            Assigned::New(_) => None,
+        }));
+        // One merged earlier leads to another; as a merge always leads to an older one, this ends.
+        while !wanted.is_empty() {
+            let mut next = HashSet::new();
+            for conversation in conversation_row::load(wanted, connection).await? {
+                next.extend(conversation.merged_into);
+                self.conversations.insert(conversation.id, Working::loaded(conversation));
+            }
+            next.retain(|id| !self.conversations.contains_key(id));
+            wanted = next;
+        }
+        Ok(())
+    }
+
+    fn merge(&mut self, older: ConversationId, younger: ConversationId, at: Timestamp) -> StoreResult<()> {
+        let (older, younger) = (self.survivor(older), self.survivor(younger));
+        if older == younger {
+            return Ok(());
+        }
+        let [Some(old), Some(young)] = self.conversations.get_disjoint_mut([&older, &younger]) else {
+            return Err(surprise("a conversation to be merged is not there"));
+        };
+        self.merges.push(Merge { older: old.conversation.clone(), younger: young.conversation.clone() });
+        transitions::merge(&mut old.conversation, &mut young.conversation, at);
+        old.touched = true;
+        young.touched = true;
+        Ok(())
+    }
+
+    /// The conversation that goes on for this one.
+    pub(super) fn survivor(&self, mut id: ConversationId) -> ConversationId {
+        while let Some(next) = self.conversations.get(&id).and_then(|it| it.conversation.merged_into) {
+            id = next;
+        }
+        id
+    }
+
+    /// The conversation of the item with this index, if it was begun already.
+    pub(super) fn of(&self, index: usize) -> Option<ConversationId> {
+        match self.assigned[index] {
+            Assigned::Existing(id) => Some(self.survivor(id)),
+            Assigned::New(first) => self.begun.get(&first).copied(),
+        }
+    }
+
+    /// The index of the item whose words a new conversation is with: the first that somebody
+    /// outside wrote, else the first.
+    pub(super) fn counterpart(&self, index: usize, fresh: &[Fresh<'_>]) -> usize {
+        if fresh[index].is_inbound() {
+            return index;
+        }
+        let mut mates = (index..fresh.len()).filter(|it| self.assigned[*it] == self.assigned[index]);
+        mates.find(|it| fresh[*it].is_inbound()).unwrap_or(index)
+    }
+
+    /// Begins the conversation of the item with this index.
+    pub(super) fn begin(&mut self, index: usize, working: Working) {
+        let id = working.conversation.id;
+        if let Assigned::New(first) = self.assigned[index] {
+            self.begun.insert(first, id);
+        }
+        self.conversations.insert(id, working);
+    }
+}
+
+impl Working {
+    fn loaded(conversation: Conversation) -> Self {
+        Self { conversation, is_new: false, touched: false, begun_by_echo: false, answered: false }
+    }
+}
+
+/// A thread's key may be taken by a conversation that no reference leads to; its items go on there.
+async fn use_taken_keys(
+    items: &[ThreadItem<'_>],
+    assigned: &mut [Assigned],
+    connection: &mut SqliteConnection,
+) -> StoreResult<()> {
+    let mut rows = Rows::default();
+    for (index, item) in items.iter().enumerate() {
+        if assigned[index] == Assigned::New(index) {
+            let _ = rows.row().int(item.inbox.0).text(item.thread_key()).int(index as i64);
+        }
+    }
+    let sql = "SELECT k.value ->> 2, c.id
+        FROM json_each(?1) AS k
+        CROSS JOIN conversations AS c ON c.inbox = k.value ->> 0 AND c.thread_key = k.value ->> 1";
+    for row in rows.fetch(sql, connection).await? {
+        let first = Assigned::New(row.try_get::<i64, _>(0)? as usize);
+        let taken = Assigned::Existing(ConversationId(row.try_get(1)?));
+        for place in assigned.iter_mut().filter(|it| **it == first) {
+            *place = taken;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,291 @@
+//! A batch, worked out in memory in the order things happened.
+
+use std::collections::{HashMap, HashSet};
+
+use sqlx::SqliteConnection;
+
+use super::changes::Changes;
+use super::entry::{Fresh, arrivals, with_storable_keys};
+use super::known::{Known, KnownItem};
+use super::people::People;
+use super::place::OperatorPlaces;
+use super::threads::{Threads, Working};
+use super::transitions;
+use super::write::Writes;
+use crate::domain::arrival::Arrival;
+use crate::domain::case::Occasion;
+use crate::domain::clock::IdGenerator;
+use crate::domain::conversation::{Conversation, PersonSet, Status};
+use crate::domain::ids::{ContactId, ConversationId, IdentityId, ItemId};
+use crate::domain::item::{Direction, Item};
+use crate::domain::proposal::Priority;
+use crate::domain::threading::Reference;
+use crate::domain::time::Timestamp;
+use crate::store::sqlite::error::surprise;
+use crate::store::sqlite::item_row::NewItem;
+use crate::store::{IntakeCommitted, IntakeEntry, StoreResult};
+
+/// A batch being worked out.
+pub(super) struct Work<'a> {
+    pub(super) entries: &'a [IntakeEntry],
+    pub(super) ids: &'a IdGenerator,
+    pub(super) known: Known,
+    pub(super) threads: Threads,
+    pub(super) writes: Writes,
+    pub(super) changes: Changes,
+    pub(super) committed: Vec<IntakeCommitted>,
+    fresh: Vec<Fresh<'a>>,
+    people: People,
+    places: OperatorPlaces,
+    /// New items whose turn has come.
+    arrived: HashMap<Reference, KnownItem>,
+}
+
+impl<'a> Work<'a> {
+    /// Asks the repository for everything that the batch needs to know.
+    pub(super) async fn prepare(
+        entries: &'a [IntakeEntry],
+        ids: &'a IdGenerator,
+        next_content: i64,
+        connection: &mut SqliteConnection,
+    ) -> StoreResult<Self> {
+        let known = Known::load(entries, connection).await?;
+        let mut committed = vec![IntakeCommitted::default(); entries.len()];
+        let fresh = without_duplicates(entries, &known, ids, &mut committed);
+        let people = People::load(&fresh, entries, connection).await?;
+        let threads = Threads::load(&fresh, entries, &known, connection).await?;
+        let places = OperatorPlaces::load(&fresh, entries, connection).await?;
+        let changes = Changes::load(entries, &known, connection).await?;
+        let mut work = Self {
+            entries,
+            ids,
+            known,
+            threads,
+            writes: Writes::new(next_content),
+            changes,
+            committed,
+            fresh,
+            people,
+            places,
+            arrived: HashMap::new(),
+        };
+        work.find_begun_by_echo(connection).await?;
+        Ok(work)
+    }
+
+    /// Works the batch out and writes it; what became of each entry, and the next free row of
+    /// `item_revisions`.
+    pub(super) async fn carry_out(
+        mut self,
+        connection: &mut SqliteConnection,
+    ) -> StoreResult<(Vec<IntakeCommitted>, i64)> {
+        let mut next_fresh = 0;
+        for (index, entry) in self.entries.iter().enumerate() {
+            self.writes.delivery(entry)?;
+            for (arrival_index, arrival) in arrivals(entry).iter().enumerate() {
+                let is_next = |it: &Fresh<'_>| it.entry == index && it.arrival == arrival_index;
+                if self.fresh.get(next_fresh).is_some_and(is_next) {
+                    self.take_item(next_fresh)?;
+                    next_fresh += 1;
+                } else {
+                    self.take_change(index, arrival)?;
+                }
+            }
+        }
+        let Self { threads, writes, changes, people, committed, .. } = self;
+        let next_content = writes.carry_out(threads, people, changes, connection).await?;
+        Ok((committed, next_content))
+    }
+
+    /// Loaded conversations that nobody outside has written in yet.
+    async fn find_begun_by_echo(&mut self, connection: &mut SqliteConnection) -> StoreResult<()> {
+        let candidates = self.threads.conversations.values().filter(|it| {
+            let it = &it.conversation;
+            it.waiting_since.is_none() && it.first_answered_at.is_none() && it.status == Status::Pending
+        });
+        let candidates: Vec<ConversationId> = candidates.map(|it| it.conversation.id).collect();
+        for id in super::known::without_inbound(&candidates, connection).await? {
+            if let Some(working) = self.threads.conversations.get_mut(&id) {
+                working.begun_by_echo = true;
+            }
+        }
+        Ok(())
+    }
+
+    fn take_item(&mut self, index: usize) -> StoreResult<()> {
+        let conversation = self.threads.of(index).unwrap_or_else(|| self.begin(index));
+        let author = self.fresh[index].is_inbound().then(|| self.meet(index));
+        let fresh = &self.fresh[index];
+        let at = self.entries[fresh.entry].raw.received_at;
+        let working = self
+            .threads
+            .conversations
+            .get_mut(&conversation)
+            .ok_or_else(|| surprise("an item's conversation is not there"))?;
+        working.touched = true;
+        let occasion = match author {
+            Some((identity, contact)) => {
+                working.adopt(identity, contact);
+                Some(transitions::take_inbound(&mut working.conversation, &fresh.item, at))
+            }
+            None => {
+                working.take_echo(&fresh.item, at);
+                None
+            }
+        };
+        self.keep(index, conversation, author.map(|(identity, _)| identity), occasion)
+    }
+
+    /// Writes an item down with what follows from it.
+    fn keep(
+        &mut self,
+        index: usize,
+        conversation: ConversationId,
+        identity: Option<IdentityId>,
+        occasion: Option<Occasion>,
+    ) -> StoreResult<()> {
+        let fresh = &self.fresh[index];
+        let entry = &self.entries[fresh.entry];
+        let (id, at) = (fresh.id, entry.raw.received_at);
+        self.writes.item(&NewItem {
+            id,
+            conversation,
+            inbox: entry.inbox.id,
+            identity,
+            delivery: Some(entry.delivery),
+            direction: fresh.direction,
+            received_at: at,
+            item: &fresh.item,
+        })?;
+        let key = fresh.key(self.entries);
+        for reference in fresh.thread_item(self.entries).references() {
+            let named = reference == key
+                || self.known.conversations.contains_key(&reference)
+                || self.arrived.contains_key(&reference);
+            if !named {
+                self.writes.reference(&reference, conversation);
+            }
+        }
+        if let Some(occasion) = occasion {
+            self.writes.event(self.ids.next(at), conversation, id, occasion, at)?;
+        }
+        self.arrived.insert(key, KnownItem { id, conversation, direction: fresh.direction });
+        self.committed[fresh.entry].items.push((id, conversation));
+        Ok(())
+    }
+
+    /// The person who wrote the item with this index.
+    fn meet(&mut self, index: usize) -> (IdentityId, ContactId) {
+        let fresh = &self.fresh[index];
+        let entry = &self.entries[fresh.entry];
+        self.people.meet(&entry.inbox.channel, &fresh.item.author, entry.raw.received_at, self.ids)
+    }
+
+    /// Begins the conversation of the item with this index.
+    fn begin(&mut self, index: usize) -> ConversationId {
+        let (identity, contact) = self.meet(self.threads.counterpart(index, &self.fresh));
+        let fresh = &self.fresh[index];
+        let entry = &self.entries[fresh.entry];
+        let at = entry.raw.received_at;
+        let conversation = Conversation {
+            id: self.ids.next(at),
+            inbox: entry.inbox.id,
+            thread_key: fresh.thread_item(self.entries).thread_key().to_owned(),
+            contact,
+            identity,
+            subject: None,
+            status: Status::Open,
+            place: None,
+            priority: Priority::default(),
+            tags: Default::default(),
+            attributes: Default::default(),
+            intent: None,
+            listening: None,
+            language: None,
+            deadline: None,
+            waiting_since: None,
+            promise_started_for: None,
+            first_answered_at: None,
+            opened_at: at,
+            updated_at: at,
+            item_count: 0,
+            reopened_count: 0,
+            handed_over_count: 0,
+            escalation_level: 0,
+            person_set: PersonSet::default(),
+            disposition: None,
+            merged_into: None,
+            revision: 1,
+        };
+        let id = conversation.id;
+        let begun_by_echo = !fresh.is_inbound();
+        let mut working =
+            Working { conversation, is_new: true, touched: true, begun_by_echo, answered: false };
+        if begun_by_echo {
+            working.conversation.place = self.places.of(entry.inbox.operator_queue);
+        }
+        self.threads.begin(index, working);
+        id
+    }
+
+    /// What a new item says.
+    pub(super) fn arrived_item(&self, id: ItemId) -> Option<&Item> {
+        self.fresh.iter().find(|it| it.id == id).map(|it| it.item.as_ref())
+    }
+
+    /// An item of this key that is known or has arrived.
+    pub(super) fn find(&self, key: &Reference) -> Option<KnownItem> {
+        let mut found = self.known.items.get(key).or_else(|| self.arrived.get(key)).copied()?;
+        found.conversation = self.threads.survivor(found.conversation);
+        Some(found)
+    }
+}
+
+impl Working {
+    /// Whoever answers what the company began is its customer.
+    fn adopt(&mut self, identity: IdentityId, contact: ContactId) {
+        if std::mem::take(&mut self.begun_by_echo) {
+            self.conversation.identity = identity;
+            self.conversation.contact = contact;
+        }
+    }
+
+    fn take_echo(&mut self, item: &Item, at: Timestamp) {
+        if self.begun_by_echo {
+            transitions::begin_with_echo(&mut self.conversation, item, at);
+        } else {
+            transitions::take_echo(&mut self.conversation, item, at);
+            self.answered = true;
+        }
+    }
+}
+
+/// The batch's items and echoes that are not in the repository, each once.
+fn without_duplicates<'a>(
+    entries: &'a [IntakeEntry],
+    known: &Known,
+    ids: &IdGenerator,
+    committed: &mut [IntakeCommitted],
+) -> Vec<Fresh<'a>> {
+    let mut seen: HashSet<Reference> = HashSet::new();
+    let mut all = Vec::new();
+    for (entry_index, entry) in entries.iter().enumerate() {
+        for (arrival_index, arrival) in arrivals(entry).iter().enumerate() {
+            let (item, direction) = match arrival {
+                Arrival::Item(item) => (item, Direction::Inbound),
+                Arrival::Echo(item) => (item, Direction::Outbound),
+                Arrival::Edit(_) | Arrival::Deletion(_) | Arrival::Status(_) => continue,
+            };
+            let id: ItemId = ids.next(entry.raw.received_at);
+            let item = with_storable_keys(item, id);
+            let fresh = Fresh { entry: entry_index, arrival: arrival_index, direction, id, item };
+            let key = fresh.key(entries);
+            if known.items.contains_key(&key) || !seen.insert(key) {
+                committed[entry_index].duplicates += 1;
+            } else {
+                all.push(fresh);
+            }
+        }
+    }
+    all
+}

@@ -1,0 +1,212 @@
+//! Opening the file: the lock, the connections and their settings, the migrations.
+
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::migrate::Migrator;
+use sqlx::pool::PoolOptions;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
+use tempfile::TempDir;
+use tokio::sync::Mutex;
+
+use super::claims::Claims;
+use super::error::surprise;
+use super::{SqliteStore, Writer};
+use crate::domain::clock::IdGenerator;
+use crate::domain::ids::ItemId;
+use crate::domain::time::Timestamp;
+use crate::store::{StoreError, StoreResult};
+
+static MIGRATIONS: Migrator = sqlx::migrate!("src/store/sqlite/migrations");
+
+/// Connections that read. More than the executor's threads and the console ask for at once would
+/// only add memory: each may keep [`READER_CACHE_KIB`].
+const READERS_MAX: u32 = 4;
+
+/// What one reader keeps of the file. Small, because the operating system caches the file too.
+const READER_CACHE_KIB: u32 = 4 * 1024;
+
+/// Statements a connection keeps prepared: all there are, with room to spare.
+const STATEMENTS_MAX: usize = 256;
+
+/// How long a reader waits while the write-ahead log is restarted. Writers never wait for one
+/// another in SQLite, because there is one.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The highest number of milliseconds an id can carry; see [`IdGenerator`].
+const ID_MS_SHIFT: u32 = 21;
+
+/// Where the repository is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StorePath {
+    /// In this file, made if it is not there.
+    File(PathBuf),
+    /// In a file of its own that goes with the store.
+    Temporary,
+}
+
+/// What a commit waits for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sync {
+    /// The disk: what was answered survives a loss of power.
+    #[default]
+    Full,
+    /// Nothing. Only for measuring what the disk costs.
+    Off,
+}
+
+/// How to work the file.
+#[derive(Clone, Copy, Debug)]
+pub struct StoreOptions {
+    /// What a commit waits for.
+    pub sync: Sync,
+    /// What the writer keeps of the file, in KiB. Large enough for the upper levels of every index
+    /// and the ends of every table; leaves of the scattered keys come from the operating system's
+    /// cache, so memory does not grow with the repository.
+    pub writer_cache_kib: u32,
+    /// How many pages of 4 KiB the write-ahead log holds before it is carried over into the file.
+    /// Pages that many batches change (the ends of tables) are then carried over once.
+    pub checkpoint_pages: u32,
+}
+
+impl Default for StoreOptions {
+    fn default() -> Self {
+        Self { sync: Sync::Full, writer_cache_kib: 16 * 1024, checkpoint_pages: 8 * 1024 }
+    }
+}
+
+impl SqliteStore {
+    /// Opens the repository, with the settings that suit a host.
+    ///
+    /// `Unavailable` when another host has it open, or the file cannot be made, read or migrated.
+    pub async fn open(path: StorePath, ids: Arc<IdGenerator>) -> StoreResult<Self> {
+        Self::open_with(path, ids, StoreOptions::default()).await
+    }
+
+    /// Opens the repository with these settings.
+    pub async fn open_with(
+        path: StorePath,
+        ids: Arc<IdGenerator>,
+        options: StoreOptions,
+    ) -> StoreResult<Self> {
+        let (file, directory) = place(path)?;
+        let lock = lock(&file)?;
+        let mut connection = writer_options(&file, options).connect().await?;
+        MIGRATIONS.run(&mut connection).await.map_err(|error| surprise(error.to_string()))?;
+        let next_content = continue_numbers(&mut connection, &ids).await?;
+        Ok(Self {
+            writer: Mutex::new(Writer { connection, next_content }),
+            readers: readers(&file),
+            claims: std::sync::Mutex::new(Claims::default()),
+            claim_order: Mutex::default(),
+            outbox_claims: std::sync::Mutex::default(),
+            ids,
+            _lock: lock,
+            _directory: directory,
+        })
+    }
+
+    /// Carries the write-ahead log over into the file and closes it. Nothing is lost without this:
+    /// the next start is only slower.
+    pub async fn close(self) -> StoreResult<()> {
+        self.readers.close().await;
+        Ok(self.writer.into_inner().connection.close().await?)
+    }
+}
+
+fn place(path: StorePath) -> StoreResult<(PathBuf, Option<TempDir>)> {
+    match path {
+        StorePath::File(file) => Ok((file, None)),
+        StorePath::Temporary => {
+            let directory = TempDir::with_prefix("switchboard-").map_err(unavailable)?;
+            Ok((directory.path().join("switchboard.db"), Some(directory)))
+        }
+    }
+}
+
+/// Locks a file beside the database. The operating system frees it when the process ends, however
+/// it ends. (The database itself cannot be locked so: SQLite takes its own locks on it.)
+fn lock(database: &Path) -> StoreResult<File> {
+    let mut path = database.as_os_str().to_owned();
+    path.push(".lock");
+    let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(unavailable)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            Err(StoreError::Unavailable(format!("another host has {} open", database.display())))
+        }
+        Err(TryLockError::Error(error)) => Err(unavailable(error)),
+    }
+}
+
+fn unavailable(error: std::io::Error) -> StoreError {
+    StoreError::Unavailable(error.to_string())
+}
+
+fn base_options(file: &Path, cache_kib: u32) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(file)
+        .busy_timeout(BUSY_TIMEOUT)
+        .statement_cache_capacity(STATEMENTS_MAX)
+        .foreign_keys(true)
+        // A negative size is in KiB.
+        .pragma("cache_size", format!("-{cache_kib}"))
+        // No memory map: a failing disk would end the process by a signal instead of an error.
+        .pragma("mmap_size", "0")
+        .pragma("temp_store", "MEMORY")
+        .disable_statement_logging()
+}
+
+fn writer_options(file: &Path, options: StoreOptions) -> SqliteConnectOptions {
+    let synchronous = match options.sync {
+        Sync::Full => SqliteSynchronous::Full,
+        Sync::Off => SqliteSynchronous::Off,
+    };
+    base_options(file, options.writer_cache_kib)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(synchronous)
+        .pragma("wal_autocheckpoint", options.checkpoint_pages.to_string())
+}
+
+/// Readers connect when they are first needed, and stay: a connection that was closed would have to
+/// read the schema and prepare every statement again.
+fn readers(file: &Path) -> SqlitePool {
+    PoolOptions::new()
+        .max_connections(READERS_MAX)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire(false)
+        .connect_lazy_with(base_options(file, READER_CACHE_KIB).pragma("query_only", "ON"))
+}
+
+/// Puts the id generator beyond every id that is kept, because the clock may stand earlier than it
+/// did before the restart, and says which row of `item_revisions` comes next.
+async fn continue_numbers(connection: &mut SqliteConnection, ids: &IdGenerator) -> StoreResult<i64> {
+    let (last_id, last_content): (i64, i64) = sqlx::query_as(
+        "SELECT
+             max(
+                 ifnull((SELECT max(id) FROM deliveries), 0),
+                 ifnull((SELECT max(id) FROM items), 0),
+                 ifnull((SELECT max(id) FROM contacts), 0),
+                 ifnull((SELECT max(id) FROM identities), 0),
+                 ifnull((SELECT max(id) FROM conversations), 0),
+                 ifnull((SELECT max(id) FROM events), 0),
+                 ifnull((SELECT max(id) FROM decisions), 0),
+                 ifnull((SELECT max(id) FROM notes), 0),
+                 ifnull((SELECT max(id) FROM outbox), 0),
+                 ifnull((SELECT max(id) FROM audit), 0),
+                 ifnull((SELECT max(id) FROM generations), 0)
+             ),
+             ifnull((SELECT max(id) FROM item_revisions), 0)",
+    )
+    .fetch_one(connection)
+    .await?;
+    if last_id > 0 {
+        let _: ItemId = ids.next(Timestamp::from_ms((last_id >> ID_MS_SHIFT) + 1));
+    }
+    Ok(last_content + 1)
+}

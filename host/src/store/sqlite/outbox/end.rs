@@ -1,0 +1,111 @@
+//! How an attempt to send ended.
+
+use sqlx::{Row as _, SqliteConnection};
+
+use super::{outbox_columns, read};
+use crate::domain::ids::OutboxId;
+use crate::domain::outbox::{OutboxEntry, OutboxState};
+use crate::domain::time::Timestamp;
+use crate::store::sqlite::SqliteStore;
+use crate::store::sqlite::error::expect_rows;
+use crate::store::sqlite::notes::{NoteRows, SWITCHBOARD};
+use crate::store::sqlite::words::word;
+use crate::store::{SendEnd, StoreError, StoreResult};
+
+/// Records the end and frees the claim, also when recording fails: the attempt is over.
+pub(super) async fn record(
+    store: &SqliteStore,
+    id: OutboxId,
+    end: &SendEnd,
+    now: Timestamp,
+) -> StoreResult<()> {
+    let done = write(store, id, end, now).await;
+    let _order = store.claim_order.lock().await;
+    store.outbox_claims().remove(&id);
+    done
+}
+
+async fn write(store: &SqliteStore, id: OutboxId, end: &SendEnd, now: Timestamp) -> StoreResult<()> {
+    let mut writer = store.writer.lock().await;
+    let mut tx = writer.begin().await?;
+    let sql = concat!("SELECT ", outbox_columns!(), " FROM outbox WHERE id = ?");
+    let row = sqlx::query(sql).bind(id.0).fetch_optional(&mut *tx).await?;
+    let Some(entry) = row.as_ref().map(read).transpose()? else {
+        return Err(StoreError::Missing(format!("answer {id}")));
+    };
+    let (state, next_attempt_at, error) = match end {
+        SendEnd::Sent(_) => (OutboxState::Sent, entry.next_attempt_at, None),
+        SendEnd::Again { at, error } => (OutboxState::Queued, *at, Some(error)),
+        SendEnd::Failed(reason) => (OutboxState::Failed, entry.next_attempt_at, Some(reason)),
+        SendEnd::Parked(reason) => (OutboxState::Parked, entry.next_attempt_at, Some(reason)),
+    };
+    let done = sqlx::query(
+        "UPDATE outbox
+         SET state = ?, attempts = attempts + 1, next_attempt_at = ?, last_error = ?
+         WHERE id = ?",
+    )
+    .bind(word(&state)?)
+    .bind(next_attempt_at.as_ms())
+    .bind(error)
+    .bind(id.0)
+    .execute(&mut *tx)
+    .await?;
+    expect_rows("answers ended", 1, done.rows_affected())?;
+    if let SendEnd::Sent(Some(external_id)) = end {
+        rename(&entry, external_id, &mut tx).await?;
+    }
+    if let Some(text) = remark(end) {
+        let mut notes = NoteRows::default();
+        notes.add(store.ids.next(now), entry.conversation, SWITCHBOARD, &text, now);
+        notes.write(&mut tx).await?;
+    }
+    Ok(tx.commit().await?)
+}
+
+fn remark(end: &SendEnd) -> Option<String> {
+    match end {
+        SendEnd::Failed(reason) => Some(format!("An answer could not be sent: {reason}")),
+        SendEnd::Parked(reason) => Some(format!("An answer waits for a person to decide: {reason}")),
+        SendEnd::Sent(_) | SendEnd::Again { .. } => None,
+    }
+}
+
+/// The item is known by the channel's id from now on, and still found by the one it went out under.
+///
+/// An echo may have been faster: then the echo keeps the id, and the item stays what it was.
+async fn rename(
+    entry: &OutboxEntry,
+    external_id: &str,
+    connection: &mut SqliteConnection,
+) -> StoreResult<()> {
+    let row = sqlx::query(
+        "SELECT external_id, EXISTS (SELECT 1 FROM items WHERE inbox = ?1 AND external_id = ?2)
+         FROM items
+         WHERE id = ?3",
+    )
+    .bind(entry.inbox.0)
+    .bind(external_id)
+    .bind(entry.item.0)
+    .fetch_one(&mut *connection)
+    .await?;
+    let (before, is_taken): (String, bool) = (row.try_get(0)?, row.try_get(1)?);
+    if is_taken {
+        return Ok(());
+    }
+    sqlx::query("UPDATE items SET external_id = ? WHERE id = ?")
+        .bind(external_id)
+        .bind(entry.item.0)
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query(
+        "INSERT INTO thread_references (inbox, reference, conversation)
+         VALUES (?, ?, ?)
+         ON CONFLICT (inbox, reference) DO NOTHING",
+    )
+    .bind(entry.inbox.0)
+    .bind(before)
+    .bind(entry.conversation.0)
+    .execute(connection)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,97 @@
+//! Releases, activations, generations, artefacts.
+
+mod activations;
+mod generations;
+mod releases;
+
+use async_trait::async_trait;
+
+use super::SqliteStore;
+use crate::domain::activation::{Activation, ActivationVersion};
+use crate::domain::generation::Generation;
+use crate::domain::ids::ActivationId;
+use crate::domain::release::Release;
+use crate::domain::time::Timestamp;
+use crate::store::{AuditEntry, Page, PageRequest, PluginStore, Published, StoreResult};
+
+#[async_trait]
+impl PluginStore for SqliteStore {
+    async fn publish(
+        &self,
+        release: &Release,
+        component: &[u8],
+        audit: &AuditEntry,
+    ) -> StoreResult<Published> {
+        releases::publish(self, release, component, audit).await
+    }
+
+    async fn releases(&self, search: &str, page: PageRequest) -> StoreResult<Page<Release>> {
+        releases::page(self, search, page).await
+    }
+
+    async fn versions(&self, name: &str) -> StoreResult<Vec<Release>> {
+        releases::versions(self, name).await
+    }
+
+    async fn release(&self, digest: &str) -> StoreResult<Option<Release>> {
+        releases::by_digest(digest, &mut *self.readers.acquire().await?).await
+    }
+
+    async fn component(&self, digest: &str) -> StoreResult<Option<Vec<u8>>> {
+        releases::component(self, digest).await
+    }
+
+    async fn put_artefact(&self, key: &str, bytes: &[u8]) -> StoreResult<()> {
+        let mut writer = self.writer.lock().await;
+        sqlx::query("INSERT INTO artefacts (key, bytes) VALUES (?, ?) ON CONFLICT (key) DO NOTHING")
+            .bind(key)
+            .bind(bytes)
+            .execute(&mut writer.connection)
+            .await?;
+        Ok(())
+    }
+
+    async fn artefact(&self, key: &str) -> StoreResult<Option<Vec<u8>>> {
+        Ok(sqlx::query_scalar("SELECT bytes FROM artefacts WHERE key = ?")
+            .bind(key)
+            .fetch_optional(&self.readers)
+            .await?)
+    }
+
+    async fn activations(&self) -> StoreResult<Vec<Activation>> {
+        activations::all(self).await
+    }
+
+    async fn add_activation(&self, activation: &Activation, audit: &AuditEntry) -> StoreResult<()> {
+        activations::add(self, activation, audit).await
+    }
+
+    async fn change_activation(
+        &self,
+        activation: &Activation,
+        seen: Timestamp,
+        audit: &AuditEntry,
+    ) -> StoreResult<()> {
+        activations::change(self, activation, seen, audit).await
+    }
+
+    async fn activation_versions(&self, activation: ActivationId) -> StoreResult<Vec<ActivationVersion>> {
+        activations::versions(self, activation).await
+    }
+
+    async fn add_generation(&self, generation: &Generation) -> StoreResult<()> {
+        generations::add(self, generation).await
+    }
+
+    async fn latest_generation(&self) -> StoreResult<Option<Generation>> {
+        generations::latest(self).await
+    }
+
+    async fn generation(&self, number: i64) -> StoreResult<Option<Generation>> {
+        generations::by_number(self, number).await
+    }
+
+    async fn generations(&self, page: PageRequest) -> StoreResult<Page<Generation>> {
+        generations::page(self, page).await
+    }
+}

@@ -1,0 +1,125 @@
+//! Enabled plugins and their versions.
+
+use sqlx::SqliteConnection;
+
+use crate::domain::activation::{Activation, ActivationVersion};
+use crate::domain::ids::ActivationId;
+use crate::domain::time::Timestamp;
+use crate::store::sqlite::error::Explain;
+use crate::store::sqlite::{SqliteStore, audit};
+use crate::store::{AuditEntry, StoreError, StoreResult};
+
+pub(super) async fn all(store: &SqliteStore) -> StoreResult<Vec<Activation>> {
+    let contents: Vec<String> =
+        sqlx::query_scalar("SELECT content FROM activations").fetch_all(&store.readers).await?;
+    let mut all: Vec<Activation> = read_all(&contents)?;
+    all.sort_by_key(Activation::order);
+    Ok(all)
+}
+
+pub(super) async fn add(store: &SqliteStore, activation: &Activation, audit: &AuditEntry) -> StoreResult<()> {
+    let mut writer = store.writer.lock().await;
+    let mut tx = writer.begin().await?;
+    let done = sqlx::query(
+        "INSERT INTO activations (id, name, release, owner, updated_at, content) VALUES (?, ?, ?, ?, ?, ?)",
+    )
+    .bind(activation.id.0)
+    .bind(&activation.name)
+    .bind(activation.release.0)
+    .bind(activation.owner.map(|it| it.0))
+    .bind(activation.updated_at.as_ms())
+    .bind(serde_json::to_string(activation)?)
+    .execute(&mut *tx)
+    .await;
+    explain(done.map(drop), activation)?;
+    keep_version(activation, &mut tx).await?;
+    audit::record(audit, &mut tx).await?;
+    Ok(tx.commit().await?)
+}
+
+pub(super) async fn change(
+    store: &SqliteStore,
+    activation: &Activation,
+    seen: Timestamp,
+    audit: &AuditEntry,
+) -> StoreResult<()> {
+    let mut writer = store.writer.lock().await;
+    let mut tx = writer.begin().await?;
+    let done = sqlx::query(
+        "UPDATE activations
+         SET name = ?, release = ?, owner = ?, updated_at = ?, content = ?
+         WHERE id = ? AND updated_at = ?",
+    )
+    .bind(&activation.name)
+    .bind(activation.release.0)
+    .bind(activation.owner.map(|it| it.0))
+    .bind(activation.updated_at.as_ms())
+    .bind(serde_json::to_string(activation)?)
+    .bind(activation.id.0)
+    .bind(seen.as_ms())
+    .execute(&mut *tx)
+    .await;
+    if explain(done, activation)?.rows_affected() == 0 {
+        return Err(missing_or_stale(activation, &mut tx).await?);
+    }
+    keep_version(activation, &mut tx).await?;
+    audit::record(audit, &mut tx).await?;
+    Ok(tx.commit().await?)
+}
+
+fn explain<T>(done: sqlx::Result<T>, activation: &Activation) -> StoreResult<T> {
+    done.map_err(StoreError::from)
+        .or_taken(|| format!("activation {}", activation.name))
+        .or_missing(|| format!("release {}@{}", activation.plugin, activation.version))
+}
+
+async fn missing_or_stale(
+    activation: &Activation,
+    connection: &mut SqliteConnection,
+) -> StoreResult<StoreError> {
+    let known: bool = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM activations WHERE id = ?)")
+        .bind(activation.id.0)
+        .fetch_one(connection)
+        .await?;
+    let what = format!("activation {}", activation.name);
+    Ok(if known { StoreError::Stale(what) } else { StoreError::Missing(what) })
+}
+
+async fn keep_version(activation: &Activation, connection: &mut SqliteConnection) -> StoreResult<()> {
+    let version = ActivationVersion {
+        activation: activation.id,
+        revision: activation.revision,
+        release: activation.release,
+        version: activation.version.clone(),
+        digest: activation.digest.clone(),
+        settings: activation.settings.clone(),
+        created_at: activation.updated_at,
+    };
+    sqlx::query(
+        "INSERT INTO activation_versions (activation, revision, content) VALUES (?, ?, ?)
+         ON CONFLICT (activation, revision) DO NOTHING",
+    )
+    .bind(activation.id.0)
+    .bind(activation.revision)
+    .bind(serde_json::to_string(&version)?)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+pub(super) async fn versions(
+    store: &SqliteStore,
+    activation: ActivationId,
+) -> StoreResult<Vec<ActivationVersion>> {
+    let contents: Vec<String> = sqlx::query_scalar(
+        "SELECT content FROM activation_versions WHERE activation = ? ORDER BY revision DESC",
+    )
+    .bind(activation.0)
+    .fetch_all(&store.readers)
+    .await?;
+    read_all(&contents)
+}
+
+fn read_all<T: serde::de::DeserializeOwned>(contents: &[String]) -> StoreResult<Vec<T>> {
+    contents.iter().map(|it| Ok(serde_json::from_str(it)?)).collect()
+}

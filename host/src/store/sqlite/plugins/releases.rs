@@ -1,0 +1,108 @@
+//! Published releases and their bytes.
+
+use sqlx::SqliteConnection;
+
+use crate::domain::release::Release;
+use crate::store::sqlite::error::Explain;
+use crate::store::sqlite::{SqliteStore, audit, paging};
+use crate::store::{AuditEntry, Page, PageRequest, Published, StoreError, StoreResult};
+
+pub(super) async fn publish(
+    store: &SqliteStore,
+    release: &Release,
+    component: &[u8],
+    audit: &AuditEntry,
+) -> StoreResult<Published> {
+    let mut writer = store.writer.lock().await;
+    let mut tx = writer.begin().await?;
+    if let Some(before) = by_digest(&release.digest, &mut tx).await? {
+        return Ok(Published::Before(Box::new(before)));
+    }
+    if let Some(other) = by_version(release, &mut tx).await? {
+        return Ok(Published::OtherBytes(Box::new(other)));
+    }
+    insert(release, component, &mut tx).await?;
+    audit::record(audit, &mut tx).await?;
+    tx.commit().await?;
+    Ok(Published::New)
+}
+
+async fn insert(release: &Release, component: &[u8], connection: &mut SqliteConnection) -> StoreResult<()> {
+    let done = sqlx::query(
+        "INSERT INTO releases (id, digest, name, version, summary, content) VALUES (?, ?, ?, ?, ?, ?)",
+    )
+    .bind(release.id.0)
+    .bind(&release.digest)
+    .bind(&release.manifest.name)
+    .bind(&release.manifest.version)
+    .bind(&release.manifest.summary)
+    .bind(serde_json::to_string(release)?)
+    .execute(&mut *connection)
+    .await;
+    done.map(drop).map_err(StoreError::from).or_taken(|| format!("release {}", release.id))?;
+    sqlx::query("INSERT INTO components (release, bytes) VALUES (?, ?)")
+        .bind(release.id.0)
+        .bind(component)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+pub(super) async fn by_digest(
+    digest: &str,
+    connection: &mut SqliteConnection,
+) -> StoreResult<Option<Release>> {
+    let content: Option<String> = sqlx::query_scalar("SELECT content FROM releases WHERE digest = ?")
+        .bind(digest)
+        .fetch_optional(connection)
+        .await?;
+    Ok(content.map(|it| serde_json::from_str(&it)).transpose()?)
+}
+
+async fn by_version(release: &Release, connection: &mut SqliteConnection) -> StoreResult<Option<Release>> {
+    let content: Option<String> =
+        sqlx::query_scalar("SELECT content FROM releases WHERE name = ? AND version = ?")
+            .bind(&release.manifest.name)
+            .bind(&release.manifest.version)
+            .fetch_optional(connection)
+            .await?;
+    Ok(content.map(|it| serde_json::from_str(&it)).transpose()?)
+}
+
+pub(super) async fn page(store: &SqliteStore, search: &str, page: PageRequest) -> StoreResult<Page<Release>> {
+    let contents: Vec<String> = sqlx::query_scalar(
+        "SELECT content
+         FROM releases
+         WHERE id < ?1 AND (instr(lower(name), lower(?2)) > 0 OR instr(lower(summary), lower(?2)) > 0)
+         ORDER BY id DESC
+         LIMIT ?3",
+    )
+    .bind(page.after.unwrap_or(i64::MAX))
+    .bind(search)
+    .bind(page.limit)
+    .fetch_all(&store.readers)
+    .await?;
+    Ok(paging::by_id(read_all(&contents)?, page, |it| it.id.0))
+}
+
+pub(super) async fn versions(store: &SqliteStore, name: &str) -> StoreResult<Vec<Release>> {
+    let contents: Vec<String> =
+        sqlx::query_scalar("SELECT content FROM releases WHERE name = ? ORDER BY id DESC")
+            .bind(name)
+            .fetch_all(&store.readers)
+            .await?;
+    read_all(&contents)
+}
+
+pub(super) async fn component(store: &SqliteStore, digest: &str) -> StoreResult<Option<Vec<u8>>> {
+    Ok(sqlx::query_scalar(
+        "SELECT c.bytes FROM releases AS r JOIN components AS c ON c.release = r.id WHERE r.digest = ?",
+    )
+    .bind(digest)
+    .fetch_optional(&store.readers)
+    .await?)
+}
+
+fn read_all(contents: &[String]) -> StoreResult<Vec<Release>> {
+    contents.iter().map(|it| Ok(serde_json::from_str(it)?)).collect()
+}

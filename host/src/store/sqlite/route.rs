@@ -1,0 +1,40 @@
+//! Routing: claims, cases, and the commit of what was decided.
+
+mod case;
+mod claim;
+mod commit;
+
+use async_trait::async_trait;
+
+use super::{SqliteStore, timers};
+use crate::domain::time::Timestamp;
+use crate::store::{CaseNeeds, Claim, ClaimedCase, RouteCommit, RouteStore, Routed, StoreResult};
+
+#[async_trait]
+impl RouteStore for SqliteStore {
+    async fn claim_cases(&self, max: usize, needs: CaseNeeds) -> StoreResult<Vec<ClaimedCase>> {
+        claim::claim(self, max, needs).await
+    }
+
+    async fn commit_routed(&self, routed: &[Routed]) -> StoreResult<Vec<RouteCommit>> {
+        commit::commit(self, routed).await
+    }
+
+    async fn release_claims(&self, claims: &[Claim]) -> StoreResult<()> {
+        claim::Held::new(self, claims.iter().map(|it| (it.conversation, it.fence)).collect()).end().await;
+        Ok(())
+    }
+
+    async fn pending_events(&self) -> StoreResult<u64> {
+        let count: i64 = sqlx::query_scalar("SELECT count(*) FROM events").fetch_one(&self.readers).await?;
+        Ok(count.unsigned_abs())
+    }
+
+    async fn fire_timers(&self, now: Timestamp, max: usize) -> StoreResult<usize> {
+        timers::fire(self, now, max).await
+    }
+
+    async fn next_timer(&self) -> StoreResult<Option<Timestamp>> {
+        timers::next(self).await
+    }
+}

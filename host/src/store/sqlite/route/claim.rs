@@ -1,0 +1,118 @@
+//! Claiming conversations with something to judge.
+
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Connection as _, Row as _, SqliteConnection};
+
+use super::case;
+use crate::domain::case::Event;
+use crate::domain::ids::{ConversationId, EventId, ItemId};
+use crate::domain::time::Timestamp;
+use crate::store::sqlite::SqliteStore;
+use crate::store::{CaseNeeds, Claim, ClaimedCase, StoreResult};
+
+/// Claims that end with this, whatever becomes of the call that made it.
+pub(super) struct Held<'a> {
+    store: &'a SqliteStore,
+    claims: Vec<(ConversationId, i64)>,
+}
+
+impl<'a> Held<'a> {
+    pub(super) fn new(store: &'a SqliteStore, claims: Vec<(ConversationId, i64)>) -> Self {
+        Self { store, claims }
+    }
+
+    /// Ends the claims after every look at the events that began earlier. Such a look may still see
+    /// an event that is done by now, and must find it claimed.
+    pub(super) async fn end(self) {
+        let _order = self.store.claim_order.lock().await;
+        drop(self);
+    }
+
+    /// Leaves the claims to the caller.
+    fn keep(mut self) {
+        self.claims.clear();
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        let mut held = self.store.claims();
+        for (conversation, fence) in &self.claims {
+            held.end(*conversation, *fence);
+        }
+    }
+}
+
+/// A claim, and the item that its case is about.
+pub(super) struct Claimed {
+    pub(super) claim: Claim,
+    pub(super) item: ItemId,
+}
+
+pub(super) async fn claim(
+    store: &SqliteStore,
+    max: usize,
+    needs: CaseNeeds,
+) -> StoreResult<Vec<ClaimedCase>> {
+    let mut reader = store.readers.acquire().await?;
+    // One transaction, so that events and cases are of one moment.
+    let mut tx = reader.begin().await?;
+    let claimed = take(store, max, &mut tx).await?;
+    let held = Held::new(store, claimed.iter().map(|it| (it.claim.conversation, it.claim.fence)).collect());
+    let cases = case::load(claimed, needs, &mut tx).await?;
+    held.keep();
+    Ok(cases)
+}
+
+/// Takes the oldest claimable events. Every conversation has one at most, and only those held
+/// already are passed over, so the limit bounds what is read.
+async fn take(
+    store: &SqliteStore,
+    max: usize,
+    connection: &mut SqliteConnection,
+) -> StoreResult<Vec<Claimed>> {
+    let _order = store.claim_order.lock().await;
+    let limit = max + store.claims().len();
+    let rows = sqlx::query(
+        "SELECT
+             e.id, e.conversation, e.occasion, e.at, e.depth,
+             coalesce(
+                 e.item,
+                 (
+                     SELECT max(i.id)
+                     FROM items AS i
+                     WHERE i.conversation = e.conversation AND i.direction = 'inbound'
+                 ),
+                 (SELECT max(i.id) FROM items AS i WHERE i.conversation = e.conversation)
+             )
+         FROM events AS e
+         WHERE e.is_next = 1
+         ORDER BY e.id
+         LIMIT ?",
+    )
+    .bind(limit as i64)
+    .fetch_all(connection)
+    .await?;
+    let mut claims = store.claims();
+    let mut taken = Vec::with_capacity(max.min(rows.len()));
+    for row in &rows {
+        if taken.len() == max {
+            break;
+        }
+        let (event, conversation, item) = read(row)?;
+        if let Some(fence) = claims.take(conversation) {
+            taken.push(Claimed { claim: Claim { event, conversation, fence }, item });
+        }
+    }
+    Ok(taken)
+}
+
+fn read(row: &SqliteRow) -> StoreResult<(Event, ConversationId, ItemId)> {
+    let event = Event {
+        id: EventId(row.try_get(0)?),
+        occasion: serde_json::from_str(row.try_get(2)?)?,
+        at: Timestamp::from_ms(row.try_get(3)?),
+        depth: row.try_get(4)?,
+    };
+    Ok((event, ConversationId(row.try_get(1)?), ItemId(row.try_get(5)?)))
+}

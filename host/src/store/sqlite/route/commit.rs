@@ -1,0 +1,112 @@
+//! The commit of a batch of decisions.
+
+use std::collections::HashSet;
+
+use sqlx::{Row as _, SqliteConnection};
+
+use super::claim::Held;
+use crate::domain::clock::IdGenerator;
+use crate::store::sqlite::counts::{self, Change};
+use crate::store::sqlite::notes::{NoteRows, SWITCHBOARD};
+use crate::store::sqlite::rows::Rows;
+use crate::store::sqlite::tags::TagRows;
+use crate::store::sqlite::timers::TimerRows;
+use crate::store::sqlite::{SqliteStore, conversation_row, events};
+use crate::store::{RouteCommit, Routed, StoreResult};
+
+pub(super) async fn commit(store: &SqliteStore, routed: &[Routed]) -> StoreResult<Vec<RouteCommit>> {
+    let held = Held::new(store, routed.iter().map(|it| (it.claim.conversation, it.claim.fence)).collect());
+    let current = {
+        let mut writer = store.writer.lock().await;
+        let mut tx = writer.begin().await?;
+        let current = still_as_seen(store, routed, &mut tx).await?;
+        let mut rows = DecisionRows::default();
+        for index in 0..routed.len() {
+            if current.contains(&index) {
+                rows.add(&routed[index], &store.ids)?;
+            }
+        }
+        rows.write(&mut tx).await?;
+        tx.commit().await?;
+        current
+    };
+    held.end().await;
+    let answer = |index| if current.contains(&index) { RouteCommit::Committed } else { RouteCommit::Stale };
+    Ok((0..routed.len()).map(answer).collect())
+}
+
+/// Which of the batch were judged on what still holds: the claim stands, the event waits, the
+/// conversation is the one that was seen.
+async fn still_as_seen(
+    store: &SqliteStore,
+    routed: &[Routed],
+    connection: &mut SqliteConnection,
+) -> StoreResult<HashSet<usize>> {
+    let mut rows = Rows::default();
+    {
+        let claims = store.claims();
+        for (index, it) in routed.iter().enumerate() {
+            if claims.stands(it.claim.conversation, it.claim.fence) {
+                let row = rows.row().int(index as i64).int(it.claim.conversation.0);
+                let _ = row.int(it.seen_revision).int(it.claim.event.id.0);
+            }
+        }
+    }
+    let sql = "SELECT k.value ->> 0
+        FROM json_each(?1) AS k
+        CROSS JOIN conversations AS c ON c.id = k.value ->> 1 AND c.revision = k.value ->> 2
+        CROSS JOIN events AS e ON e.id = k.value ->> 3 AND e.conversation = c.id";
+    let found = rows.fetch(sql, connection).await?;
+    found.iter().map(|row| Ok(row.try_get::<i64, _>(0)? as usize)).collect()
+}
+
+/// What a batch of decisions writes.
+#[derive(Default)]
+struct DecisionRows {
+    conversations: Rows,
+    decisions: Rows,
+    tags: TagRows,
+    notes: NoteRows,
+    timers: TimerRows,
+    events: Rows,
+}
+
+impl DecisionRows {
+    fn add(&mut self, routed: &Routed, ids: &IdGenerator) -> StoreResult<()> {
+        let decision = &routed.decision;
+        let conversation = routed.claim.conversation;
+        let mut after = routed.conversation.clone();
+        after.revision = routed.seen_revision + 1;
+        conversation_row::push(&mut self.conversations, &after)?;
+        self.tags.add(&after);
+        self.timers.add(&routed.timers)?;
+        let _ = self.events.row().int(routed.claim.event.id.0).int(conversation.0);
+        let json = serde_json::to_vec(decision)?;
+        let _ = self.decisions.row().int(decision.id.0).int(conversation.0).heap(&json);
+        for note in &decision.outcome.notes {
+            self.notes.add(ids.next(decision.at), conversation, &note.by, &note.text, decision.at);
+        }
+        if let Some(it) = &decision.outcome.escalation {
+            let text = format!("Escalated to level {} by {}: {}", it.level, it.by, it.reason);
+            self.notes.add(ids.next(decision.at), conversation, SWITCHBOARD, &text, decision.at);
+        }
+        Ok(())
+    }
+
+    async fn write(self, connection: &mut SqliteConnection) -> StoreResult<()> {
+        let decisions = self.decisions.len() as i64;
+        conversation_row::update(self.conversations, connection).await?;
+        let sql = "INSERT INTO decisions (id, conversation, content)
+            SELECT value ->> 0, value ->> 1, CAST(substr(?2, value ->> 2, value ->> 3) AS TEXT)
+            FROM json_each(?1)";
+        self.decisions.run_each("decisions added", sql, connection).await?;
+        self.tags.write(connection).await?;
+        self.notes.write(connection).await?;
+        self.timers.write(connection).await?;
+        events::finish(self.events, connection).await?;
+        if decisions == 0 {
+            return Ok(());
+        }
+        counts::change(Change { decisions, ..Change::default() }, connection).await
+    }
+}

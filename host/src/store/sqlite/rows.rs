@@ -1,0 +1,184 @@
+//! Rows for set-based statements.
+//!
+//! A statement gets all rows of a batch in two parameters. `?1` is a JSON array with one array a
+//! row, which `json_each` walks. `?2` holds the large values side by side: in JSON each of their
+//! bytes would be escaped, parsed and copied several times; here a statement cuts them out with
+//! `substr(?2, value ->> n, value ->> (n + 1))`.
+
+use sqlx::SqliteConnection;
+use sqlx::sqlite::SqliteRow;
+
+use super::error::expect_rows;
+use crate::store::StoreResult;
+
+/// The rows of one statement.
+#[derive(Clone, Default)]
+pub(super) struct Rows {
+    json: String,
+    heap: Vec<u8>,
+    count: usize,
+}
+
+/// A row being written; it ends when this goes.
+pub(super) struct Row<'a> {
+    rows: &'a mut Rows,
+    empty: bool,
+}
+
+impl Rows {
+    /// Begins a row.
+    pub(super) fn row(&mut self) -> Row<'_> {
+        self.json.push_str(if self.count == 0 { "[[" } else { ",[" });
+        self.count += 1;
+        Row { rows: self, empty: true }
+    }
+
+    /// How many rows there are.
+    pub(super) fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Whether there is none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Runs a statement on the rows, if there are any; how many rows it changed.
+    pub(super) async fn run(self, sql: &'static str, connection: &mut SqliteConnection) -> StoreResult<u64> {
+        if self.is_empty() {
+            return Ok(0);
+        }
+        let done = sqlx::query(sql).bind(self.json + "]").bind(self.heap).execute(connection).await?;
+        Ok(done.rows_affected())
+    }
+
+    /// Runs a statement that must change one row for each given.
+    pub(super) async fn run_each(
+        self,
+        what: &str,
+        sql: &'static str,
+        connection: &mut SqliteConnection,
+    ) -> StoreResult<()> {
+        let expected = self.len();
+        expect_rows(what, expected, self.run(sql, connection).await?)
+    }
+
+    /// Asks for what belongs to the rows, if there are any.
+    pub(super) async fn fetch(
+        self,
+        sql: &'static str,
+        connection: &mut SqliteConnection,
+    ) -> StoreResult<Vec<SqliteRow>> {
+        if self.is_empty() {
+            return Ok(Vec::new());
+        }
+        Ok(sqlx::query(sql).bind(self.json + "]").fetch_all(connection).await?)
+    }
+}
+
+impl Row<'_> {
+    fn comma(&mut self) -> &mut String {
+        if !std::mem::take(&mut self.empty) {
+            self.rows.json.push(',');
+        }
+        &mut self.rows.json
+    }
+
+    /// A number.
+    pub(super) fn int(mut self, value: i64) -> Self {
+        push_int(self.comma(), value);
+        self
+    }
+
+    /// A number or nothing.
+    pub(super) fn opt_int(mut self, value: Option<i64>) -> Self {
+        match value {
+            Some(value) => push_int(self.comma(), value),
+            None => self.comma().push_str("null"),
+        }
+        self
+    }
+
+    /// A short text.
+    pub(super) fn text(mut self, value: &str) -> Self {
+        push_text(self.comma(), value);
+        self
+    }
+
+    /// A short text or nothing.
+    pub(super) fn opt_text(mut self, value: Option<&str>) -> Self {
+        match value {
+            Some(value) => push_text(self.comma(), value),
+            None => self.comma().push_str("null"),
+        }
+        self
+    }
+
+    /// A large value: takes two places of the row, where it begins in `?2` (from 1) and its length.
+    pub(super) fn heap(self, value: &[u8]) -> Self {
+        let start = self.rows.heap.len();
+        self.rows.heap.extend_from_slice(value);
+        self.int(start as i64 + 1).int(value.len() as i64)
+    }
+}
+
+impl Drop for Row<'_> {
+    fn drop(&mut self) {
+        self.rows.json.push(']');
+    }
+}
+
+fn push_int(json: &mut String, value: i64) {
+    use std::fmt::Write;
+    // Writing to a String cannot fail.
+    let _ = write!(json, "{value}");
+}
+
+/// SQLite ends a JSON string at NUL, so a key that holds one would lose its end; the replacement
+/// character stands in for it, in what is stored and in what is looked up alike.
+fn push_text(json: &mut String, value: &str) {
+    json.push('"');
+    let mut rest = value;
+    while let Some(at) = rest.find(|c: char| c < ' ' || c == '"' || c == '\\') {
+        json.push_str(&rest[..at]);
+        push_escaped(json, rest.as_bytes()[at]);
+        rest = &rest[at + 1..];
+    }
+    json.push_str(rest);
+    json.push('"');
+}
+
+fn push_escaped(json: &mut String, byte: u8) {
+    use std::fmt::Write;
+    match byte {
+        0 => json.push(char::REPLACEMENT_CHARACTER),
+        b'"' => json.push_str("\\\""),
+        b'\\' => json.push_str("\\\\"),
+        _ => {
+            // Writing to a String cannot fail.
+            let _ = write!(json, "\\u{byte:04x}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_json_that_reads_back() {
+        let mut rows = Rows::default();
+        rows.row().int(-1).opt_int(None).text("a\"b\\c\n\u{1}é日").opt_text(None);
+        rows.row().heap(b"xyz").heap(b"12");
+        let read: serde_json::Value = serde_json::from_str(&(rows.json + "]")).unwrap();
+        assert_eq!(read, serde_json::json!([[-1, null, "a\"b\\c\n\u{1}é日", null], [1, 3, 4, 2]]));
+        assert_eq!(rows.heap, b"xyz12");
+    }
+
+    #[test]
+    fn nul_is_replaced() {
+        let mut rows = Rows::default();
+        rows.row().text("a\0b");
+        assert_eq!(rows.json, "[[\"a\u{fffd}b\"]");
+    }
+}

@@ -1,0 +1,127 @@
+//! Search in texts, subjects and authors.
+//!
+//! The index knows which three-letter pieces (trigrams) occur in a text, and no more. It yields
+//! candidates; each is checked against its text, so hits are exact. Texts and queries are folded
+//! alike: composed (NFC) and in lower case.
+
+mod query;
+
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row as _, SqliteConnection};
+use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
+
+use self::query::SearchQuery;
+use super::{SqliteStore, item_row};
+use crate::domain::item::Item;
+use crate::store::{Page, PageRequest, SearchHit, StoreResult};
+
+/// How many candidates are looked at for one page. Where words have fewer than three letters, or
+/// their pieces are in many texts that do not hold them, a page may therefore be short, or empty,
+/// and still have a next one.
+const CANDIDATES_MAX: usize = 20_000;
+
+/// How many candidates are fetched at once.
+const CANDIDATES_AT_ONCE: i64 = 256;
+
+/// What the index keeps of an item.
+pub(super) fn searchable(item: &Item) -> String {
+    let author = &item.author;
+    let parts =
+        [item.subject.as_deref(), Some(item.text.as_str()), author.name.as_deref(), author.handle.as_deref()];
+    let mut text = String::with_capacity(item.text.len() + 64);
+    for part in parts.into_iter().flatten() {
+        text.push_str(part);
+        // No phrase reaches from one part into the next.
+        text.push('\n');
+    }
+    fold(&text)
+}
+
+/// Composed and in lower case.
+fn fold(text: &str) -> String {
+    if text.is_ascii() {
+        return text.to_ascii_lowercase();
+    }
+    match is_nfc_quick(text.chars()) {
+        IsNormalized::Yes => text.to_lowercase(),
+        // Lower case first: some capitals decompose in it.
+        _ => text.to_lowercase().nfc().collect(),
+    }
+}
+
+/// A page of hits, newest first. Pages go by row of `item_revisions`.
+pub(super) async fn page(
+    store: &SqliteStore,
+    query: &str,
+    page: PageRequest,
+) -> StoreResult<Page<SearchHit>> {
+    let query = SearchQuery::read(query);
+    let mut found = Page { entries: Vec::new(), next: None };
+    if query.is_empty() || page.limit == 0 {
+        return Ok(found);
+    }
+    let mut reader = store.readers.acquire().await?;
+    let mut before = page.after.unwrap_or(i64::MAX);
+    for _ in 0..CANDIDATES_MAX / CANDIDATES_AT_ONCE as usize {
+        let rows = candidates(&query, before, &mut reader).await?;
+        for row in &rows {
+            before = row.try_get(11)?;
+            if !query.matches(&searchable_of(row)?) {
+                continue;
+            }
+            found.entries.push(SearchHit { item: item_row::read(row)? });
+            if found.entries.len() == page.limit as usize {
+                found.next = Some(before);
+                return Ok(found);
+            }
+        }
+        if rows.len() < CANDIDATES_AT_ONCE as usize {
+            return Ok(found);
+        }
+    }
+    found.next = Some(before);
+    Ok(found)
+}
+
+fn searchable_of(row: &SqliteRow) -> StoreResult<String> {
+    Ok(searchable(&serde_json::from_str(row.try_get(10)?)?))
+}
+
+/// Items that may match, by their latest revisions. What its channel removed is not found.
+async fn candidates(
+    query: &SearchQuery,
+    before: i64,
+    connection: &mut SqliteConnection,
+) -> StoreResult<Vec<SqliteRow>> {
+    let indexed = concat!(
+        "SELECT ",
+        item_row::item_columns!(),
+        ", r.id
+         FROM (
+             SELECT rowid FROM item_search
+             WHERE item_search MATCH ?1 AND rowid < ?2
+             ORDER BY rowid DESC
+             LIMIT ?3
+         ) AS s
+         CROSS JOIN item_revisions AS r ON r.id = s.rowid
+         CROSS JOIN items AS i ON i.id = r.item
+         ORDER BY r.id DESC"
+    );
+    let walked = concat!(
+        "SELECT ",
+        item_row::item_columns!(),
+        ", r.id
+         FROM item_revisions AS r
+         CROSS JOIN items AS i ON i.id = r.item
+         WHERE r.id < ?2 AND ?1 IS NULL
+         ORDER BY r.id DESC
+         LIMIT ?3"
+    );
+    let pieces = query.pieces();
+    Ok(sqlx::query(if pieces.is_some() { indexed } else { walked })
+        .bind(pieces)
+        .bind(before)
+        .bind(CANDIDATES_AT_ONCE)
+        .fetch_all(connection)
+        .await?)
+}

@@ -1,0 +1,153 @@
+//! Timers: set, ended, due.
+
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row as _, SqliteConnection};
+
+use super::SqliteStore;
+use super::events::EventRows;
+use super::rows::Rows;
+use crate::domain::apply::TimerChanges;
+use crate::domain::case::{Event, Occasion};
+use crate::domain::ids::ConversationId;
+use crate::domain::time::Timestamp;
+use crate::domain::timer::TimerPurpose;
+use crate::store::StoreResult;
+
+/// Timers to be forgotten, then timers to be set.
+#[derive(Default)]
+pub(super) struct TimerRows {
+    cancelled: Rows,
+    set: Rows,
+}
+
+impl TimerRows {
+    pub(super) fn add(&mut self, changes: &TimerChanges) -> StoreResult<()> {
+        for (conversation, purpose) in &changes.cancel {
+            let _ = self.cancelled.row().int(conversation.0).text(&serde_json::to_string(purpose)?);
+        }
+        for timer in &changes.set {
+            let _ = self
+                .set
+                .row()
+                .int(timer.conversation.0)
+                .text(&serde_json::to_string(&timer.purpose)?)
+                .int(timer.due_at.as_ms())
+                .int(i64::from(timer.until_answered))
+                .int(i64::from(timer.depth));
+        }
+        Ok(())
+    }
+
+    pub(super) async fn write(self, connection: &mut SqliteConnection) -> StoreResult<()> {
+        delete(self.cancelled, connection).await?;
+        let sql = "INSERT INTO timers (conversation, purpose, due_at, until_answered, depth)
+            SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4
+            FROM json_each(?1)
+            WHERE true
+            ON CONFLICT (conversation, purpose) DO UPDATE
+            SET due_at = excluded.due_at, until_answered = excluded.until_answered, depth = excluded.depth";
+        self.set.run_each("timers set", sql, connection).await
+    }
+}
+
+/// Deletes timers, given by conversation and purpose. One that is gone already is no surprise.
+async fn delete(rows: Rows, connection: &mut SqliteConnection) -> StoreResult<()> {
+    let sql = "DELETE FROM timers
+        WHERE (conversation, purpose) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?1))";
+    rows.run(sql, connection).await?;
+    Ok(())
+}
+
+/// Ends the timers that run until an answer, in these conversations.
+pub(super) async fn end_waiting(rows: Rows, connection: &mut SqliteConnection) -> StoreResult<()> {
+    let sql = "DELETE FROM timers
+        WHERE conversation IN (SELECT value ->> 0 FROM json_each(?1)) AND until_answered = 1";
+    rows.run(sql, connection).await?;
+    Ok(())
+}
+
+pub(super) async fn next(store: &SqliteStore) -> StoreResult<Option<Timestamp>> {
+    let due: Option<i64> =
+        sqlx::query_scalar("SELECT min(due_at) FROM timers").fetch_one(&store.readers).await?;
+    Ok(due.map(Timestamp::from_ms))
+}
+
+/// Turns due timers into events. Pointless ones go without counting, so that a page full of them
+/// does not hide the others.
+pub(super) async fn fire(store: &SqliteStore, now: Timestamp, max: usize) -> StoreResult<usize> {
+    let mut writer = store.writer.lock().await;
+    let mut tx = writer.begin().await?;
+    let mut events = EventRows::default();
+    while events.len() < max {
+        let due = load_due(now, max - events.len(), &mut tx).await?;
+        if due.is_empty() {
+            break;
+        }
+        let mut gone = Rows::default();
+        for timer in &due {
+            let _ = gone.row().int(timer.conversation.0).text(&timer.purpose);
+            if !timer.is_pointless {
+                let event = timer.event(store.ids.next(now))?;
+                events.add(&event, timer.conversation, None)?;
+            }
+        }
+        delete(gone, &mut tx).await?;
+    }
+    let fired = events.len();
+    events.write(&mut tx).await?;
+    tx.commit().await?;
+    Ok(fired)
+}
+
+/// A timer whose moment has come.
+struct Due {
+    conversation: ConversationId,
+    purpose: String,
+    due_at: Timestamp,
+    depth: u8,
+    /// The conversation ended, or nobody waits any more.
+    is_pointless: bool,
+}
+
+async fn load_due(now: Timestamp, max: usize, connection: &mut SqliteConnection) -> StoreResult<Vec<Due>> {
+    let rows = sqlx::query(
+        "SELECT
+             t.conversation, t.purpose, t.due_at, t.depth,
+             c.status = 'closed'
+                 OR c.merged_into IS NOT NULL
+                 OR (t.until_answered = 1 AND c.waiting_since IS NULL)
+         FROM timers AS t
+         JOIN conversations AS c ON c.id = t.conversation
+         WHERE t.due_at <= ?
+         ORDER BY t.due_at
+         LIMIT ?",
+    )
+    .bind(now.as_ms())
+    .bind(max as i64)
+    .fetch_all(connection)
+    .await?;
+    rows.iter().map(Due::read).collect()
+}
+
+impl Due {
+    fn read(row: &SqliteRow) -> StoreResult<Self> {
+        Ok(Self {
+            conversation: ConversationId(row.try_get(0)?),
+            purpose: row.try_get(1)?,
+            due_at: Timestamp::from_ms(row.try_get(2)?),
+            depth: row.try_get(3)?,
+            is_pointless: row.try_get(4)?,
+        })
+    }
+
+    fn event(&self, id: crate::domain::ids::EventId) -> StoreResult<Event> {
+        let (occasion, depth) = match serde_json::from_str(&self.purpose)? {
+            TimerPurpose::PromiseWarning { metric } => (Occasion::PromiseWarning { metric }, 0),
+            TimerPurpose::PromiseBreach { metric } => (Occasion::PromiseBreached { metric }, 0),
+            TimerPurpose::Policy { activation, key } => {
+                (Occasion::TimerDue { activation: Some(activation), key }, self.depth.saturating_add(1))
+            }
+        };
+        Ok(Event { id, occasion, at: self.due_at, depth })
+    }
+}
