@@ -31,12 +31,14 @@ use crate::plugin::Plugins;
 use crate::store::{ArtefactShelf, AuditEntry, Store};
 use crate::telemetry::Telemetry;
 
+pub mod converse;
 pub mod deliver;
 pub mod enable;
 pub mod error;
 pub mod escalate;
 pub mod evaluate;
 pub mod ingest;
+pub mod organise;
 pub mod pipeline;
 pub mod publish;
 pub mod retry;

@@ -1,0 +1,31 @@
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::domain::contact::{Contact, Identity};
+use crate::domain::ids::ContactId;
+use crate::domain::principal::Principal;
+use crate::flow::{Flow, FlowError};
+
+/// What to change of a contact; absent fields stay.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ContactChange {
+    /// Whether the person is very important.
+    pub vip: Option<bool>,
+}
+
+/// Changes what the company says of a person.
+pub async fn change_contact(
+    flow: &Flow,
+    principal: &Principal,
+    id: ContactId,
+    change: &ContactChange,
+) -> Result<(Contact, Vec<Identity>), FlowError> {
+    if let Some(vip) = change.vip {
+        let audit = flow.audit(principal, "contact.set-vip", &id.to_string(), json!({ "vip": vip }));
+        flow.store.set_vip(id, vip, &audit).await?;
+    }
+    let found = flow.store.contact(id).await?;
+    found.ok_or_else(|| FlowError::NotFound(format!("there is no contact {id}")))
+}

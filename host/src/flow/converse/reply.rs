@@ -1,0 +1,130 @@
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::{Act, Actor, Plan, change, check_text, load};
+use crate::domain::conversation::{Conversation, Status};
+use crate::domain::ids::{ConversationId, ItemId, OutboxId};
+use crate::domain::item::{Author, Direction, Item, StoredItem};
+use crate::domain::outbox::{OutboxEntry, OutboxState};
+use crate::domain::threading::REFERENCES_MAX;
+use crate::flow::{Flow, FlowError};
+use crate::store::{NewReply, PageRequest};
+
+/// The longest answer, in characters.
+pub const REPLY_CHARS_MAX: usize = 50_000;
+
+/// How many items are looked through at once for the one to answer.
+const ITEMS_PAGE: u32 = 200;
+
+/// An answer to send.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Reply {
+    /// What it says.
+    pub text: String,
+    /// The item it answers; the customer's latest when absent.
+    pub item: Option<ItemId>,
+}
+
+/// Answers the customer: the answer becomes an item and goes on its way out.
+pub async fn reply(flow: &Flow, act: &Act, reply: &Reply) -> Result<(Conversation, ItemId), FlowError> {
+    check_text("/text", &reply.text, REPLY_CHARS_MAX)?;
+    let conversation = load(flow, act).await?;
+    let answered = answered(flow, conversation.id, reply.item).await?;
+    let item = flow.id::<ItemId>();
+    let outbox = flow.id::<OutboxId>();
+    let changed = change(flow, act, "conversation.reply", |plan| {
+        plan.refuse_closed()?;
+        plan.change.audit.detail = json!({ "item": item, "outbox": outbox, "answers": answered.id });
+        plan.change.reply = Some(written(plan, &answered, &reply.text, item, outbox));
+        plan.end_waiting();
+        let now = plan.now;
+        let conversation = plan.conversation();
+        conversation.first_answered_at.get_or_insert(now);
+        conversation.status = Status::Pending;
+        conversation.item_count += 1;
+        Ok(())
+    })
+    .await?;
+    flow.wake.outbox.notify_one();
+    Ok((changed, item))
+}
+
+fn written(
+    plan: &Plan<'_>,
+    answered: &StoredItem,
+    text: &str,
+    item_id: ItemId,
+    outbox: OutboxId,
+) -> NewReply {
+    let conversation = &plan.change.conversation;
+    let of = &answered.item;
+    let references = std::iter::once(&of.external_id).chain(&of.in_reply_to);
+    let item = Item {
+        external_id: outbox.to_string(),
+        in_reply_to: references.take(REFERENCES_MAX).cloned().collect(),
+        kind: of.kind,
+        visibility: of.visibility,
+        author: author(plan.actor),
+        subject: of.subject.clone().or_else(|| conversation.subject.clone()),
+        text: text.to_owned(),
+        quoted: None,
+        html: None,
+        language: conversation.language.clone(),
+        permalink: None,
+        attachments: Vec::new(),
+        occurred_at: plan.now,
+        automatic: None,
+        attributes: Vec::new(),
+    };
+    let outbox = OutboxEntry {
+        id: outbox,
+        conversation: conversation.id,
+        item: item_id,
+        inbox: conversation.inbox,
+        state: OutboxState::Queued,
+        attempts: 0,
+        next_attempt_at: plan.now,
+        last_error: None,
+        created_at: plan.now,
+    };
+    NewReply { item_id, item, outbox }
+}
+
+fn author(actor: &Actor) -> Author {
+    Author {
+        external_id: actor.name(),
+        name: actor.agent.as_ref().map(|agent| agent.title.clone()),
+        ..Author::default()
+    }
+}
+
+/// The item to answer: one that a customer wrote in this conversation.
+async fn answered(
+    flow: &Flow,
+    conversation: ConversationId,
+    wanted: Option<ItemId>,
+) -> Result<StoredItem, FlowError> {
+    let Some(id) = wanted else {
+        return latest_inbound(flow, conversation).await;
+    };
+    let found = flow.store.item(id).await?;
+    found.filter(|it| it.conversation == conversation && it.direction == Direction::Inbound).ok_or_else(
+        || FlowError::invalid("/item", format!("{id} is no item that a customer wrote in this conversation")),
+    )
+}
+
+async fn latest_inbound(flow: &Flow, conversation: ConversationId) -> Result<StoredItem, FlowError> {
+    let mut latest = None;
+    let mut after = None;
+    loop {
+        let page = flow.store.items(conversation, PageRequest { after, limit: ITEMS_PAGE }).await?;
+        let inbound = |item: &StoredItem| item.direction == Direction::Inbound;
+        latest = page.entries.into_iter().rfind(inbound).or(latest);
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    latest.ok_or_else(|| FlowError::Conflict("nobody has written yet whom to answer".to_owned()))
+}

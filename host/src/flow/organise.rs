@@ -1,0 +1,45 @@
+//! Departments, agents, queues and inboxes change; the admin token is made and checked.
+//!
+//! Called by `http`, `cli` and `app`; calls `store`. Every change is written together with its
+//! audit entry, and the directory is read again before the verb returns, so that a caller finds
+//! what it has just made.
+//!
+//! **Invariant:** randomness for tokens is drawn in [`token`] and nowhere else in this room.
+//! **Invariant:** a token is known in plain only to whoever was shown it; what is kept is its SHA-256.
+
+use crate::domain::release::check_name;
+use crate::flow::FlowError;
+
+mod agent;
+mod department;
+mod inbox;
+mod inbox_change;
+mod inbox_rules;
+mod queue;
+mod token;
+
+pub use agent::{NewAgent, add_agent};
+pub use department::{FIRST_QUEUE, NewDepartment, add_department};
+pub use inbox::{Access, InboxWithToken, NewInbox, add_inbox};
+pub use inbox_change::{InboxChange, change_inbox};
+pub use queue::{NewQueue, add_queue};
+pub use token::{authenticate, ensure_admin_token};
+
+/// The longest title, in characters.
+pub const TITLE_CHARS_MAX: usize = 200;
+
+/// Checks the `name` of something new.
+fn name_of_new(name: &str) -> Result<(), FlowError> {
+    check_name(name).map_err(|error| FlowError::invalid("/name", error.to_string()))
+}
+
+/// The title given, or the name in its stead.
+fn title_of_new(title: Option<String>, name: &str) -> Result<String, FlowError> {
+    let title = title.unwrap_or_else(|| name.to_owned());
+    let chars = title.chars().count();
+    if title.trim().is_empty() || chars > TITLE_CHARS_MAX {
+        let message = format!("a title has 1 to {TITLE_CHARS_MAX} characters, not {chars}");
+        return Err(FlowError::invalid("/title", message));
+    }
+    Ok(title)
+}

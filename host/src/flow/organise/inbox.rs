@@ -1,0 +1,202 @@
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::agent::{department_given, misnamed};
+use super::inbox_rules::{check_promise, check_reply_hosts};
+use super::name_of_new;
+use super::token::new_token;
+use crate::domain::ids::{DepartmentId, QueueId};
+use crate::domain::organisation::{Directory, FirstResponsePromise, Inbox, InboxAccess, Queue, QueueKind};
+use crate::domain::principal::Principal;
+use crate::domain::release::check_name;
+use crate::flow::{Flow, FlowError};
+use crate::store::StoreError;
+
+/// Who may deliver to an inbox, as it is asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Access {
+    /// Nobody yet.
+    #[default]
+    Closed,
+    /// Anybody who knows the address.
+    Open,
+    /// Whoever shows the token; it is made now and shown once.
+    Token,
+}
+
+/// An inbox to add.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewInbox {
+    /// Its unique name.
+    pub name: String,
+    /// The name of the department that owns it.
+    pub department: String,
+    /// The name of the adapter that works it.
+    pub adapter: String,
+    /// The channel's name; the adapter's when absent.
+    #[serde(default)]
+    pub channel: Option<String>,
+    /// The adapter's settings.
+    #[serde(default = "no_settings")]
+    pub settings: Value,
+    /// Where conversations go that no policy routes, `department/queue`; when absent, the owning
+    /// department's queue `operator`, which is made if there is none.
+    #[serde(default)]
+    pub operator_queue: Option<String>,
+    /// Where spam goes, `department/queue`; when absent, the owning department's queue `junk`, which
+    /// is made if there is none.
+    #[serde(default)]
+    pub junk_queue: Option<String>,
+    /// What it promises.
+    #[serde(default)]
+    pub promise: Option<FirstResponsePromise>,
+    /// Who may deliver.
+    #[serde(default)]
+    pub access: Access,
+    /// Hosts that replies may go to: names, optionally with a port.
+    #[serde(default)]
+    pub reply_hosts: Vec<String>,
+}
+
+fn no_settings() -> Value {
+    Value::Object(Map::new())
+}
+
+/// An inbox, and its token if one was just made.
+#[derive(Clone, Debug, PartialEq)]
+pub struct InboxWithToken {
+    /// The inbox.
+    pub inbox: Inbox,
+    /// The token in plain: it cannot be shown again.
+    pub token: Option<String>,
+}
+
+/// Adds an inbox.
+pub async fn add_inbox(
+    flow: &Flow,
+    principal: &Principal,
+    new: NewInbox,
+) -> Result<InboxWithToken, FlowError> {
+    check_new(flow, &new).await?;
+    let department = department_given(&flow.directory.load(), &new.department)?.id;
+    let operator_queue = match &new.operator_queue {
+        Some(path) => queue_given(&flow.directory.load(), "/operator_queue", path)?,
+        None => queue_of_kind(flow, principal, department, QueueKind::Operator).await?,
+    };
+    let junk_queue = match &new.junk_queue {
+        Some(path) => queue_given(&flow.directory.load(), "/junk_queue", path)?,
+        None => queue_of_kind(flow, principal, department, QueueKind::Junk).await?,
+    };
+    let (access, token) = grant(new.access)?;
+    let inbox = Inbox {
+        id: flow.id(),
+        name: new.name,
+        department,
+        channel: new.channel.unwrap_or_else(|| new.adapter.clone()),
+        adapter: new.adapter,
+        settings: new.settings,
+        operator_queue,
+        junk_queue,
+        promise: new.promise,
+        access,
+        reply_hosts: new.reply_hosts,
+        created_at: flow.now(),
+        revision: 1,
+    };
+    let entry = flow.audit(principal, "inbox.add", &inbox.id.to_string(), Value::Null);
+    flow.store.add_inbox(&inbox, &entry).await?;
+    flow.refresh_directory().await?;
+    Ok(InboxWithToken { inbox, token })
+}
+
+/// Everything that can be refused before anything is written.
+async fn check_new(flow: &Flow, new: &NewInbox) -> Result<(), FlowError> {
+    name_of_new(&new.name)?;
+    if let Some(channel) = &new.channel {
+        check_name(channel).map_err(|error| FlowError::invalid("/channel", error.to_string()))?;
+    }
+    department_given(&flow.directory.load(), &new.department)?;
+    check_promise(new.promise)?;
+    check_reply_hosts(&new.reply_hosts)?;
+    check_adapter(flow, &new.adapter)?;
+    flow.check_inbox_settings(&new.adapter, &new.settings).await
+}
+
+fn check_adapter(flow: &Flow, name: &str) -> Result<(), FlowError> {
+    let pipeline = flow.pipeline.load();
+    if pipeline.adapter(name).is_some() {
+        return Ok(());
+    }
+    let unknown = FlowError::unknown("enabled adapter", name, pipeline.adapter_names());
+    let remedy = "publish it to /v1/plugins, enable it through /v1/activations, and wait until it is ready";
+    Err(FlowError::invalid("/adapter", format!("{unknown}; {remedy}")))
+}
+
+/// Who may deliver, and the token in plain if that takes one.
+pub(super) fn grant(access: Access) -> Result<(InboxAccess, Option<String>), FlowError> {
+    Ok(match access {
+        Access::Closed => (InboxAccess::Closed, None),
+        Access::Open => (InboxAccess::Open, None),
+        Access::Token => {
+            let token = new_token()?;
+            (InboxAccess::Token { sha256: token.sha256 }, Some(token.plain))
+        }
+    })
+}
+
+/// The queue that `department/queue` names.
+pub(super) fn queue_given(directory: &Directory, pointer: &str, path: &str) -> Result<QueueId, FlowError> {
+    let found = path.split_once('/').and_then(|(department, queue)| {
+        directory.queue_named(directory.department_named(department)?.id, queue)
+    });
+    found.map(|queue| queue.id).ok_or_else(|| {
+        let paths: Vec<_> = directory.queues().into_iter().map(|it| queue_path(directory, it)).collect();
+        misnamed(pointer, &FlowError::unknown("queue", path, paths.iter().map(String::as_str)))
+    })
+}
+
+fn queue_path(directory: &Directory, queue: &Queue) -> String {
+    let department = directory.department(queue.department).map_or("", |it| it.name.as_str());
+    format!("{department}/{}", queue.name)
+}
+
+/// The department's oldest queue of a kind, made if there is none.
+async fn queue_of_kind(
+    flow: &Flow,
+    principal: &Principal,
+    department: DepartmentId,
+    kind: QueueKind,
+) -> Result<QueueId, FlowError> {
+    let find = || {
+        let directory = flow.directory.load();
+        let of_kind = |queue: &&&Queue| queue.department == department && queue.kind == kind;
+        directory.queues().iter().find(of_kind).map(|queue| queue.id)
+    };
+    if let Some(id) = find() {
+        return Ok(id);
+    }
+    let (name, title) = match kind {
+        QueueKind::Operator => ("operator", "What no policy routed"),
+        QueueKind::Junk => ("junk", "What a policy called spam"),
+        QueueKind::Ordinary => (super::FIRST_QUEUE, "General"),
+    };
+    let queue = Queue {
+        id: flow.id(),
+        department,
+        name: name.to_owned(),
+        title: title.to_owned(),
+        kind,
+        created_at: flow.now(),
+    };
+    let entry = flow.audit(principal, "queue.add", &queue.id.to_string(), Value::Null);
+    let added = flow.store.add_queue(&queue, &entry).await;
+    flow.refresh_directory().await?;
+    match added {
+        // Somebody made one in the meantime, or one of that name serves another purpose.
+        Err(StoreError::Taken(what)) => find().ok_or_else(|| StoreError::Taken(what).into()),
+        other => Ok(other.map(|()| queue.id)?),
+    }
+}

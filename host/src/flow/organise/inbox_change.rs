@@ -1,0 +1,105 @@
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
+
+use super::inbox::{Access, InboxWithToken, grant, queue_given};
+use super::inbox_rules::{check_promise, check_reply_hosts};
+use crate::domain::organisation::{FirstResponsePromise, Inbox};
+use crate::domain::principal::Principal;
+use crate::flow::{Flow, FlowError};
+
+/// What to change of an inbox; absent fields stay.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct InboxChange {
+    /// The adapter's settings, as a whole.
+    pub settings: Option<Value>,
+    /// Where conversations go that no policy routes, `department/queue`.
+    pub operator_queue: Option<String>,
+    /// Where spam goes, `department/queue`.
+    pub junk_queue: Option<String>,
+    /// What it promises; `null` to promise nothing.
+    #[serde(deserialize_with = "given")]
+    pub promise: Option<Option<FirstResponsePromise>>,
+    /// Who may deliver; `token` makes a new token, and the one before is no longer valid.
+    pub access: Option<Access>,
+    /// Hosts that replies may go to, as a whole.
+    pub reply_hosts: Option<Vec<String>>,
+}
+
+/// Tells `null` from absent: this is only called when the field is there.
+fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Option<Option<T>>, D::Error> {
+    Option::deserialize(from).map(Some)
+}
+
+/// Changes an inbox, if it still has the `expected` revision where one is given.
+pub async fn change_inbox(
+    flow: &Flow,
+    principal: &Principal,
+    name: &str,
+    change: InboxChange,
+    expected: Option<i64>,
+) -> Result<InboxWithToken, FlowError> {
+    // Another host may have changed it: the names in memory are not what a revision is checked against.
+    flow.refresh_directory().await?;
+    let inbox = inbox_named(flow, name)?;
+    if expected.is_some_and(|revision| revision != inbox.revision) {
+        return Err(FlowError::Stale(format!("inbox {name}")));
+    }
+    if let Some(settings) = &change.settings {
+        flow.check_inbox_settings(&inbox.adapter, settings).await?;
+    }
+    let (inbox, token) = changed(flow, inbox, change)?;
+    let entry = flow.audit(principal, "inbox.change", &inbox.id.to_string(), Value::Null);
+    flow.store.change_inbox(&inbox, &entry).await?;
+    flow.refresh_directory().await?;
+    Ok(InboxWithToken { inbox, token })
+}
+
+fn inbox_named(flow: &Flow, name: &str) -> Result<Inbox, FlowError> {
+    let directory = flow.directory.load();
+    directory.inbox_named(name).map(|inbox| Inbox::clone(inbox)).ok_or_else(|| {
+        FlowError::unknown("inbox", name, directory.inboxes().into_iter().map(|it| it.name.as_str()))
+    })
+}
+
+fn changed(flow: &Flow, mut inbox: Inbox, change: InboxChange) -> Result<(Inbox, Option<String>), FlowError> {
+    let directory = flow.directory.load();
+    if let Some(settings) = change.settings {
+        inbox.settings = settings;
+    }
+    if let Some(path) = &change.operator_queue {
+        inbox.operator_queue = queue_given(&directory, "/operator_queue", path)?;
+    }
+    if let Some(path) = &change.junk_queue {
+        inbox.junk_queue = queue_given(&directory, "/junk_queue", path)?;
+    }
+    if let Some(promise) = change.promise {
+        check_promise(promise)?;
+        inbox.promise = promise;
+    }
+    if let Some(hosts) = change.reply_hosts {
+        check_reply_hosts(&hosts)?;
+        inbox.reply_hosts = hosts;
+    }
+    let mut token = None;
+    if let Some(access) = change.access {
+        (inbox.access, token) = grant(access)?;
+    }
+    inbox.revision += 1;
+    Ok((inbox, token))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_promise_can_be_left_alone_taken_back_and_given() {
+        let read = |json: &str| serde_json::from_str::<InboxChange>(json).unwrap().promise;
+        assert_eq!(read("{}"), None);
+        assert_eq!(read(r#"{"promise":null}"#), Some(None));
+        let given = FirstResponsePromise { within_ms: 10, warn_before_ms: 1 };
+        assert_eq!(read(r#"{"promise":{"within_ms":10,"warn_before_ms":1}}"#), Some(Some(given)));
+    }
+}
