@@ -1,0 +1,56 @@
+//! The HTTP interface: what the outside can ask for, and how it is answered.
+//!
+//! Called by `app`; calls `flow`. Everything that can be asked for stands in one table
+//! ([`table::routes`]): the router, the check of permissions, the limits and `/openapi.json` are all
+//! made from it, so that none of them can disagree. One resource a file; a resource's types of request
+//! and answer stand beside its handlers.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`table`], `route` | the table, and what one line of it says |
+//! | [`router`], `call`, `auth` | a request's way through: who asks, what was sent, what is answered |
+//! | `input`, `output`, `cursor` | what a handler takes and gives, and its shape in OpenAPI |
+//! | [`problem`] | the only way to say no (RFC 9457) |
+//! | the rest | one resource each |
+//!
+//! **Invariant:** only this room knows `axum`.
+//! **Invariant:** whatever changes something is a verb of the flow and is given the principal; plain
+//! reading asks the repository through the flow.
+//! **Invariant:** bodies, addresses and tokens are never logged.
+
+mod activations;
+mod agents;
+mod audit;
+mod auth;
+mod call;
+mod contacts;
+mod conversation_acts;
+mod conversations;
+mod counts;
+mod cursor;
+mod decisions;
+mod deliveries;
+mod departments;
+mod evaluate;
+mod generations;
+mod health;
+mod inboxes;
+mod ingest;
+mod input;
+mod items;
+mod openapi;
+mod output;
+mod plugins;
+pub mod problem;
+mod queues;
+mod route;
+mod router;
+mod search;
+mod serve;
+pub mod table;
+mod view;
+
+pub use openapi::document as openapi_document;
+pub use route::{Method, Permission, Route};
+pub use router::router;
+pub use serve::serve;

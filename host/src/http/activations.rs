@@ -1,0 +1,129 @@
+//! Activations: plugins that are enabled, and how.
+
+use axum::http::StatusCode;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::call::Call;
+use super::cursor::Entries;
+use super::input::Json;
+use super::output::Answer;
+use super::problem::Problem;
+use super::route::{Permission, Route};
+use super::view::department_name;
+use crate::domain::activation::{Activation, ActivationVersion};
+use crate::domain::organisation::Directory;
+use crate::flow::enable::{self, ActivationChange, NewActivation};
+use crate::flow::{Flow, FlowError};
+
+const ALL: &str = "/v1/activations";
+const ONE: &str = "/v1/activations/{name}";
+
+pub(super) fn routes() -> Vec<Route> {
+    let admin = Permission::Admin;
+    let accepted = StatusCode::ACCEPTED;
+    vec![
+        Route::get(ALL, admin, "Lists the activations in the pipeline's order, disabled ones too", list),
+        Route::post(ALL, admin, "Enables a plugin; it is prepared in the background", add)
+            .with_success(accepted),
+        Route::get(ONE, admin, "Shows an activation, its state and what failed", show),
+        Route::patch(ONE, admin, "Changes or disables an activation; heeds If-Match", change)
+            .with_success(accepted),
+        Route::get(
+            "/v1/activations/{name}/versions",
+            admin,
+            "Lists an activation's versions, newest first",
+            versions,
+        ),
+        Route::post(
+            "/v1/activations/{name}/roll-back",
+            admin,
+            "Puts an earlier version of release and settings back; heeds If-Match",
+            roll_back,
+        )
+        .with_success(accepted),
+    ]
+}
+
+/// An activation with its owner's name.
+#[derive(Serialize, JsonSchema)]
+struct ActivationEntry {
+    /// The activation.
+    #[serde(flatten)]
+    activation: Activation,
+    /// The name of the department whose rule it is; absent for the company's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    owner_name: Option<String>,
+}
+
+impl ActivationEntry {
+    fn of(activation: Activation, directory: &Directory) -> Self {
+        Self { owner_name: activation.owner.map(|id| department_name(directory, id)), activation }
+    }
+}
+
+fn answer(flow: &Flow, activation: Activation) -> Answer<ActivationEntry> {
+    let revision = tag(&activation);
+    Answer::of(ActivationEntry::of(activation, &flow.directory.load())).tagged(revision)
+}
+
+/// What changes with every change: `revision` counts versions of release and settings alone.
+fn tag(activation: &Activation) -> i64 {
+    activation.updated_at.as_ms()
+}
+
+async fn list(call: Call, (): ()) -> Result<Answer<Entries<ActivationEntry>>, Problem> {
+    let all = call.flow().store.activations().await?;
+    let directory = call.flow().directory.load();
+    Ok(Answer::of(Entries::all(all.into_iter().map(|it| ActivationEntry::of(it, &directory)))))
+}
+
+async fn add(call: Call, Json(new): Json<NewActivation>) -> Result<Answer<ActivationEntry>, Problem> {
+    let activation = enable::enable(call.flow(), call.principal()?, new).await?;
+    Ok(answer(call.flow(), activation))
+}
+
+async fn show(call: Call, (): ()) -> Result<Answer<ActivationEntry>, Problem> {
+    let found = enable::find(call.flow(), call.segment("name")).await?;
+    Ok(answer(call.flow(), found))
+}
+
+async fn change(
+    call: Call,
+    Json(change): Json<ActivationChange>,
+) -> Result<Answer<ActivationEntry>, Problem> {
+    refuse_stale(&call).await?;
+    let changed = enable::change(call.flow(), call.principal()?, call.segment("name"), change).await?;
+    Ok(answer(call.flow(), changed))
+}
+
+async fn versions(call: Call, (): ()) -> Result<Answer<Entries<ActivationVersion>>, Problem> {
+    let activation = enable::find(call.flow(), call.segment("name")).await?;
+    Ok(Answer::of(Entries::all(call.flow().store.activation_versions(activation.id).await?)))
+}
+
+/// Where to go back to.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct RollBack {
+    /// The version's number; the one before the present when absent.
+    #[serde(default)]
+    to_revision: Option<i64>,
+}
+
+async fn roll_back(call: Call, Json(wanted): Json<RollBack>) -> Result<Answer<ActivationEntry>, Problem> {
+    refuse_stale(&call).await?;
+    let (principal, name) = (call.principal()?, call.segment("name"));
+    let changed = enable::roll_back(call.flow(), principal, name, wanted.to_revision).await?;
+    Ok(answer(call.flow(), changed))
+}
+
+async fn refuse_stale(call: &Call) -> Result<(), Problem> {
+    let Some(seen) = call.revision_seen()? else { return Ok(()) };
+    let name = call.segment("name");
+    let present = enable::find(call.flow(), name).await?;
+    match tag(&present) == seen {
+        true => Ok(()),
+        false => Err(FlowError::Stale(format!("activation {name}")).into()),
+    }
+}

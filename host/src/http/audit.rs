@@ -1,0 +1,19 @@
+//! The audit log: who did what.
+
+use super::call::Call;
+use super::cursor::{Entries, PageQuery, page_request};
+use super::input::Query;
+use super::output::Answer;
+use super::problem::Problem;
+use super::route::{Permission, Route};
+use crate::store::AuditEntry;
+
+pub(super) fn routes() -> Vec<Route> {
+    vec![Route::get("/v1/audit", Permission::Admin, "Lists who did what, newest first", list)]
+}
+
+async fn list(call: Call, Query(query): Query<PageQuery>) -> Result<Answer<Entries<AuditEntry>>, Problem> {
+    let page = page_request(query.cursor.as_deref(), query.limit)?;
+    let found = call.flow().store.audit(page).await?;
+    Ok(Answer::of(Entries::page(found, |entry| entry)))
+}

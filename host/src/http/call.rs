@@ -1,0 +1,137 @@
+//! A request on its way to its handler: who asks, and what for.
+
+use std::str::FromStr;
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::{FromRequestParts, RawPathParams};
+use axum::http::header::IF_MATCH;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode, Uri};
+use tokio_util::sync::CancellationToken;
+
+use super::auth::Doorkeeper;
+use super::problem::{Problem, ProblemKind};
+use crate::domain::ids::InvalidId;
+use crate::domain::principal::Principal;
+use crate::flow::Flow;
+
+/// What every request works with.
+pub struct Shared {
+    /// The story.
+    pub flow: Flow,
+    /// Cancelled when the host no longer wants new work.
+    pub draining: CancellationToken,
+    /// The description of the interface, written once.
+    pub openapi: Bytes,
+    /// Who is known.
+    pub doorkeeper: Doorkeeper,
+}
+
+/// A request on its way to its handler.
+pub struct Call {
+    shared: Arc<Shared>,
+    principal: Option<Principal>,
+    success: StatusCode,
+    parts: Parts,
+    path: Option<RawPathParams>,
+}
+
+impl Call {
+    /// A call by whoever it is, for a route whose yes has the status `success`.
+    pub async fn new(
+        shared: Arc<Shared>,
+        principal: Option<Principal>,
+        success: StatusCode,
+        mut parts: Parts,
+    ) -> Self {
+        // Absent where nothing varies in the path.
+        let path = RawPathParams::from_request_parts(&mut parts, &()).await.ok();
+        Self { shared, principal, success, parts, path }
+    }
+
+    /// The story.
+    pub fn flow(&self) -> &Flow {
+        &self.shared.flow
+    }
+
+    /// What every request works with.
+    pub fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    /// Who asks.
+    pub fn principal(&self) -> Result<&Principal, Problem> {
+        let unknown = || Problem::new(ProblemKind::Unauthenticated, "this needs to know who asks");
+        self.principal.as_ref().ok_or_else(unknown)
+    }
+
+    /// The status of an answer that says yes.
+    pub fn success(&self) -> StatusCode {
+        self.success
+    }
+
+    /// Method, address and header fields.
+    pub fn parts(&self) -> &Parts {
+        &self.parts
+    }
+
+    /// The header fields.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.parts.headers
+    }
+
+    /// The address.
+    pub fn uri(&self) -> &Uri {
+        &self.parts.uri
+    }
+
+    /// What stands in the path for this name; empty if the path has none such.
+    pub fn segment(&self, name: &str) -> &str {
+        let mut given = self.path.iter().flatten();
+        given.find(|(key, _)| *key == name).map_or("", |(_, value)| value)
+    }
+
+    /// The identifier that stands in the path for this name.
+    pub fn id<Id: FromStr<Err = InvalidId>>(&self, name: &str) -> Result<Id, Problem> {
+        let id = self.segment(name).parse();
+        id.map_err(|error: InvalidId| Problem::new(ProblemKind::NotFound, error.to_string()))
+    }
+
+    /// The revision that the caller saw, from `If-Match`.
+    pub fn revision_seen(&self) -> Result<Option<i64>, Problem> {
+        revision_seen(&self.parts.headers)
+    }
+}
+
+fn revision_seen(headers: &HeaderMap) -> Result<Option<i64>, Problem> {
+    let Some(value) = headers.get(IF_MATCH) else { return Ok(None) };
+    let text = value.to_str().unwrap_or_default().trim();
+    if text == "*" {
+        return Ok(None);
+    }
+    let revision = text.strip_prefix('"').and_then(|it| it.strip_suffix('"')).and_then(|it| it.parse().ok());
+    let unknown = || {
+        let detail = "`If-Match` names none of our revisions; give the `etag` of an answer as it is";
+        Problem::new(ProblemKind::PreconditionFailed, detail)
+    };
+    revision.map(Some).ok_or_else(unknown)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn if_match_gives_the_revision_that_was_seen() {
+        let seen = |value: &str| {
+            let headers = HeaderMap::from_iter([(IF_MATCH, value.parse().unwrap())]);
+            revision_seen(&headers).ok()
+        };
+        assert_eq!(seen("\"12\""), Some(Some(12)));
+        assert_eq!(seen("*"), Some(None));
+        for wrong in ["12", "\"x\"", "W/\"12\"", ""] {
+            assert_eq!(seen(wrong), None, "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! Conversations, to look at.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::call::Call;
+use super::cursor::{Entries, PageQuery, first_page, page_request};
+use super::inboxes::inbox_named;
+use super::input::Query;
+use super::output::Answer;
+use super::problem::{Problem, ProblemKind};
+use super::queues::queue_at;
+use super::route::{Permission, Route};
+use super::view::ConversationEntry;
+use crate::domain::contact::{Contact, Identity};
+use crate::domain::conversation::{Conversation, Status};
+use crate::domain::decision::Decision;
+use crate::domain::ids::{AgentId, ContactId, ConversationId};
+use crate::domain::item::StoredItem;
+use crate::domain::organisation::Directory;
+use crate::domain::outbox::OutboxEntry;
+use crate::flow::{Flow, FlowError};
+use crate::store::{ConversationFilter, Note};
+
+pub(super) fn routes() -> Vec<Route> {
+    let admin = Permission::Admin;
+    vec![
+        Route::get(
+            "/v1/conversations",
+            admin,
+            "Lists conversations, newest first; those of a queue in the order to be answered",
+            list,
+        ),
+        Route::get(
+            "/v1/conversations/{id}",
+            admin,
+            "Shows a conversation with its first items and latest decisions, remarks and answers on their way",
+            show,
+        ),
+        Route::get(
+            "/v1/conversations/{id}/items",
+            admin,
+            "Lists a conversation's items, oldest first",
+            items,
+        ),
+    ]
+}
+
+/// Which conversations to list.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct ConversationQuery {
+    /// In this queue, `department/queue`.
+    queue: Option<String>,
+    /// In the inbox of this name.
+    inbox: Option<String>,
+    /// With this status.
+    status: Option<Status>,
+    /// Assigned to the agent of this name.
+    assignee: Option<String>,
+    /// With this label.
+    tag: Option<String>,
+    /// With this contact.
+    contact: Option<ContactId>,
+    /// Where the page begins.
+    cursor: Option<String>,
+    /// How many entries, 1 to 200.
+    limit: Option<u32>,
+}
+
+async fn list(
+    call: Call,
+    Query(query): Query<ConversationQuery>,
+) -> Result<Answer<Entries<ConversationEntry>>, Problem> {
+    let page = page_request(query.cursor.as_deref(), query.limit)?;
+    let directory = call.flow().directory.load_full();
+    let filter = filter(query, &directory)?;
+    let found = call.flow().store.conversations(&filter, page).await?;
+    Ok(Answer::of(Entries::page(found, |it| ConversationEntry::of(it, &directory))))
+}
+
+fn filter(query: ConversationQuery, directory: &Directory) -> Result<ConversationFilter, Problem> {
+    let misnamed = |name: &str| {
+        let pointer = format!("/query/{name}");
+        move |unknown: FlowError| Problem::invalid(pointer, unknown.to_string())
+    };
+    let queue = query.queue.as_deref().map(|path| queue_at(directory, path)).transpose();
+    let inbox = query.inbox.as_deref().map(|name| inbox_named(directory, name)).transpose();
+    let assignee = query.assignee.as_deref().map(|name| agent_named(directory, name)).transpose();
+    Ok(ConversationFilter {
+        queue: queue.map_err(misnamed("queue"))?.map(|it| it.id),
+        inbox: inbox.map_err(misnamed("inbox"))?.map(|it| it.id),
+        status: query.status,
+        assignee: assignee.map_err(misnamed("assignee"))?,
+        tag: query.tag,
+        contact: query.contact,
+    })
+}
+
+fn agent_named(directory: &Directory, name: &str) -> Result<AgentId, FlowError> {
+    directory.agent_named(name).map(|agent| agent.id).ok_or_else(|| {
+        let known = directory.agents();
+        FlowError::unknown("agent", name, known.iter().map(|it| it.name.as_str()))
+    })
+}
+
+/// A conversation with everything around it.
+#[derive(Serialize, JsonSchema)]
+struct ConversationDetail {
+    /// The conversation.
+    #[serde(flatten)]
+    conversation: ConversationEntry,
+    /// With whom.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    contact: Option<Contact>,
+    /// The presences of whom.
+    identities: Vec<Identity>,
+    /// The first items, oldest first; `/v1/conversations/{id}/items` has them all.
+    items: Entries<StoredItem>,
+    /// Remarks, oldest first.
+    notes: Vec<Note>,
+    /// The latest decisions, newest first; `/v1/decisions` has them all.
+    decisions: Entries<Decision>,
+    /// Answers and how far they are, oldest first.
+    outbox: Vec<OutboxEntry>,
+}
+
+async fn show(call: Call, (): ()) -> Result<Answer<ConversationDetail>, Problem> {
+    let flow = call.flow();
+    let conversation = conversation(flow, call.id("id")?).await?;
+    let (id, revision) = (conversation.id, conversation.revision);
+    let (contact, identities) = match flow.store.contact(conversation.contact).await? {
+        Some((contact, identities)) => (Some(contact), identities),
+        None => (None, Vec::new()),
+    };
+    let detail = ConversationDetail {
+        conversation: ConversationEntry::of(conversation, &flow.directory.load()),
+        contact,
+        identities,
+        items: Entries::page(flow.store.items(id, first_page()).await?, |item| item),
+        notes: flow.store.notes(id).await?,
+        decisions: Entries::page(flow.store.decisions(Some(id), first_page()).await?, |decision| decision),
+        outbox: flow.store.outbox(id).await?,
+    };
+    Ok(Answer::of(detail).tagged(revision))
+}
+
+async fn items(call: Call, Query(query): Query<PageQuery>) -> Result<Answer<Entries<StoredItem>>, Problem> {
+    let page = page_request(query.cursor.as_deref(), query.limit)?;
+    let conversation = conversation(call.flow(), call.id("id")?).await?;
+    let found = call.flow().store.items(conversation.id, page).await?;
+    Ok(Answer::of(Entries::page(found, |item| item)))
+}
+
+async fn conversation(flow: &Flow, id: ConversationId) -> Result<Conversation, Problem> {
+    let found = flow.store.conversation(id).await?;
+    found.ok_or_else(|| Problem::new(ProblemKind::NotFound, format!("there is no conversation {id}")))
+}

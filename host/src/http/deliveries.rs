@@ -1,0 +1,114 @@
+//! Deliveries: what came in as it came in, above all what could not be read.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::call::Call;
+use super::cursor::{Entries, page_request};
+use super::inboxes::inbox_named;
+use super::ingest::ReceivedEntry;
+use super::input::Query;
+use super::output::{Answer, Download};
+use super::problem::{Problem, ProblemKind};
+use super::route::{Permission, Route};
+use crate::domain::delivery::{Delivery, DeliveryOutcome, Header, RawDelivery};
+use crate::domain::ids::DeliveryId;
+use crate::domain::organisation::Directory;
+use crate::flow::retry;
+
+pub(super) fn routes() -> Vec<Route> {
+    let admin = Permission::Admin;
+    vec![
+        Route::get("/v1/deliveries", admin, "Lists deliveries, newest first", list),
+        Route::get("/v1/deliveries/{id}", admin, "Shows a delivery and how it was sent", show),
+        Route::get("/v1/deliveries/{id}/raw", admin, "Gives a delivery's body as it came", raw),
+        Route::post("/v1/deliveries/{id}/retry", admin, "Reads an unparsed delivery once more", read_again),
+    ]
+}
+
+/// A delivery with its inbox's name.
+#[derive(Serialize, JsonSchema)]
+struct DeliveryEntry {
+    /// The delivery.
+    #[serde(flatten)]
+    delivery: Delivery,
+    /// The inbox's name.
+    inbox_name: String,
+}
+
+impl DeliveryEntry {
+    fn of(delivery: Delivery, directory: &Directory) -> Self {
+        let inbox_name = directory.inbox(delivery.inbox).map(|it| it.name.clone()).unwrap_or_default();
+        Self { delivery, inbox_name }
+    }
+}
+
+/// Which deliveries to list.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct DeliveryQuery {
+    /// Of this outcome.
+    outcome: Option<DeliveryOutcome>,
+    /// To the inbox of this name.
+    inbox: Option<String>,
+    /// Where the page begins.
+    cursor: Option<String>,
+    /// How many entries, 1 to 200.
+    limit: Option<u32>,
+}
+
+async fn list(
+    call: Call,
+    Query(query): Query<DeliveryQuery>,
+) -> Result<Answer<Entries<DeliveryEntry>>, Problem> {
+    let page = page_request(query.cursor.as_deref(), query.limit)?;
+    let directory = call.flow().directory.load_full();
+    let inbox = query.inbox.as_deref().map(|name| inbox_named(&directory, name)).transpose();
+    let inbox = inbox.map_err(|unknown| Problem::invalid("/query/inbox", unknown.to_string()))?;
+    let found = call.flow().store.deliveries(inbox.map(|it| it.id), query.outcome, page).await?;
+    Ok(Answer::of(Entries::page(found, |it| DeliveryEntry::of(it, &directory))))
+}
+
+/// A delivery and how it was sent.
+#[derive(Serialize, JsonSchema)]
+struct DeliveryDetail {
+    /// The delivery.
+    #[serde(flatten)]
+    delivery: DeliveryEntry,
+    /// Request method.
+    method: String,
+    /// The path below the inbox's address.
+    path: String,
+    /// The query without `?`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    query: Option<String>,
+    /// Header fields, without those that carried credentials.
+    headers: Vec<Header>,
+}
+
+async fn show(call: Call, (): ()) -> Result<Answer<DeliveryDetail>, Problem> {
+    let (delivery, raw) = kept(&call).await?;
+    Ok(Answer::of(DeliveryDetail {
+        delivery: DeliveryEntry::of(delivery, &call.flow().directory.load()),
+        method: raw.method,
+        path: raw.path,
+        query: raw.query,
+        headers: raw.headers,
+    }))
+}
+
+async fn raw(call: Call, (): ()) -> Result<Download, Problem> {
+    let (_, raw) = kept(&call).await?;
+    Ok(Download(raw.body))
+}
+
+async fn read_again(call: Call, (): ()) -> Result<Answer<ReceivedEntry>, Problem> {
+    let received = retry::retry(call.flow(), call.principal()?, call.id("id")?).await?;
+    Ok(Answer::of(received.into()))
+}
+
+async fn kept(call: &Call) -> Result<(Delivery, RawDelivery), Problem> {
+    let id: DeliveryId = call.id("id")?;
+    let found = call.flow().store.raw_delivery(id).await?;
+    found.ok_or_else(|| Problem::new(ProblemKind::NotFound, format!("there is no delivery {id}")))
+}

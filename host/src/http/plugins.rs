@@ -1,0 +1,141 @@
+//! The marketplace: published plugins.
+
+use axum::http::StatusCode;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::call::Call;
+use super::cursor::{Entries, first_page, page_request};
+use super::input::{Query, Upload};
+use super::output::Answer;
+use super::problem::Problem;
+use super::route::{Permission, Route};
+use super::view::department_name;
+use crate::domain::organisation::Directory;
+use crate::domain::release::Release;
+use crate::flow::{Flow, FlowError, publish};
+
+pub(super) fn routes() -> Vec<Route> {
+    vec![
+        Route::get("/v1/plugins", Permission::Admin, "Lists published releases, newest first", list),
+        Route::post(
+            "/v1/plugins",
+            Permission::Admin,
+            "Publishes a component; the same bytes again are no error",
+            upload,
+        )
+        .with_success(StatusCode::CREATED),
+        Route::get(
+            "/v1/plugins/{name}",
+            Permission::Admin,
+            "Lists a plugin's versions, newest first",
+            versions,
+        ),
+        Route::get(
+            "/v1/plugins/{name}/{version}",
+            Permission::Admin,
+            "Shows a release: its manifest, imports and settings schema",
+            show,
+        ),
+    ]
+}
+
+/// A release with its publisher's name.
+#[derive(Serialize, JsonSchema)]
+struct ReleaseEntry {
+    /// The release.
+    #[serde(flatten)]
+    release: Release,
+    /// The name of the department that publishes it; absent for those that come with Switchboard.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    owner_name: Option<String>,
+}
+
+impl ReleaseEntry {
+    fn of(release: Release, directory: &Directory) -> Self {
+        Self { owner_name: release.owner.map(|id| department_name(directory, id)), release }
+    }
+}
+
+/// Which releases to list.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct ReleaseQuery {
+    /// What the name or the summary contains.
+    search: Option<String>,
+    /// Where the page begins.
+    cursor: Option<String>,
+    /// How many entries, 1 to 200.
+    limit: Option<u32>,
+}
+
+async fn list(
+    call: Call,
+    Query(query): Query<ReleaseQuery>,
+) -> Result<Answer<Entries<ReleaseEntry>>, Problem> {
+    let page = page_request(query.cursor.as_deref(), query.limit)?;
+    let search = query.search.unwrap_or_default();
+    let found = call.flow().store.releases(&search, page).await?;
+    let directory = call.flow().directory.load();
+    Ok(Answer::of(Entries::page(found, |release| ReleaseEntry::of(release, &directory))))
+}
+
+/// On whose behalf to publish.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct UploadQuery {
+    /// The name of the department that publishes it.
+    department: Option<String>,
+}
+
+async fn upload(call: Call, upload: Upload<UploadQuery>) -> Result<Answer<ReleaseEntry>, Problem> {
+    let flow = call.flow();
+    let owner = match &upload.query.department {
+        Some(name) => Some(department(flow, name)?),
+        None => None,
+    };
+    let published = publish::publish(flow, call.principal()?, upload.bytes, owner).await?;
+    let answer = Answer::of(ReleaseEntry::of(published.release, &flow.directory.load()));
+    Ok(match published.new {
+        true => answer,
+        false => answer.with_status(StatusCode::OK),
+    })
+}
+
+fn department(flow: &Flow, name: &str) -> Result<crate::domain::ids::DepartmentId, Problem> {
+    let directory = flow.directory.load();
+    let found = directory.department_named(name).map(|it| it.id);
+    found.ok_or_else(|| {
+        let known = directory.departments();
+        let unknown = FlowError::unknown("department", name, known.iter().map(|it| it.name.as_str()));
+        Problem::invalid("/query/department", unknown.to_string())
+    })
+}
+
+async fn versions(call: Call, (): ()) -> Result<Answer<Entries<ReleaseEntry>>, Problem> {
+    let releases = releases_of(call.flow(), call.segment("name")).await?;
+    let directory = call.flow().directory.load();
+    Ok(Answer::of(Entries::all(releases.into_iter().map(|release| ReleaseEntry::of(release, &directory)))))
+}
+
+async fn show(call: Call, (): ()) -> Result<Answer<ReleaseEntry>, Problem> {
+    let (name, version) = (call.segment("name"), call.segment("version"));
+    let releases = releases_of(call.flow(), name).await?;
+    let found = releases.iter().find(|it| it.manifest.version == version).cloned().ok_or_else(|| {
+        let known = releases.iter().map(|it| it.manifest.version.as_str());
+        FlowError::unknown(&format!("version of {name}"), version, known)
+    })?;
+    Ok(Answer::of(ReleaseEntry::of(found, &call.flow().directory.load())))
+}
+
+async fn releases_of(flow: &Flow, name: &str) -> Result<Vec<Release>, Problem> {
+    let releases = flow.store.versions(name).await?;
+    if !releases.is_empty() {
+        return Ok(releases);
+    }
+    let known = flow.store.releases("", first_page()).await?;
+    let mut names: Vec<_> = known.entries.iter().map(|it| it.manifest.name.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    Err(FlowError::unknown("published plugin", name, names).into())
+}

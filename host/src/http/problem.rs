@@ -1,0 +1,217 @@
+//! The only way to say no: `application/problem+json` (RFC 9457).
+
+use std::error::Error;
+
+use axum::body::Body;
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, Response, StatusCode};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::flow::{FieldError, FlowError};
+use crate::store::StoreError;
+
+/// The media type of every answer that says no.
+pub const MEDIA_TYPE: &str = "application/problem+json";
+
+/// What kind of no it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProblemKind {
+    /// What was named is not there.
+    NotFound,
+    /// The address exists, but not with this method.
+    MethodNotAllowed,
+    /// It contradicts what is there.
+    Conflict,
+    /// It was changed since it was seen.
+    Stale,
+    /// It was changed since the revision in `If-Match`.
+    PreconditionFailed,
+    /// What was sent cannot be read.
+    Malformed,
+    /// What was sent can be read and is wrong.
+    Invalid,
+    /// A component was not accepted.
+    Refused,
+    /// The caller may not.
+    Forbidden,
+    /// The caller did not show who it is.
+    Unauthenticated,
+    /// More bytes than allowed.
+    TooLarge,
+    /// The body did not arrive in time.
+    TooSlow,
+    /// A body of another type.
+    UnsupportedMediaType,
+    /// Not now.
+    Unavailable,
+    /// A surprise.
+    Internal,
+}
+
+impl ProblemKind {
+    /// The last part of its type, its status, and its title.
+    fn description(self) -> (&'static str, StatusCode, &'static str) {
+        match self {
+            Self::NotFound => ("not-found", StatusCode::NOT_FOUND, "Not found"),
+            Self::MethodNotAllowed => {
+                ("method-not-allowed", StatusCode::METHOD_NOT_ALLOWED, "Method not allowed")
+            }
+            Self::Conflict => ("conflict", StatusCode::CONFLICT, "Conflict"),
+            Self::Stale => ("stale", StatusCode::CONFLICT, "Changed meanwhile"),
+            Self::PreconditionFailed => {
+                ("precondition-failed", StatusCode::PRECONDITION_FAILED, "Changed meanwhile")
+            }
+            Self::Malformed => ("malformed", StatusCode::BAD_REQUEST, "Malformed"),
+            Self::Invalid => ("invalid", StatusCode::UNPROCESSABLE_ENTITY, "Invalid"),
+            Self::Refused => ("refused", StatusCode::UNPROCESSABLE_ENTITY, "Component refused"),
+            Self::Forbidden => ("forbidden", StatusCode::FORBIDDEN, "Forbidden"),
+            Self::Unauthenticated => ("unauthenticated", StatusCode::UNAUTHORIZED, "Unauthenticated"),
+            Self::TooLarge => ("too-large", StatusCode::PAYLOAD_TOO_LARGE, "Too large"),
+            Self::TooSlow => ("too-slow", StatusCode::REQUEST_TIMEOUT, "Too slow"),
+            Self::UnsupportedMediaType => {
+                ("unsupported-media-type", StatusCode::UNSUPPORTED_MEDIA_TYPE, "Unsupported media type")
+            }
+            Self::Unavailable => ("unavailable", StatusCode::SERVICE_UNAVAILABLE, "Unavailable"),
+            Self::Internal => ("internal", StatusCode::INTERNAL_SERVER_ERROR, "Unexpected failure"),
+        }
+    }
+}
+
+/// Why something is not done.
+#[derive(Debug)]
+pub struct Problem {
+    kind: ProblemKind,
+    detail: String,
+    errors: Vec<FieldError>,
+    name: Option<String>,
+    remedy: Option<String>,
+    cause: Option<Box<dyn Error + Send + Sync>>,
+}
+
+/// A problem as it is sent.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Problem")]
+pub struct ProblemBody<'a> {
+    /// What kind it is, as a URN.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// What kind it is, for people.
+    pub title: &'a str,
+    /// The status of the answer.
+    pub status: u16,
+    /// What is wrong this time.
+    pub detail: &'a str,
+    /// The request, as a URN with the id in the header `x-request-id`.
+    pub instance: String,
+    /// Each wrong place of what was sent. Places in the query are written `/query/NAME`.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub errors: &'a [FieldError],
+    /// The stable name of the refusal, for a component that was not accepted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<&'a str>,
+    /// What to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<&'a str>,
+}
+
+impl Problem {
+    /// A problem with nothing more to say than what is wrong.
+    pub fn new(kind: ProblemKind, detail: impl Into<String>) -> Self {
+        Self { kind, detail: detail.into(), errors: Vec::new(), name: None, remedy: None, cause: None }
+    }
+
+    /// One wrong place.
+    pub fn invalid(pointer: impl Into<String>, message: impl Into<String>) -> Self {
+        let message = message.into();
+        let errors = vec![FieldError { pointer: pointer.into(), message: message.clone() }];
+        Self { errors, ..Self::new(ProblemKind::Invalid, message) }
+    }
+
+    /// The same with what to do about it.
+    pub fn with_remedy(self, remedy: impl Into<String>) -> Self {
+        Self { remedy: Some(remedy.into()), ..self }
+    }
+
+    /// What was seen was named in `If-Match`, so that this is its answer.
+    pub fn for_precondition(self) -> Self {
+        match self.kind {
+            ProblemKind::Stale => Self { kind: ProblemKind::PreconditionFailed, ..self },
+            _ => self,
+        }
+    }
+
+    /// The surprise behind it, for the log alone.
+    pub fn cause(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
+        self.cause.as_deref()
+    }
+
+    /// The answer to the request of this id.
+    pub fn response(&self, request: &str) -> Response<Body> {
+        let (slug, status, title) = self.kind.description();
+        let body = ProblemBody {
+            kind: format!("urn:switchboard:problem:{slug}"),
+            title,
+            status: status.as_u16(),
+            detail: &self.detail,
+            instance: format!("urn:switchboard:request:{request}"),
+            errors: &self.errors,
+            name: self.name.as_deref(),
+            remedy: self.remedy.as_deref(),
+        };
+        // Texts and numbers alone: writing them as JSON does not fail.
+        let mut response = Response::new(Body::from(serde_json::to_vec(&body).unwrap_or_default()));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+        match self.kind {
+            ProblemKind::Unauthenticated => {
+                headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            ProblemKind::Unavailable => {
+                headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+            }
+            _ => {}
+        }
+        response
+    }
+}
+
+impl From<FlowError> for Problem {
+    fn from(error: FlowError) -> Self {
+        let detail = error.to_string();
+        let kind = match error {
+            FlowError::NotFound(_) => ProblemKind::NotFound,
+            FlowError::Conflict(_) => ProblemKind::Conflict,
+            FlowError::Stale(_) => ProblemKind::Stale,
+            FlowError::Forbidden(_) => ProblemKind::Forbidden,
+            FlowError::Unauthenticated(_) => ProblemKind::Unauthenticated,
+            FlowError::TooLarge(_) => ProblemKind::TooLarge,
+            FlowError::Unavailable(_) => ProblemKind::Unavailable,
+            FlowError::Invalid { errors, .. } => {
+                return Self { errors, ..Self::new(ProblemKind::Invalid, detail) };
+            }
+            FlowError::Refused { name, remedy, .. } => {
+                return Self { name: Some(name), ..Self::new(ProblemKind::Refused, detail) }
+                    .with_remedy(remedy);
+            }
+            FlowError::Failed(cause) => return unexpected(cause),
+        };
+        Self::new(kind, detail)
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        FlowError::from(error).into()
+    }
+}
+
+fn unexpected(cause: Box<dyn Error + Send + Sync>) -> Problem {
+    let detail = "something unexpected happened; the log tells more under this request's id";
+    Problem { cause: Some(cause), ..Problem::new(ProblemKind::Internal, detail) }
+}
+
+#[cfg(test)]
+#[path = "problem/tests.rs"]
+mod tests;

@@ -1,0 +1,166 @@
+//! A request's way: found in the table, admitted, read within limits, answered, counted.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::header::{CONTENT_LENGTH, IF_MATCH};
+use axum::http::{HeaderMap, HeaderValue, Response};
+use axum::routing::{MethodFilter, MethodRouter, any, on};
+use http_body_util::BodyExt;
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+
+use super::auth::Doorkeeper;
+use super::call::{Call, Shared};
+use super::openapi;
+use super::problem::{Problem, ProblemKind};
+use super::route::{Method, Permission, Route};
+use super::table;
+use crate::flow::Flow;
+
+/// How long a body may take to arrive: long enough for the largest one over a slow line, short enough
+/// that connections held open on purpose do not add up.
+const BODY_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How much memory is set aside for a body because its length was announced, before it is there.
+const ANNOUNCED_BYTES_MAX: usize = 256 * 1024;
+
+/// The header by which a request and its traces are found again.
+const REQUEST_ID: &str = "x-request-id";
+
+/// Everything that can be asked for. `draining` is cancelled when the host wants no new work.
+pub fn router(flow: Flow, draining: CancellationToken) -> Router {
+    let routes = table::routes();
+    let openapi = openapi::written(&routes);
+    let shared = Arc::new(Shared { flow, draining, openapi, doorkeeper: Doorkeeper::default() });
+    let mut router = Router::new();
+    for route in routes {
+        router = router.route(route.path, method_router(&shared, route));
+    }
+    let (unknown, wrong_method) = (Arc::clone(&shared), shared);
+    router
+        .fallback(async move |request: Request| not_found(&unknown, &request))
+        .method_not_allowed_fallback(async move |request: Request| not_allowed(&wrong_method, &request))
+}
+
+fn method_router(shared: &Arc<Shared>, route: Route) -> MethodRouter {
+    let filter = match route.method {
+        Method::Get => Some(MethodFilter::GET),
+        Method::Post => Some(MethodFilter::POST),
+        Method::Patch => Some(MethodFilter::PATCH),
+        Method::Any => None,
+    };
+    let (shared, route) = (Arc::clone(shared), Arc::new(route));
+    let handler = move |request: Request| serve(Arc::clone(&shared), Arc::clone(&route), request);
+    match filter {
+        Some(filter) => on(filter, handler),
+        None => any(handler),
+    }
+}
+
+async fn serve(shared: Arc<Shared>, route: Arc<Route>, request: Request) -> Response<Body> {
+    let began = Instant::now();
+    let id = request_id(&shared, request.headers());
+    let span =
+        tracing::debug_span!("http.request", method = %request.method(), route = route.path, request = %id);
+    let has_precondition = request.headers().contains_key(IF_MATCH);
+    let answered = answer(&shared, &route, request).instrument(span.clone()).await;
+    let mut response = answered.unwrap_or_else(|problem| {
+        let problem = if has_precondition { problem.for_precondition() } else { problem };
+        if let Some(cause) = problem.cause() {
+            let _entered = span.enter();
+            tracing::error!(route = route.path, request = %id, error = cause, "a request failed unexpectedly");
+        }
+        problem.response(&id)
+    });
+    name_request(&mut response, &id);
+    let micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+    shared.flow.telemetry.http_request(route.path, response.status().as_u16(), micros);
+    response
+}
+
+async fn answer(shared: &Arc<Shared>, route: &Route, request: Request) -> Result<Response<Body>, Problem> {
+    let (parts, body) = request.into_parts();
+    let principal = match route.permission {
+        Permission::Admin => Some(shared.doorkeeper.admit(&shared.flow, &parts.headers).await?),
+        // The inbox's own door asks for the inbox's own token.
+        Permission::Public | Permission::Inbox => None,
+    };
+    let bytes = match route.body_bytes_max {
+        0 => Vec::new(),
+        most => read_body(&parts.headers, body, most).await?,
+    };
+    let call = Call::new(Arc::clone(shared), principal, route.success, parts).await;
+    route.answer(call, bytes).await
+}
+
+async fn read_body(headers: &HeaderMap, body: Body, most: usize) -> Result<Vec<u8>, Problem> {
+    let announced = headers.get(CONTENT_LENGTH).and_then(|it| it.to_str().ok()?.parse().ok()).unwrap_or(0);
+    if announced > most {
+        return Err(too_large(most));
+    }
+    let room = Vec::with_capacity(announced.min(ANNOUNCED_BYTES_MAX));
+    match tokio::time::timeout(BODY_TIMEOUT, collect(body, room, most)).await {
+        Ok(collected) => collected,
+        Err(_) => Err(Problem::new(ProblemKind::TooSlow, "the body did not arrive within a minute")),
+    }
+}
+
+async fn collect(mut body: Body, mut bytes: Vec<u8>, most: usize) -> Result<Vec<u8>, Problem> {
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Problem::new(ProblemKind::Malformed, "the body broke off"))?;
+        let Ok(data) = frame.into_data() else { continue };
+        if data.len() > most - bytes.len() {
+            return Err(too_large(most));
+        }
+        bytes.extend_from_slice(&data);
+    }
+    Ok(bytes)
+}
+
+fn too_large(most: usize) -> Problem {
+    Problem::new(ProblemKind::TooLarge, format!("the body has more than the {most} bytes taken here"))
+}
+
+fn not_found(shared: &Shared, request: &Request) -> Response<Body> {
+    let detail = format!("there is nothing at {}", request.uri().path());
+    let problem = Problem::new(ProblemKind::NotFound, detail);
+    refuse(shared, request, &problem.with_remedy("GET /openapi.json lists every address"))
+}
+
+fn not_allowed(shared: &Shared, request: &Request) -> Response<Body> {
+    let detail = format!("{} cannot be asked for with {}", request.uri().path(), request.method());
+    let problem = Problem::new(ProblemKind::MethodNotAllowed, detail);
+    refuse(shared, request, &problem.with_remedy("the header `allow` of this answer says with what"))
+}
+
+fn refuse(shared: &Shared, request: &Request, problem: &Problem) -> Response<Body> {
+    let id = request_id(shared, request.headers());
+    let mut response = problem.response(&id);
+    name_request(&mut response, &id);
+    shared.flow.telemetry.http_request("unknown", response.status().as_u16(), 0);
+    response
+}
+
+/// The id that the caller gave, if it is harmless, or a new one.
+fn request_id(shared: &Shared, headers: &HeaderMap) -> String {
+    let given = headers.get(REQUEST_ID).and_then(|value| value.to_str().ok());
+    let harmless = |id: &&str| {
+        (1..=64).contains(&id.len())
+            && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+    };
+    match given.filter(harmless) {
+        Some(id) => id.to_owned(),
+        None => format!("{:x}", shared.flow.id::<i64>()),
+    }
+}
+
+fn name_request(response: &mut Response<Body>, id: &str) {
+    // Harmless characters only, so it is a header value.
+    if let Ok(value) = HeaderValue::from_str(id) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+}

@@ -1,0 +1,32 @@
+//! Listening, until the host is asked to stop.
+
+use std::io;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use super::router::router;
+use crate::flow::Flow;
+
+/// How long requests under way may take to end: longer than the slowest body may take to arrive.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(75);
+
+/// Serves until `stop` is cancelled, then finishes what is under way.
+pub async fn serve(listener: TcpListener, flow: Flow, stop: CancellationToken) -> io::Result<()> {
+    let router = router(flow, stop.clone());
+    let drained = stop.clone();
+    let serving = axum::serve(listener, router).with_graceful_shutdown(drained.cancelled_owned());
+    tokio::select! {
+        served = serving => served,
+        () = overdue(stop) => {
+            tracing::warn!("some requests did not end in time; they are cut off");
+            Ok(())
+        }
+    }
+}
+
+async fn overdue(stop: CancellationToken) {
+    stop.cancelled().await;
+    tokio::time::sleep(DRAIN_TIMEOUT).await;
+}

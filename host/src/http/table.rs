@@ -1,0 +1,40 @@
+//! The one table of everything that can be asked for.
+
+use super::route::Route;
+use super::{
+    activations, agents, audit, contacts, conversation_acts, conversations, counts, decisions, deliveries,
+    departments, evaluate, generations, health, inboxes, ingest, items, openapi, plugins, queues, search,
+};
+
+/// Every route, in the order of the story.
+pub fn routes() -> Vec<Route> {
+    [
+        ingest::routes(),
+        deliveries::routes(),
+        conversations::routes(),
+        conversation_acts::routes(),
+        items::routes(),
+        search::routes(),
+        contacts::routes(),
+        decisions::routes(),
+        evaluate::routes(),
+        departments::routes(),
+        agents::routes(),
+        queues::routes(),
+        inboxes::routes(),
+        plugins::routes(),
+        activations::routes(),
+        generations::routes(),
+        audit::routes(),
+        counts::routes(),
+        health::routes(),
+        openapi::routes(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+#[cfg(test)]
+#[path = "table/tests.rs"]
+mod tests;
