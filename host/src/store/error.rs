@@ -1,0 +1,24 @@
+//! Why the repository did not do something.
+
+/// Why the repository did not do something, by what the caller does next.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// A unique name is taken; tell the user. Holds what is taken, such as `department billing`.
+    #[error("{0} exists already")]
+    Taken(String),
+    /// A thing that was named is not there; tell the user. Holds what, such as `queue que_…`.
+    #[error("there is no {0}")]
+    Missing(String),
+    /// It was changed meanwhile: load again and decide again.
+    #[error("{0} was changed meanwhile")]
+    Stale(String),
+    /// There is no room left or the disk refuses: answer 503, try later.
+    #[error("the repository cannot write: {0}")]
+    Unavailable(String),
+    /// A surprise: log it, answer 500.
+    #[error("the repository failed")]
+    Failed(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// What every method returns.
+pub type StoreResult<T> = Result<T, StoreError>;

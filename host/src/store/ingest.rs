@@ -1,0 +1,83 @@
+//! What the repository offers for taking in.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::error::StoreResult;
+use super::page::{Page, PageRequest};
+use crate::domain::arrival::Arrival;
+use crate::domain::delivery::{Delivery, DeliveryOutcome, RawDelivery};
+use crate::domain::ids::{ConversationId, DeliveryId, InboxId, ItemId};
+use crate::domain::organisation::Inbox;
+
+/// What to keep of a delivery.
+#[derive(Clone, Debug)]
+pub enum IntakeContent {
+    /// What the adapter found.
+    Arrivals(Vec<Arrival>),
+    /// Nothing, and why.
+    Unparsed {
+        /// A failure's name, a colon, and what the adapter said.
+        reason: String,
+    },
+}
+
+/// Whether a delivery is new or read once more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IntakeOrigin {
+    /// It came just now.
+    Fresh,
+    /// It is kept already, as unparsed.
+    Retry,
+}
+
+/// A delivery that has been read, to be stored.
+#[derive(Clone, Debug)]
+pub struct IntakeEntry {
+    /// The delivery's id.
+    pub delivery: DeliveryId,
+    /// New or kept already.
+    pub origin: IntakeOrigin,
+    /// Where it came in.
+    pub inbox: Arc<Inbox>,
+    /// The bytes.
+    pub raw: Arc<RawDelivery>,
+    /// The adapter's release, `name@version`.
+    pub adapter: Option<String>,
+    /// What it held.
+    pub content: IntakeContent,
+}
+
+/// What became of a stored delivery.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
+pub struct IntakeCommitted {
+    /// New items and echoes, and their conversations, in order.
+    pub items: Vec<(ItemId, ConversationId)>,
+    /// Items that were in the repository already.
+    pub duplicates: u32,
+    /// Edits, deletions and statuses that took effect.
+    pub changes: u32,
+    /// Edits, deletions and statuses of items that are not here.
+    pub unknown: u32,
+}
+
+/// Taking in.
+#[async_trait]
+pub trait IngestStore: Send + Sync {
+    /// Stores a batch of read deliveries in one transaction: deliveries, arrivals without
+    /// repetitions, identities, contacts, conversations, and an event for each item to be routed.
+    ///
+    /// Answers in order, one for each entry. When an entry cannot be stored, the others are.
+    async fn commit_intakes(&self, entries: &[IntakeEntry])
+    -> StoreResult<Vec<StoreResult<IntakeCommitted>>>;
+    /// A kept delivery with its bytes.
+    async fn raw_delivery(&self, delivery: DeliveryId) -> StoreResult<Option<(Delivery, RawDelivery)>>;
+    /// Deliveries of one outcome (all when absent) of one inbox (all when absent), newest first.
+    async fn deliveries(
+        &self,
+        inbox: Option<InboxId>,
+        outcome: Option<DeliveryOutcome>,
+        page: PageRequest,
+    ) -> StoreResult<Page<Delivery>>;
+}

@@ -1,0 +1,102 @@
+//! What the repository offers for routing and for timers.
+
+use async_trait::async_trait;
+
+use super::error::StoreResult;
+use crate::domain::apply::TimerChanges;
+use crate::domain::case::{Event, PastItem};
+use crate::domain::contact::Contact;
+use crate::domain::conversation::Conversation;
+use crate::domain::decision::Decision;
+use crate::domain::ids::{ConversationId, ItemId};
+use crate::domain::item::StoredItem;
+use crate::domain::time::Timestamp;
+
+/// Which costly parts of a case any policy of the pipeline reads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CaseNeeds {
+    /// The earlier items.
+    pub history: bool,
+    /// How many other conversations the contact has open.
+    pub contact: bool,
+}
+
+/// A claim on a conversation's next event.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Claim {
+    /// The event.
+    pub event: Event,
+    /// The conversation; no other claim on it exists until this one is committed or released.
+    pub conversation: ConversationId,
+    /// The claim's number; a commit with an older one is refused.
+    pub fence: i64,
+}
+
+/// An earlier item of a conversation, and where its text is kept.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HistoryEntry {
+    /// The item.
+    pub item: ItemId,
+    /// Its revision.
+    pub revision: i64,
+    /// What a policy sees.
+    pub view: PastItem,
+}
+
+/// A claimed event with everything needed to judge it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClaimedCase {
+    /// The claim.
+    pub claim: Claim,
+    /// The conversation now.
+    pub conversation: Conversation,
+    /// The event's item, or the latest inbound one, or the latest one.
+    pub item: StoredItem,
+    /// The latest items before it, oldest first; empty unless needed.
+    pub history: Vec<HistoryEntry>,
+    /// The person.
+    pub contact: Contact,
+    /// How many other conversations with the person are open; 0 unless needed.
+    pub other_open_conversations: u32,
+}
+
+/// A judged event, to be carried out.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Routed {
+    /// The claim it was judged under.
+    pub claim: Claim,
+    /// The conversation's revision it was judged at.
+    pub seen_revision: i64,
+    /// The conversation afterwards; the store counts its revision up.
+    pub conversation: Conversation,
+    /// Timers that change.
+    pub timers: TimerChanges,
+    /// The decision, with the remarks to keep.
+    pub decision: Decision,
+}
+
+/// What became of a judged event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RouteCommit {
+    /// It is stored; the event is done.
+    Committed,
+    /// The conversation changed meanwhile: nothing is stored, the event waits to be claimed again.
+    Stale,
+}
+
+/// Routing.
+#[async_trait]
+pub trait RouteStore: Send + Sync {
+    /// Claims the oldest event of up to `max` conversations and loads their cases.
+    async fn claim_cases(&self, max: usize, needs: CaseNeeds) -> StoreResult<Vec<ClaimedCase>>;
+    /// Carries out judged events in one transaction; answers in order.
+    async fn commit_routed(&self, routed: &[Routed]) -> StoreResult<Vec<RouteCommit>>;
+    /// Gives claims back unjudged.
+    async fn release_claims(&self, claims: &[Claim]) -> StoreResult<()>;
+    /// How many events wait.
+    async fn pending_events(&self) -> StoreResult<u64>;
+    /// Turns up to `max` timers that are due at `now` into events; how many.
+    async fn fire_timers(&self, now: Timestamp, max: usize) -> StoreResult<usize>;
+    /// When the next timer is due.
+    async fn next_timer(&self) -> StoreResult<Option<Timestamp>>;
+}
