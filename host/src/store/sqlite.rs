@@ -29,6 +29,7 @@ mod organisation;
 mod outbox;
 mod paging;
 mod plugins;
+mod rewrite;
 mod route;
 mod rows;
 mod search;
@@ -46,6 +47,7 @@ use tokio::sync::Mutex;
 
 use self::claims::Claims;
 pub use self::open::{StoreOptions, StorePath, Sync};
+pub use self::rewrite::Rewrite;
 use super::StoreResult;
 use crate::domain::clock::IdGenerator;
 use crate::domain::ids::OutboxId;

@@ -160,7 +160,7 @@ fn base_options(file: &Path, cache_kib: u32) -> SqliteConnectOptions {
         .disable_statement_logging()
 }
 
-fn writer_options(file: &Path, options: StoreOptions) -> SqliteConnectOptions {
+pub(super) fn writer_options(file: &Path, options: StoreOptions) -> SqliteConnectOptions {
     let synchronous = match options.sync {
         Sync::Full => SqliteSynchronous::Full,
         Sync::Off => SqliteSynchronous::Off,
