@@ -1,4 +1,5 @@
 //! Switchboard: the missing operator.
+pub mod bundled;
 pub mod config;
 pub mod domain;
 pub mod egress;

@@ -9,6 +9,7 @@
 //! | [`call`], [`failure`], [`budget`] | one call, why it failed, what it may use |
 //! | [`settings`], [`digest`] | settings against their schema; names of artefacts |
 //! | [`executor`] | threads for calls |
+//! | [`guest_build`] | building plugins written in Rust |
 //! | [`abi`] | the contract's versions: bindings and conversions |
 //!
 //! **Invariant:** the only room that knows wasmtime and its kin.
@@ -26,6 +27,7 @@ mod engine;
 pub mod error;
 pub mod executor;
 pub mod failure;
+pub mod guest_build;
 mod journal;
 mod limiter;
 mod load;
@@ -48,3 +50,6 @@ pub use policy::{Policy, ReusedPolicy};
 pub use settings::{SettingError, validate_settings};
 pub use task::{Answer, Outbound, ReceiveResult, Request, SendOutcome, Step, StepResult, TaskError};
 pub use upload::{Refusal, RefusalKind};
+
+#[cfg(test)]
+mod tests;

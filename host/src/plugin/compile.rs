@@ -5,8 +5,8 @@
 //! artefact out; time is limited here, and a child that dies takes nothing with it.
 
 pub mod child;
-mod inspect;
-mod prepare;
+pub(super) mod inspect;
+pub(super) mod prepare;
 mod protocol;
 mod reader;
 

@@ -115,7 +115,7 @@ mod tests {
 
     #[test]
     fn deep_settings_are_refused_before_anyone_reads_them() {
-        let deep = (0..10_000).fold(json!(1), |inner, _| json!([inner]));
+        let deep = (0..10_000).fold(json!(1), |inner, _| Value::Array(vec![inner]));
         let errors = validate_settings(&json!({}), &deep);
         assert!(errors[0].message.contains("deeper than 64"));
         // Dropping the value recurses: take it apart first.

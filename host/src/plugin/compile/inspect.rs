@@ -15,14 +15,14 @@ use crate::plugin::upload::{Refusal, RefusalKind, check_file, check_manifest, re
 
 /// What an upload turns out to be.
 #[derive(Debug)]
-pub(super) struct Inspection {
-    pub(super) manifest: Manifest,
-    pub(super) imports: Vec<String>,
-    pub(super) artefact: Vec<u8>,
+pub(in crate::plugin) struct Inspection {
+    pub(in crate::plugin) manifest: Manifest,
+    pub(in crate::plugin) imports: Vec<String>,
+    pub(in crate::plugin) artefact: Vec<u8>,
 }
 
 /// Checks an upload: cheap rules first, guest code last.
-pub(super) fn inspect(engine: &Engine, bytes: &[u8]) -> Result<Inspection, Refusal> {
+pub(in crate::plugin) fn inspect(engine: &Engine, bytes: &[u8]) -> Result<Inspection, Refusal> {
     check_file(bytes)?;
     let shape = read_shape(bytes)?;
     let component = Component::from_binary(engine.wasmtime(), bytes)

@@ -18,7 +18,7 @@ use crate::plugin::settings::SettingError;
 use crate::plugin::state::{CallState, Imports};
 
 /// The artefact from which every call of the plugin starts.
-pub(super) fn prepare(
+pub(in crate::plugin) fn prepare(
     engine: &Engine,
     kind: PluginKind,
     settings: &str,

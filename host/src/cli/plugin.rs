@@ -1,0 +1,88 @@
+//! `switchboard plugin`: build, check and try plugins.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context;
+use clap::{Args, Subcommand};
+
+use crate::plugin::{InspectError, Inspected, PluginConfig, Plugins, Refusal};
+
+mod build;
+mod check;
+mod run;
+
+/// Flags of `plugin`.
+#[derive(Args)]
+pub struct PluginArgs {
+    #[command(subcommand)]
+    command: PluginCommand,
+}
+
+#[derive(Subcommand)]
+enum PluginCommand {
+    /// Build a plugin written in Rust: compile it and make the component, in one step
+    Build(build::Build),
+    /// Check a component as an upload would be checked
+    Check(check::Check),
+    /// Run a policy or an adapter over a file
+    Run(run::Run),
+}
+
+impl PluginArgs {
+    /// Runs the subcommand; the exit code is 1 when the plugin is refused or something goes wrong.
+    pub fn run(self) -> ExitCode {
+        let done = match self.command {
+            PluginCommand::Build(build) => build.run(),
+            PluginCommand::Check(check) => check.run(),
+            PluginCommand::Run(run) => run.run(),
+        };
+        match done {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                match error.downcast_ref::<Refused>() {
+                    Some(refused) => refused.explain(),
+                    None => eprintln!("switchboard: {error:#}"),
+                }
+                ExitCode::FAILURE
+            }
+        }
+    }
+}
+
+/// The component breaks a rule.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: refused ({}): {}", .path.display(), .refusal.name, .refusal.found)]
+struct Refused {
+    path: PathBuf,
+    refusal: Refusal,
+}
+
+impl Refused {
+    fn explain(&self) {
+        eprintln!("{self}");
+        eprintln!("remedy: {}", self.refusal.remedy);
+    }
+}
+
+/// The sandbox, with this executable as the compile child.
+fn sandbox() -> anyhow::Result<Arc<Plugins>> {
+    Plugins::new(PluginConfig { threads: 1, ..PluginConfig::default() }).context("start the sandbox")
+}
+
+/// Reads a component and checks it.
+async fn inspect(plugins: &Plugins, path: &Path) -> anyhow::Result<(Vec<u8>, Inspected)> {
+    let component = std::fs::read(path).with_context(|| format!("read {}", path.display()))?;
+    match plugins.inspect(component.clone().into()).await {
+        Ok(inspected) => Ok((component, inspected)),
+        Err(InspectError::Refused(refusal)) => Err(Refused { path: path.to_owned(), refusal }.into()),
+        Err(other) => Err(other.into()),
+    }
+}
+
+/// Waits for a future, on a runtime for this one command.
+fn wait<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    runtime.enable_all().build().context("start the async runtime")?.block_on(work)
+}

@@ -1,0 +1,107 @@
+//! `switchboard plugin run`: a plugin over a file, in the real sandbox.
+
+mod adapter;
+mod deliveries;
+mod policy;
+mod questions;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use clap::Args;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{inspect, sandbox, wait};
+use crate::domain::release::PluginKind;
+use crate::plugin::{SettingError, validate_settings};
+
+/// Flags of `plugin run`.
+#[derive(Args)]
+pub struct Run {
+    /// The component
+    file: PathBuf,
+    /// The settings, a file of JSON; `{}` otherwise
+    #[arg(long)]
+    settings: Option<PathBuf>,
+    /// What to run it over. For a policy, JSON lines: `{"event": …, "case": …}`, a case, or an item
+    /// (`switchboard schema case` describes them). For an adapter, JSON lines of deliveries
+    /// (`{"headers": {…}, "body": "…"}` or `"body_base64"`), or a file that is one delivery
+    #[arg(long)]
+    items: PathBuf,
+    /// Print one JSON object a line
+    #[arg(long)]
+    json: bool,
+}
+
+/// How results are printed.
+#[derive(Clone, Copy)]
+enum Format {
+    People,
+    Programs,
+}
+
+/// What one line of `--json` says, besides what the plugin answered.
+#[derive(Serialize)]
+struct Cost {
+    fuel: u64,
+    micros: u64,
+    failure: Option<String>,
+}
+
+impl Run {
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        let plugins = sandbox()?;
+        let settings = read_settings(self.settings.as_deref())?;
+        let format = if self.json { Format::Programs } else { Format::People };
+        let items = fs::read(&self.items).with_context(|| format!("read {}", self.items.display()))?;
+        let (component, inspected) = wait(inspect(&plugins, &self.file))?;
+        refuse_settings(&validate_settings(&inspected.manifest.settings_schema, &settings))?;
+        let kind = inspected.manifest.kind;
+        let manifest = inspected.manifest.into();
+        match kind {
+            PluginKind::Policy => {
+                let prepared = plugins.prepare(component.into(), PluginKind::Policy, &settings);
+                let artefact = wait(async { Ok(prepared.await?) })?;
+                policy::run(&plugins.load_policy(&artefact, manifest)?, &items, format)
+            }
+            PluginKind::ChannelAdapter => {
+                let adapter = plugins.load_adapter(&inspected.artefact, manifest)?;
+                adapter::run(&adapter, &settings, &deliveries::read(&self.items, items)?, format)
+            }
+        }
+    }
+}
+
+fn read_settings(path: Option<&Path>) -> anyhow::Result<Value> {
+    let Some(path) = path else { return Ok(Value::Object(serde_json::Map::new())) };
+    let text = fs::read(path).with_context(|| format!("read {}", path.display()))?;
+    serde_json::from_slice(&text).with_context(|| format!("read {} as JSON", path.display()))
+}
+
+fn refuse_settings(errors: &[SettingError]) -> anyhow::Result<()> {
+    if errors.is_empty() {
+        return Ok(());
+    }
+    let lines: Vec<_> =
+        errors.iter().map(|error| format!("\n  `{}`: {}", error.pointer, error.message)).collect();
+    bail!("the settings do not match the plugin's schema:{}", lines.concat())
+}
+
+/// Prints one result for programs.
+fn print_json(line: &impl Serialize) -> anyhow::Result<()> {
+    println!("{}", serde_json::to_string(line)?);
+    Ok(())
+}
+
+/// Prints the first line of one result for people.
+fn print_cost(id: &str, cost: &Cost, log: &[String]) {
+    println!("{id}  {} us, {} fuel", cost.micros, cost.fuel);
+    if let Some(failure) = &cost.failure {
+        println!("  failed: {failure}");
+    }
+    for line in log {
+        println!("  log: {line}");
+    }
+}

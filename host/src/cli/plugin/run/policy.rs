@@ -1,0 +1,37 @@
+//! A policy over cases.
+
+use serde::Serialize;
+
+use super::{Cost, Format, print_cost, print_json, questions};
+use crate::domain::proposal::Proposal;
+use crate::plugin::Policy;
+
+#[derive(Serialize)]
+struct Line<'a> {
+    id: &'a str,
+    proposals: &'a [Proposal],
+    #[serde(flatten)]
+    cost: Cost,
+}
+
+/// Asks the policy about every line and prints what it says.
+pub(super) fn run(policy: &Policy, lines: &[u8], format: Format) -> anyhow::Result<()> {
+    for question in questions::read(lines) {
+        let question = question?;
+        let call = policy.evaluate(&question.event, &question.case);
+        let failure = call.result.as_ref().err().map(ToString::to_string);
+        let proposals = call.result.unwrap_or_default();
+        let id = &question.case.item.external_id;
+        let cost = Cost { fuel: call.fuel, micros: call.micros, failure };
+        match format {
+            Format::Programs => print_json(&Line { id, proposals: &proposals, cost })?,
+            Format::People => {
+                print_cost(id, &cost, &call.log);
+                for proposal in &proposals {
+                    println!("  {}: {}", serde_json::to_string(&proposal.action)?, proposal.why);
+                }
+            }
+        }
+    }
+    Ok(())
+}
