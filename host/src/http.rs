@@ -48,6 +48,8 @@ mod router;
 mod search;
 mod serve;
 pub mod table;
+#[cfg(test)]
+mod testing;
 mod view;
 
 pub use openapi::document as openapi_document;

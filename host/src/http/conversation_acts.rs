@@ -212,3 +212,7 @@ async fn reopen(call: Call, Json(it): Json<ActRequest>) -> Result<Answer<Convers
 async fn ask_again(call: Call, Json(it): Json<ActRequest>) -> Result<Answer<ConversationEntry>, Problem> {
     Ok(shown(call.flow(), converse::ask_again(call.flow(), &act(&call, it.agent)?).await?))
 }
+
+#[cfg(test)]
+#[path = "conversation_acts/tests.rs"]
+mod tests;

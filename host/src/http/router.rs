@@ -164,3 +164,7 @@ fn name_request(response: &mut Response<Body>, id: &str) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
 }
+
+#[cfg(test)]
+#[path = "router/tests.rs"]
+mod tests;

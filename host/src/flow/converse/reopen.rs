@@ -14,7 +14,6 @@ pub async fn reopen(flow: &Flow, act: &Act) -> Result<Conversation, FlowError> {
         conversation.status = Status::Open;
         conversation.reopened_count += 1;
         conversation.first_answered_at = None;
-        conversation.disposition = None;
         Ok(())
     })
     .await

@@ -1,0 +1,175 @@
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
+use serde_json::json;
+
+use super::super::testing::Host;
+
+fn bare(method: &str, path: &str) -> Request<Body> {
+    Request::builder().method(method).uri(path).body(Body::empty()).unwrap()
+}
+
+#[tokio::test]
+async fn an_unknown_address_is_told_where_the_known_ones_are() {
+    let host = Host::start().await;
+    let answer = host.get("/v1/nowhere").await;
+    assert_eq!(answer.status, StatusCode::NOT_FOUND);
+    assert_eq!(answer.headers["content-type"], "application/problem+json");
+    assert_eq!(answer.body["type"], "urn:switchboard:problem:not-found");
+    assert!(answer.body["remedy"].as_str().unwrap().contains("/openapi.json"));
+}
+
+#[tokio::test]
+async fn a_wrong_method_is_told_the_right_ones() {
+    let host = Host::start().await;
+    let answer = host.send(bare("DELETE", "/v1/departments")).await;
+    assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED);
+    let allow = answer.headers["allow"].to_str().unwrap();
+    assert!(allow.contains("GET") && allow.contains("POST"), "{allow}");
+}
+
+#[tokio::test]
+async fn without_the_admin_token_nothing_is_told() {
+    let host = Host::start().await;
+    let none = host.send(bare("GET", "/v1/conversations")).await;
+    assert_eq!(none.status, StatusCode::UNAUTHORIZED);
+    let mut wrong = bare("GET", "/v1/conversations");
+    wrong.headers_mut().insert("authorization", "Bearer sbt_wrong".parse().unwrap());
+    assert_eq!(host.send(wrong).await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(host.get("/v1/conversations").await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_body_is_checked_before_anything_happens() {
+    let host = Host::start().await;
+    let send = async |content_type: &str, body: String| {
+        let request = host.request("POST", "/v1/departments").header("content-type", content_type);
+        host.send(request.body(Body::from(body)).unwrap()).await
+    };
+    let json = "application/json";
+    assert_eq!(send("text/plain", "{}".to_owned()).await.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    assert_eq!(send(json, "{".to_owned()).await.status, StatusCode::BAD_REQUEST);
+    assert_eq!(send(json, "x".repeat(2 * 1024 * 1024)).await.status, StatusCode::PAYLOAD_TOO_LARGE);
+    let unknown = send(json, json!({ "name": "billing", "colour": "red" }).to_string()).await;
+    assert_eq!(unknown.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(unknown.body["errors"][0]["pointer"], "/colour");
+    let misnamed = send(json, json!({ "name": "Billing!" }).to_string()).await;
+    assert_eq!(misnamed.body["errors"][0]["pointer"], "/name");
+    assert_eq!(host.get("/v1/departments").await.body["entries"], json!([]));
+}
+
+#[tokio::test]
+async fn a_department_is_found_by_its_name_and_has_a_queue() {
+    let host = Host::start().await;
+    let added = host.post("/v1/departments", json!({ "name": "billing", "title": "Billing" })).await;
+    assert_eq!(added.status, StatusCode::CREATED);
+    let again = host.post("/v1/departments", json!({ "name": "billing" })).await;
+    assert_eq!(again.status, StatusCode::CONFLICT);
+    assert_eq!(host.get("/v1/departments/billing").await.body["title"], "Billing");
+    let unknown = host.get("/v1/departments/legal").await;
+    assert_eq!(unknown.status, StatusCode::NOT_FOUND);
+    assert!(unknown.body["detail"].as_str().unwrap().contains("billing"), "{}", unknown.body);
+    let queues = host.get("/v1/queues").await;
+    assert_eq!(queues.body["entries"][0]["path"], "billing/general");
+}
+
+#[tokio::test]
+async fn an_inbox_needs_an_adapter_that_is_enabled() {
+    let host = Host::start().await;
+    host.post("/v1/departments", json!({ "name": "billing" })).await;
+    let new = json!({ "name": "mail", "department": "billing", "adapter": "email" });
+    let answer = host.post("/v1/inboxes", new).await;
+    assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(answer.body["errors"][0]["pointer"], "/adapter");
+}
+
+#[tokio::test]
+async fn a_parameter_that_is_not_known_is_refused() {
+    let host = Host::start().await;
+    for path in
+        ["/v1/conversations?colour=red", "/v1/conversations?limit=0", "/v1/audit?cursor=x", "/v1/search"]
+    {
+        assert_eq!(host.get(path).await.status, StatusCode::UNPROCESSABLE_ENTITY, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn every_list_answers_on_an_empty_repository() {
+    let host = Host::start().await;
+    let lists = [
+        "departments",
+        "agents",
+        "queues",
+        "inboxes",
+        "plugins",
+        "activations",
+        "conversations",
+        "search?q=refund",
+        "deliveries?outcome=unparsed",
+        "decisions",
+        "audit",
+    ];
+    for list in lists {
+        let answer = host.get(&format!("/v1/{list}")).await;
+        assert_eq!(answer.status, StatusCode::OK, "{list}: {}", answer.body);
+        assert!(answer.body["entries"].is_array(), "{list}");
+    }
+    assert_eq!(host.get("/v1/generations").await.body["entries"][0]["number"], 1);
+    assert_eq!(host.get("/v1/counts").await.body["items"], 0);
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_not_found() {
+    let host = Host::start().await;
+    let paths = [
+        "/v1/conversations/cnv_0000000000001",
+        "/v1/conversations/itm_0000000000001",
+        "/v1/items/itm_0000000000001",
+        "/v1/deliveries/dlv_0000000000001/raw",
+        "/v1/decisions/dec_0000000000001",
+        "/v1/contacts/ctc_0000000000001",
+        "/v1/plugins/unknown",
+        "/v1/activations/unknown",
+        "/v1/generations/7",
+        "/v1/generations/seven",
+        "/v1/generations/difference?from=1&to=7",
+        "/in/unknown",
+    ];
+    for path in paths {
+        let answer = host.get(path).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}: {}", answer.body);
+        assert!(answer.body["detail"].is_string(), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_host_that_drains_is_not_ready_but_alive() {
+    let host = Host::start().await;
+    assert_eq!(host.send(bare("GET", "/readyz")).await.status, StatusCode::OK);
+    host.draining.cancel();
+    assert_eq!(host.send(bare("GET", "/readyz")).await.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(host.send(bare("GET", "/healthz")).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn the_interface_describes_itself_and_is_measured() {
+    let host = Host::start().await;
+    let document = host.send(bare("GET", "/openapi.json")).await;
+    assert_eq!(document.body["openapi"], "3.1.0");
+    assert!(document.body["paths"]["/v1/evaluate"]["post"].is_object());
+    assert_eq!(host.send(bare("GET", "/metrics")).await.status, StatusCode::OK);
+    assert!(host.flow.telemetry.render().contains(r#"route="/openapi.json",status="200""#));
+}
+
+#[tokio::test]
+async fn a_request_keeps_the_harmless_name_it_was_given() {
+    let host = Host::start().await;
+    let send = async |id: &str| {
+        let mut request = bare("GET", "/v1/nowhere");
+        request.headers_mut().insert("x-request-id", id.parse().unwrap());
+        host.send(request).await
+    };
+    let named = send("trace-7").await;
+    assert_eq!(named.headers["x-request-id"], "trace-7");
+    assert_eq!(named.body["instance"], "urn:switchboard:request:trace-7");
+    assert_ne!(send("no<script>").await.headers["x-request-id"], "no<script>");
+}
