@@ -1,6 +1,9 @@
 //! Builds the bundled plugins, so that one `cargo build` makes the whole of Switchboard.
 
-#![allow(clippy::disallowed_methods, reason = "cargo tells a build script everything by environment variables")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "cargo tells a build script everything by environment variables"
+)]
 
 use std::error::Error;
 use std::fmt::Write;

@@ -55,7 +55,8 @@ impl App {
     /// worked on yet: see [`App::work`].
     pub async fn open(parts: Parts) -> anyhow::Result<Self> {
         let ids = Arc::new(IdGenerator::new(0));
-        let store = SqliteStore::open(parts.repository, Arc::clone(&ids)).await.context("open the repository")?;
+        let store =
+            SqliteStore::open(parts.repository, Arc::clone(&ids)).await.context("open the repository")?;
         let store: Arc<dyn Store> = Arc::new(store);
         let plugins = Plugins::new(parts.plugins).context("start the sandbox")?;
         let telemetry = Arc::new(Telemetry::default());
@@ -89,7 +90,8 @@ impl App {
             if self.flow.store.release(&digest(component)).await?.is_some() {
                 continue;
             }
-            let published = publish::publish(&self.flow, &Principal::system(), (*component).into(), None).await;
+            let published =
+                publish::publish(&self.flow, &Principal::system(), (*component).into(), None).await;
             published.with_context(|| format!("publish the bundled plugin {name}"))?;
         }
         Ok(())

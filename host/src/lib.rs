@@ -1,5 +1,31 @@
-//! Switchboard: the missing operator.
+//! Switchboard: the missing operator between customers and departments.
+//!
+//! Items from every channel land in one repository; sandboxed policies decide who answers them, how
+//! soon, and what happens when nobody does. The story, in the order it happens:
+//!
+//! 1. A delivery comes in ([`flow::ingest`]): the inbox's adapter, a WebAssembly plugin, reads it; what
+//!    it held is stored, and only then is it answered.
+//! 2. Policies judge the conversation ([`flow::route`]); their proposals are merged ([`domain::merge`])
+//!    and the result is carried out.
+//! 3. What is due becomes an event ([`flow::escalate`]), judged the same way.
+//! 4. People answer ([`flow::converse`]); replies go out ([`flow::deliver`]).
+//! 5. The rules change ([`flow::publish`], [`flow::enable`]) without anything stopping.
+//!
+//! | room | holds | may know |
+//! |---|---|---|
+//! | [`domain`] | the rules, pure | nothing |
+//! | [`plugin`] | the sandbox | `wasmtime` |
+//! | [`store`] | the repository | `sqlx` |
+//! | [`egress`] | the way out | an HTTP client |
+//! | [`flow`] | the story, one verb a file | plugin, store, egress |
+//! | [`worker`] | what runs by itself | flow |
+//! | [`http`] | the API | `axum`, flow |
+//! | [`app`] | the composition root | everything |
+//! | [`cli`], [`config`], [`telemetry`] | the command, its settings, what is measured | |
+
+pub mod app;
 pub mod bundled;
+pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod egress;

@@ -1,1 +1,7 @@
-fn main() {}
+//! The `switchboard` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    switchboard::cli::main()
+}

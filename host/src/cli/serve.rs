@@ -48,7 +48,8 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         egress: Arc::new(HttpEgress::new()?),
     })
     .await?;
-    let listener = TcpListener::bind(config.listen).await.with_context(|| format!("listen on {}", config.listen))?;
+    let listener =
+        TcpListener::bind(config.listen).await.with_context(|| format!("listen on {}", config.listen))?;
     greet(&app, &config, &listener).await?;
     app.work();
     let stop = app.stopping();
@@ -72,7 +73,10 @@ async fn greet(app: &App, config: &Config, listener: &TcpListener) -> anyhow::Re
         println!("First start: the admin token is {token}");
         println!("It is kept in {} (readable by you alone) and shown only now.", file.display());
     }
-    println!("Try: curl -H \"Authorization: Bearer $(cat {}/admin-token)\" http://{address}/v1/plugins", config.data.display());
+    println!(
+        "Try: curl -H \"Authorization: Bearer $(cat {}/admin-token)\" http://{address}/v1/plugins",
+        config.data.display()
+    );
     Ok(())
 }
 
@@ -86,7 +90,8 @@ fn write_secret(file: &std::path::Path, token: &str) -> std::io::Result<()> {
 
 /// Ctrl-C or SIGTERM: stop accepting, finish what is under way. A second one ends at once.
 pub async fn stop_on_signal(stop: CancellationToken) {
-    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    let (Ok(mut interrupt), Ok(mut terminate)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
     else {
         tracing::error!("signals cannot be listened for");
         return;

@@ -12,6 +12,7 @@ mod reader;
 
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -35,6 +36,7 @@ pub(super) struct Compiler {
     program: PathBuf,
     timeout: Duration,
     places: Semaphore,
+    started: AtomicU64,
 }
 
 /// Why a child gave no answer.
@@ -53,7 +55,7 @@ pub(super) enum ChildError {
 
 impl Compiler {
     pub(super) fn new(program: PathBuf, children_max: usize, timeout: Duration) -> Self {
-        Self { program, timeout, places: Semaphore::new(children_max.max(1)) }
+        Self { program, timeout, places: Semaphore::new(children_max.max(1)), started: AtomicU64::new(0) }
     }
 
     /// Has one job done. Waits for its turn first; the time limit counts from its start.
@@ -62,10 +64,16 @@ impl Compiler {
             self.places.acquire().await.map_err(|error| ChildError::Unavailable(error.to_string()))?;
         let header = protocol::encode_header(job).map_err(ChildError::Unavailable)?;
         let child = self.spawn()?;
+        self.started.fetch_add(1, Ordering::Relaxed);
         // Dropping the future kills the child.
         tokio::time::timeout(self.timeout, converse(child, header, component))
             .await
             .map_err(|_| ChildError::TimedOut(self.timeout))?
+    }
+
+    /// How many children were started so far.
+    pub(super) fn started(&self) -> u64 {
+        self.started.load(Ordering::Relaxed)
     }
 
     fn spawn(&self) -> Result<Child, ChildError> {

@@ -97,6 +97,11 @@ impl Plugins {
         self.engine.fingerprint()
     }
 
+    /// How many jobs the compile child was given so far: none by a restart.
+    pub fn compilations(&self) -> u64 {
+        self.compiler.started()
+    }
+
     /// The threads for guest calls.
     pub fn executor(&self) -> &Executor {
         &self.executor

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use serde_json::Value;
 use wasmtime::Store;
 use wasmtime::component::InstancePre;
 
+use super::abi::v0_1::plugin_world::SelfDescribing;
 use super::abi::v0_1::policy_world::exports::switchboard::plugin::policy as abi;
 use super::abi::v0_1::policy_world::{self, PolicyPre};
 use super::abi::v0_1::{CaseLists, lower_event, raise_proposals, raise_refusal};
@@ -55,6 +57,24 @@ impl Policy {
     pub fn evaluate(&self, event: &Event, case: &Case) -> Call<Vec<Proposal>> {
         let call = self.evaluate_once(event, case);
         if call.hit_deadline() { self.evaluate_once(event, case) } else { call }
+    }
+
+    /// Configures and asks in one call, as if there were no snapshots: for comparison. The policy must
+    /// have been loaded from an artefact that was not configured.
+    pub fn evaluate_configuring(&self, settings: &Value, event: &Event, case: &Case) -> Call<Vec<Proposal>> {
+        let Inner { engine, pre, manifest } = &*self.inner;
+        let settings = settings.to_string();
+        run(engine, &Budget::SETUP, Imports::Answered, |store| {
+            let instance = pre.instance_pre().instantiate(&mut *store)?;
+            let plugin = SelfDescribing::new(&mut *store, &instance)?;
+            let configured = plugin.switchboard_plugin_plugin().call_configure(&mut *store, &settings)?;
+            if configured.is_err() {
+                wasmtime::bail!("the settings were refused");
+            }
+            let policy = policy_world::Policy::new(&mut *store, &instance)?;
+            ask(store, &policy, &manifest.needs, event, case)
+        })
+        .and_then(raise)
     }
 
     /// An instance that is called again and again, for comparison: what state it keeps, it keeps.

@@ -69,7 +69,8 @@ fn time_all(enabled: &EnabledPolicy, unconfigured: &Policy) -> anyhow::Result<Ti
     let settings = scene::regex_rules();
     let text = case.item.text.clone();
     let native = native::policy::<KeywordRouter>(settings.clone()).map_err(|it| anyhow::anyhow!("{it:?}"))?;
-    let (native_event, native_case) = (native::event(switchboard_plugin_sdk::Occasion::ItemReceived), native::case(&text));
+    let (native_event, native_case) =
+        (native::event(switchboard_plugin_sdk::Occasion::ItemReceived), native::case(&text));
     let mut reused = enabled.policy.reused()?;
     let mut times = Times::default();
     for _ in 0..ROUNDS {

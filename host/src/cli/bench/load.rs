@@ -53,7 +53,10 @@ pub struct Sent {
 impl Load {
     /// Sends, then prints what it did as one line of JSON.
     pub fn run(self) -> anyhow::Result<()> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("start the runtime")?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .context("start the runtime")?;
         let sent = runtime.block_on(self.send())?;
         println!("{}", serde_json::to_string(&sent)?);
         Ok(())

@@ -15,7 +15,8 @@ pub fn cpu_seconds() -> anyhow::Result<f64> {
     // The command's name, in brackets, may hold anything; fields are counted behind it.
     let Some((_, fields)) = stat.rsplit_once(')') else { bail!("/proc/self/stat has another form") };
     let fields: Vec<&str> = fields.split_whitespace().collect();
-    let ticks = |index: usize| fields.get(index).and_then(|it| it.parse::<f64>().ok()).context("a time in stat");
+    let ticks =
+        |index: usize| fields.get(index).and_then(|it| it.parse::<f64>().ok()).context("a time in stat");
     // utime and stime are the 14th and 15th field of the file.
     Ok((ticks(11)? + ticks(12)?) / TICKS_PER_SECOND)
 }

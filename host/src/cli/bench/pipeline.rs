@@ -69,7 +69,12 @@ pub async fn measure(report: &Report, items: u64, connections: usize) -> anyhow:
     tell(report, &stretches, resident_after - resident_before);
     let parts = parts(&app, folder.path(), report).await?;
     let cpu = total(&stretches).cpu_us();
-    report.figure("pipeline", "CPU per item over the sum of its parts (goal: at most 1.5)", cpu / parts, "ratio");
+    report.figure(
+        "pipeline",
+        "CPU per item over the sum of its parts (goal: at most 1.5)",
+        cpu / parts,
+        "ratio",
+    );
     app.stopping().cancel();
     serving.await??;
     app.stop().await;
@@ -130,13 +135,28 @@ fn tell(report: &Report, stretches: &[Stretch], grown_mib: f64) {
     report.figure("pipeline", "items", all.items as f64, "count");
     report.figure("pipeline", "throughput (goal: at least 4000)", all.items as f64 / all.seconds, "items/s");
     report.figure("pipeline", "CPU per item, host", all.cpu_us(), "us");
-    report.figure("pipeline", "CPU per item, load generator", all.load_cpu_seconds * 1e6 / all.items as f64, "us");
+    report.figure(
+        "pipeline",
+        "CPU per item, load generator",
+        all.load_cpu_seconds * 1e6 / all.items as f64,
+        "us",
+    );
     report.figure("pipeline", "memory grown by", grown_mib, "MiB");
     let [first, .., last] = stretches else { return };
     for (index, stretch) in stretches.iter().enumerate() {
-        report.figure("pipeline", &format!("CPU per item, part {} of {SEGMENTS}", index + 1), stretch.cpu_us(), "us");
+        report.figure(
+            "pipeline",
+            &format!("CPU per item, part {} of {SEGMENTS}", index + 1),
+            stretch.cpu_us(),
+            "us",
+        );
     }
-    report.figure("pipeline", "CPU per item, last over first (goal: at most 1.3)", last.cpu_us() / first.cpu_us(), "ratio");
+    report.figure(
+        "pipeline",
+        "CPU per item, last over first (goal: at most 1.3)",
+        last.cpu_us() / first.cpu_us(),
+        "ratio",
+    );
 }
 
 /// What the parts cost by themselves: the adapter's call, the three policies' calls, the same rows
@@ -149,7 +169,10 @@ async fn parts(app: &App, folder: &Path, report: &Report) -> anyhow::Result<f64>
             let inbox = Arc::clone(directory.inbox_named(scene::INBOX).context("the inbox")?);
             let adapter = pipeline.adapter("cloudevents").context("the adapter")?;
             let raw = delivery();
-            let mut costs = vec![("adapter call".to_owned(), mean(|| adapter.adapter.receive(&inbox, &raw).result.is_ok())?)];
+            let mut costs = vec![(
+                "adapter call".to_owned(),
+                mean(|| adapter.adapter.receive(&inbox, &raw).result.is_ok())?,
+            )];
             let (event, case) = scene::case();
             for policy in &pipeline.policies {
                 let cost = mean(|| policy.policy.evaluate(&event, &case).result.is_ok())?;

@@ -22,7 +22,10 @@ impl Report {
     pub fn figure(&self, bench: &str, metric: &str, value: f64, unit: &str) {
         let value = round(value);
         if self.json {
-            println!("{}", serde_json::json!({ "bench": bench, "metric": metric, "value": value, "unit": unit }));
+            println!(
+                "{}",
+                serde_json::json!({ "bench": bench, "metric": metric, "value": value, "unit": unit })
+            );
         } else {
             println!("  {metric:<52} {value:>14} {unit}");
         }

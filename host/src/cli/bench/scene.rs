@@ -58,7 +58,8 @@ pub async fn set(app: &App, policies: &[(&str, Phase, Value)]) -> anyhow::Result
         let new: NewDepartment = serde_json::from_value(json!({ "name": name }))?;
         organise::add_department(flow, &admin, new).await?;
     }
-    let adapter: NewActivation = serde_json::from_value(json!({ "plugin": "cloudevents", "mode": "active" }))?;
+    let adapter: NewActivation =
+        serde_json::from_value(json!({ "plugin": "cloudevents", "mode": "active" }))?;
     enable::enable(flow, &admin, adapter).await?;
     for (plugin, phase, settings) in policies {
         let policy = NewActivation {
@@ -103,17 +104,36 @@ pub fn three_policies() -> [(&'static str, Phase, Value); 3] {
     [
         ("reach-priority", Phase::Qualify, json!({})),
         ("keyword-router", Phase::Route, regex_rules()),
-        ("escalate-on-silence", Phase::Escalate, json!({ "levels": [{ "when": "30m" }, { "when": "promise-breached" }] })),
+        (
+            "escalate-on-silence",
+            Phase::Escalate,
+            json!({ "levels": [{ "when": "30m" }, { "when": "promise-breached" }] }),
+        ),
     ]
 }
 
 /// Twenty rules with a pattern each; an item of the load matches one of the later ones or none.
 pub fn regex_rules() -> Value {
     let subjects = [
-        r"refund(s|ed|ing)?", r"invoice\s+#?\d+", r"charged\s+(me\s+)?twice", r"late\s+deliver(y|ies)", r"lost\s+parcel",
-        r"broken\s+(screen|box)", r"cancel(l?ed|ling)?\s+(my\s+)?order", r"password\s+reset", r"can(no|')t\s+log\s?in",
-        r"rude\s+(staff|agent)", r"warrant(y|ies)", r"wrong\s+(size|colou?r)", r"gift\s+card\s+\w+", r"order\s+#\d{4,}",
-        r"out\s+of\s+stock", r"discount\s+code", r"data\s+protection", r"press\s+(inquiry|enquiry)", r"job\s+application",
+        r"refund(s|ed|ing)?",
+        r"invoice\s+#?\d+",
+        r"charged\s+(me\s+)?twice",
+        r"late\s+deliver(y|ies)",
+        r"lost\s+parcel",
+        r"broken\s+(screen|box)",
+        r"cancel(l?ed|ling)?\s+(my\s+)?order",
+        r"password\s+reset",
+        r"can(no|')t\s+log\s?in",
+        r"rude\s+(staff|agent)",
+        r"warrant(y|ies)",
+        r"wrong\s+(size|colou?r)",
+        r"gift\s+card\s+\w+",
+        r"order\s+#\d{4,}",
+        r"out\s+of\s+stock",
+        r"discount\s+code",
+        r"data\s+protection",
+        r"press\s+(inquiry|enquiry)",
+        r"job\s+application",
         r"flight\s+[a-z]{2}\s?\d{2,4}",
     ];
     let rules: Vec<Value> = subjects
@@ -140,11 +160,17 @@ pub fn case() -> (Event, Case) {
         in_reply_to: vec![],
         kind: ItemKind::Mention,
         visibility: Visibility::Public,
-        author: Author { external_id: "u-1".into(), handle: Some("traveller".into()), followers: Some(12_000), ..Default::default() },
+        author: Author {
+            external_id: "u-1".into(),
+            handle: Some("traveller".into()),
+            followers: Some(12_000),
+            ..Default::default()
+        },
         subject: None,
-        text: "Third time I write about order #48151623 today and still nothing: the parcel was to be here on \
+        text:
+            "Third time I write about order #48151623 today and still nothing: the parcel was to be here on \
                Monday, nobody answers the phone, and the tracking page says unknown."
-            .into(),
+                .into(),
         quoted: None,
         html: None,
         language: Some("en".into()),
@@ -173,8 +199,10 @@ pub fn case() -> (Event, Case) {
         escalation_level: 0,
         person_set: PersonSet::default(),
     };
-    let inbox = InboxView { name: INBOX.into(), channel: "web".into(), department: "desk".into(), promises: vec![] };
+    let inbox =
+        InboxView { name: INBOX.into(), channel: "web".into(), department: "desk".into(), promises: vec![] };
     let contact = ContactView { id: ContactId(1), name: None, vip: false, other_open_conversations: 0 };
-    let case = Case { now, item, conversation, inbox, history: vec![], contact: Some(contact), earlier: vec![] };
+    let case =
+        Case { now, item, conversation, inbox, history: vec![], contact: Some(contact), earlier: vec![] };
     (Event { id: EventId(1), occasion: Occasion::ItemReceived, at: now, depth: 0 }, case)
 }

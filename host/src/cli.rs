@@ -1,0 +1,58 @@
+//! The command line, one command a file.
+//!
+//! Called by `main`; calls everybody.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub mod bench;
+pub mod compile_child;
+pub mod plugin;
+pub mod schema;
+pub mod serve;
+
+/// Switchboard: the missing operator between customers and departments.
+#[derive(Parser)]
+#[command(name = "switchboard", version, about, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run Switchboard; needs no configuration
+    Serve(serve::Serve),
+    /// Build, check and try plugins
+    Plugin(plugin::PluginArgs),
+    /// Print the JSON Schema of what plugins see and say
+    Schema(schema::Schema),
+    /// Measure how fast it is on this machine
+    Bench(bench::Bench),
+    /// Send items; started by `bench`
+    #[command(hide = true)]
+    BenchLoad(bench::load::Load),
+    /// Compile one plugin; started by Switchboard itself
+    #[command(hide = true)]
+    CompileChild,
+}
+
+/// Runs the command of this process's arguments.
+pub fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Serve(serve) => serve.run(),
+        Command::Plugin(plugin) => return plugin.run(),
+        Command::Schema(schema) => schema.run(),
+        Command::Bench(bench) => bench.run(),
+        Command::BenchLoad(load) => load.run(),
+        Command::CompileChild => return compile_child::run(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("switchboard: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
