@@ -66,7 +66,8 @@ pub(super) async fn page(
         let rows = candidates(&query, before, &mut reader).await?;
         for row in &rows {
             before = row.try_get(11)?;
-            if !query.matches(&searchable_of(row)?) {
+            let is_present: bool = row.try_get(12)?;
+            if !is_present || !query.matches(&searchable_of(row)?) {
                 continue;
             }
             found.entries.push(SearchHit { item: item_row::read(row)? });
@@ -87,7 +88,8 @@ fn searchable_of(row: &SqliteRow) -> StoreResult<String> {
     Ok(searchable(&serde_json::from_str(row.try_get(10)?)?))
 }
 
-/// Items that may match, by their latest revisions. What its channel removed is not found.
+/// Revisions that may match, each with whether it is the latest of an item that its channel has not
+/// removed. The others are not found, but count as looked at.
 async fn candidates(
     query: &SearchQuery,
     before: i64,
@@ -96,7 +98,7 @@ async fn candidates(
     let indexed = concat!(
         "SELECT ",
         item_row::item_columns!(),
-        ", r.id
+        ", r.id, r.id = i.content AND i.deleted_at IS NULL
          FROM (
              SELECT rowid FROM item_search
              WHERE item_search MATCH ?1 AND rowid < ?2
@@ -110,7 +112,7 @@ async fn candidates(
     let walked = concat!(
         "SELECT ",
         item_row::item_columns!(),
-        ", r.id
+        ", r.id, r.id = i.content AND i.deleted_at IS NULL
          FROM item_revisions AS r
          CROSS JOIN items AS i ON i.id = r.item
          WHERE r.id < ?2 AND ?1 IS NULL

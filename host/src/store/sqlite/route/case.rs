@@ -15,9 +15,8 @@ use crate::store::sqlite::rows::Rows;
 use crate::store::sqlite::{contacts, conversation_row, item_row};
 use crate::store::{CaseNeeds, ClaimedCase, HistoryEntry, StoreResult};
 
-/// More open conversations than this are not counted: a presence that stands for thousands of
-/// people (an anonymous form) must not make each of its items dearer than the one before.
-const OTHER_OPEN_MAX: i64 = 1_000;
+// The limit in the history's query; SQLite takes no column there.
+const _: () = assert!(HISTORY_MAX == 10);
 
 /// What was loaded, to be handed out.
 struct Loaded {
@@ -68,7 +67,7 @@ impl Loaded {
         for it in claimed {
             let conversation = it.claim.conversation;
             if self.conversations.get(&conversation).is_some_and(|it| it.item_count > 1) {
-                let _ = rows.row().int(it.item.0).int(conversation.0).int(HISTORY_MAX as i64);
+                let _ = rows.row().int(it.item.0).int(conversation.0);
             }
         }
         let sql = concat!(
@@ -81,7 +80,7 @@ impl Loaded {
                  FROM items AS p
                  WHERE p.conversation = k.value ->> 1 AND p.id < k.value ->> 0
                  ORDER BY p.id DESC
-                 LIMIT k.value ->> 2
+                 LIMIT 10
              )
              CROSS JOIN item_revisions AS r ON r.id = i.content
              ORDER BY i.id"
@@ -94,10 +93,12 @@ impl Loaded {
         Ok(())
     }
 
+    /// More than a thousand are not counted: a presence that stands for many people (an anonymous
+    /// form) must not make each of its items dearer than the one before.
     async fn load_other_open(&mut self, connection: &mut SqliteConnection) -> StoreResult<()> {
         let mut rows = Rows::default();
         for conversation in self.conversations.values() {
-            let _ = rows.row().int(conversation.id.0).int(conversation.contact.0).int(OTHER_OPEN_MAX);
+            let _ = rows.row().int(conversation.id.0).int(conversation.contact.0);
         }
         let sql = "SELECT
                 k.value ->> 0,
@@ -107,7 +108,7 @@ impl Loaded {
                         SELECT 1
                         FROM conversations AS c
                         WHERE c.contact = k.value ->> 1 AND c.status = 'open' AND c.id <> k.value ->> 0
-                        LIMIT k.value ->> 2
+                        LIMIT 10
                     )
                 )
             FROM json_each(?1) AS k";
