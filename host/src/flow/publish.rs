@@ -7,6 +7,7 @@ use super::{Flow, FlowError};
 use crate::domain::ids::DepartmentId;
 use crate::domain::principal::Principal;
 use crate::domain::release::{PluginKind, Release, ReleaseState};
+use crate::plugin::digest::digest;
 use crate::plugin::{InspectError, Inspected, UPLOAD_BYTES_MAX};
 use crate::store::Published;
 
@@ -32,7 +33,7 @@ pub async fn publish(
         let (have, most) = (component.len(), UPLOAD_BYTES_MAX);
         return Err(FlowError::TooLarge(format!("the component has {have} bytes; at most {most} are taken")));
     }
-    let inspected = flow.plugins.inspect(component.clone()).await.map_err(refused)?;
+    let inspected = inspect(flow, component.clone()).await?;
     let release = release_of(flow, &inspected, component.len(), owner);
     let audit = flow.audit(
         principal,
@@ -54,6 +55,17 @@ pub async fn publish(
             before.manifest.name, before.manifest.version, before.digest, release.digest
         ))),
     }
+}
+
+/// Inspects a component, unless the shelf remembers what an inspection under this engine found.
+async fn inspect(flow: &Flow, component: Bytes) -> Result<Inspected, FlowError> {
+    let key = format!("inspected-{}-{}", digest(&component), flow.plugins.fingerprint());
+    if let Some(remembered) = flow.artefacts.get(&key).and_then(|it| Inspected::from_bytes(&it)) {
+        return Ok(remembered);
+    }
+    let inspected = flow.plugins.inspect(component).await.map_err(refused)?;
+    flow.artefacts.put(&key, &inspected.to_bytes());
+    Ok(inspected)
 }
 
 /// An adapter runs as it was inspected, so its artefact is made already.

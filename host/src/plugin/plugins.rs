@@ -6,6 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::adapter::Adapter;
@@ -78,6 +79,34 @@ pub struct Inspected {
     /// The component compiled as it is: an adapter's artefact. A policy's comes from
     /// [`Plugins::prepare`].
     pub artefact: Vec<u8>,
+}
+
+/// The form in which an inspection is kept on a shelf: all but the artefact, as JSON.
+#[derive(Serialize, Deserialize)]
+struct InspectedHead {
+    manifest: Manifest,
+    imports: Vec<String>,
+    digest: String,
+}
+
+impl Inspected {
+    /// As bytes: one line of JSON, then the artefact.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let Self { manifest, imports, digest, artefact } = self.clone();
+        let head = InspectedHead { manifest, imports, digest };
+        // A manifest is plain data: writing it as JSON does not fail.
+        let mut bytes = serde_json::to_vec(&head).unwrap_or_default();
+        bytes.push(b'\n');
+        bytes.extend_from_slice(&artefact);
+        bytes
+    }
+
+    /// What [`Inspected::to_bytes`] wrote; absent if the bytes are something else.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let end = bytes.iter().position(|byte| *byte == b'\n')?;
+        let InspectedHead { manifest, imports, digest } = serde_json::from_slice(&bytes[..end]).ok()?;
+        Some(Self { manifest, imports, digest, artefact: bytes[end + 1..].to_vec() })
+    }
 }
 
 impl Plugins {
