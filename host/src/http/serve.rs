@@ -3,6 +3,7 @@
 use std::io;
 use std::time::Duration;
 
+use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -16,6 +17,12 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(75);
 pub async fn serve(listener: TcpListener, flow: Flow, stop: CancellationToken) -> io::Result<()> {
     let router = router(flow, stop.clone());
     let drained = stop.clone();
+    // An answer is one small write: waiting to fill a packet would only make it late.
+    let listener = listener.tap_io(|connection| {
+        if let Err(error) = connection.set_nodelay(true) {
+            tracing::debug!(%error, "a connection keeps its delay");
+        }
+    });
     let serving = axum::serve(listener, router).with_graceful_shutdown(drained.cancelled_owned());
     tokio::select! {
         served = serving => served,
