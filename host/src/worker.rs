@@ -14,7 +14,7 @@ use crate::domain::time::Timestamp;
 use crate::flow::{Flow, FlowError, deliver, escalate, route};
 
 /// How many batches are routed at a time: one is judged while the other is being committed.
-const ROUTERS: usize = 2;
+const ROUTERS: usize = 1;
 
 /// How long to wait for a ring before looking anyway: a ring is a hint and may be lost.
 const LOOK_ANYWAY: Duration = Duration::from_secs(1);

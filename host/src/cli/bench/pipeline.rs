@@ -67,6 +67,7 @@ pub async fn measure(report: &Report, items: u64, connections: usize) -> anyhow:
     }
     let resident_after = machine::resident_mib()?;
     tell(report, &stretches, resident_after - resident_before);
+    tell_steps(report, &app.flow.telemetry.render(), items + WARM_UP);
     let parts = parts(&app, folder.path(), report).await?;
     let cpu = total(&stretches).cpu_us();
     report.figure(
@@ -157,6 +158,20 @@ fn tell(report: &Report, stretches: &[Stretch], grown_mib: f64) {
         last.cpu_us() / first.cpu_us(),
         "ratio",
     );
+}
+
+/// How often each step of the story ran, for how many items at a time, and how long it took: the clock
+/// on the wall, waiting for its turn included.
+fn tell_steps(report: &Report, metrics: &str, items: u64) {
+    let value = |metric: &str, step: &str| {
+        let line = format!("switchboard_step_microseconds_{metric}{{step=\"{step}\"}} ");
+        metrics.lines().find_map(|it| it.strip_prefix(&line)?.parse::<f64>().ok())
+    };
+    for step in ["commit_intakes", "claim_cases", "judge", "commit_routed"] {
+        let (Some(sum), Some(count)) = (value("sum", step), value("count", step)) else { continue };
+        report.figure("pipeline", &format!("step {step}: items at a time"), items as f64 / count, "count");
+        report.figure("pipeline", &format!("step {step}: time per item"), sum / items as f64, "us");
+    }
 }
 
 /// What the parts cost by themselves: the adapter's call, the three policies' calls, the same rows
