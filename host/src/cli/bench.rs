@@ -44,7 +44,7 @@ pub struct Bench {
     #[arg(long, default_value_t = 40_000)]
     items: u64,
     /// Connections of the load generator
-    #[arg(long, default_value_t = 96)]
+    #[arg(long, default_value_t = 256)]
     connections: usize,
 }
 
