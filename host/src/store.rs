@@ -18,6 +18,8 @@ mod outbox;
 mod page;
 mod plugins;
 mod route;
+#[cfg(test)]
+mod conformance;
 pub mod sqlite;
 
 pub use artefact_shelf::ArtefactShelf;

@@ -34,6 +34,8 @@ mod route;
 mod rows;
 mod search;
 mod tags;
+#[cfg(test)]
+mod tests;
 mod timers;
 mod words;
 

@@ -1,0 +1,116 @@
+//! What every repository must do, whatever database it is kept in.
+//!
+//! Each function takes a fresh repository. `conformance!` makes tests of them all for one
+//! implementation, so that none can be forgotten.
+
+pub(super) mod changes;
+pub(super) mod claims;
+pub(super) mod lists;
+pub(super) mod organisation;
+pub(super) mod people;
+pub(super) mod plugins;
+pub(super) mod search;
+pub(super) mod sending;
+pub(super) mod threads;
+pub(super) mod timers;
+pub(super) mod uniqueness;
+pub(super) mod world;
+
+/// Tests an implementation: `$open` makes a [`world::World`] of a fresh repository.
+macro_rules! conformance {
+    ($open:path) => {
+        $crate::store::conformance::conformance! { @tests $open;
+            uniqueness {
+                an_item_is_kept_once_within_a_batch,
+                an_item_is_kept_once_across_batches,
+                an_item_is_kept_once_whoever_is_faster,
+                the_same_id_in_two_inboxes_is_two_items,
+                a_presence_is_met_once_and_kept_up_to_date,
+                an_unparsed_delivery_is_kept_and_read_once_more,
+                odd_keys_are_kept,
+            }
+            threads {
+                an_answer_joins_the_conversation,
+                a_child_before_its_parent_is_one_conversation,
+                a_batch_in_any_order_is_one_conversation,
+                an_item_that_joins_two_conversations_merges_them,
+                events_of_a_merged_conversation_are_claimed_in_the_survivor,
+                an_inbound_item_opens_a_closed_conversation_again,
+                what_a_machine_wrote_makes_nobody_wait,
+                an_echo_answers,
+                an_echo_begins_a_pending_conversation_of_whoever_answers,
+            }
+            changes {
+                an_edit_is_a_new_revision_and_an_event,
+                an_item_is_edited_in_the_batch_that_brought_it,
+                a_deletion_is_recorded,
+                a_status_is_recorded_and_a_failure_noted,
+                news_of_unknown_items_is_counted,
+            }
+            claims {
+                a_case_has_all_that_was_asked_for,
+                a_conversation_is_claimed_by_one,
+                events_of_a_conversation_are_claimed_in_order,
+                a_claim_given_back_is_claimed_again,
+                a_decision_is_carried_out,
+                a_decision_on_a_changed_conversation_is_stale,
+                an_old_fence_is_refused,
+                a_busy_conversation_hides_no_other,
+            }
+            timers {
+                a_due_timer_fires_once,
+                timers_of_closed_conversations_fire_nothing,
+                an_answer_ends_the_wait,
+                a_timer_of_the_same_purpose_is_replaced,
+            }
+            people {
+                what_a_person_changes_is_kept,
+                a_person_who_saw_an_older_revision_is_stale,
+                labels_can_be_taken_away,
+                a_contact_is_marked_as_important,
+            }
+            sending {
+                an_answer_is_handed_out_once,
+                a_sent_answer_is_known_by_the_channels_id,
+                a_failed_answer_leaves_a_note,
+                an_answer_that_failed_for_now_is_due_later,
+            }
+            search {
+                words_and_phrases_are_found,
+                japanese_is_found,
+                accents_and_case_do_not_matter,
+                an_edited_text_is_found_by_its_latest_words,
+                short_words_are_found_by_walking,
+                hits_come_in_pages,
+            }
+            lists {
+                lists_come_in_pages,
+                a_queue_is_in_the_order_to_be_answered,
+                filters_narrow_a_list,
+                counts_are_exact,
+                the_audit_log_keeps_everything,
+            }
+            organisation {
+                names_are_unique,
+                what_is_referred_to_must_exist,
+                an_inbox_is_changed_by_compare_and_set,
+                the_admin_token_is_kept,
+            }
+            plugins {
+                a_release_is_published_once,
+                an_activation_is_changed_by_compare_and_set,
+                generations_follow_one_another,
+                artefacts_are_kept_by_key,
+            }
+        }
+    };
+    (@tests $open:path; $($module:ident { $($test:ident,)+ })+) => {
+        $(mod $module {
+            $(#[tokio::test]
+            async fn $test() {
+                $crate::store::conformance::$module::$test($open().await).await;
+            })+
+        })+
+    };
+}
+pub(super) use conformance;

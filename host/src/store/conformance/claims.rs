@@ -1,0 +1,110 @@
+//! Claims, cases, and decisions.
+
+use super::world::{ALL, NEEDS, World, inbound, item};
+use crate::domain::arrival::Arrival;
+use crate::domain::decision::{EscalationFired, Remark};
+use crate::domain::proposal::Priority;
+use crate::store::{CaseNeeds, RouteCommit};
+
+pub(crate) async fn a_case_has_all_that_was_asked_for(world: World) {
+    let id = world.take_one(inbound("a", &[])).await;
+    world.take_one(inbound("elsewhere", &[])).await;
+    world.route_all().await;
+    world.take_one(inbound("b", &["a"])).await;
+    let case = world.claim().await.remove(0);
+    assert_eq!((case.conversation.id, case.item.item.external_id.as_str()), (id, "b"));
+    assert_eq!(case.item.item, item("b", &["a"]));
+    assert_eq!((case.contact.name.as_deref(), case.other_open_conversations), (Some("Mika"), 1));
+    assert_eq!(case.history.len(), 1);
+    assert_eq!(case.history[0].view.text, item("a", &[]).text);
+
+    world.store.release_claims(&[case.claim]).await.unwrap();
+    let spare = world.store.claim_cases(10, CaseNeeds::default()).await.unwrap().remove(0);
+    assert_eq!((spare.history.len(), spare.other_open_conversations), (0, 0));
+}
+
+pub(crate) async fn a_conversation_is_claimed_by_one(world: World) {
+    world.take([inbound("a", &[]), inbound("b", &[]), inbound("c", &["a"])]).await;
+    let (one, other) = tokio::join!(world.store.claim_cases(1, NEEDS), world.store.claim_cases(10, NEEDS));
+    let (one, other) = (one.unwrap(), other.unwrap());
+    assert_eq!(one.len() + other.len(), 2);
+    assert!(world.claim().await.is_empty());
+}
+
+pub(crate) async fn events_of_a_conversation_are_claimed_in_order(world: World) {
+    world.take([inbound("a", &[]), inbound("b", &["a"])]).await;
+    world.take([inbound("c", &["b"])]).await;
+    let mut order = Vec::new();
+    loop {
+        let cases = world.claim().await;
+        let Some(case) = cases.first() else { break };
+        assert_eq!(cases.len(), 1);
+        order.push(case.item.item.external_id.clone());
+        world.store.commit_routed(&[world.judged(case)]).await.unwrap();
+    }
+    assert_eq!(order, ["a", "b", "c"]);
+}
+
+pub(crate) async fn a_claim_given_back_is_claimed_again(world: World) {
+    world.take([inbound("a", &[])]).await;
+    let first = world.claim().await.remove(0);
+    world.store.release_claims(std::slice::from_ref(&first.claim)).await.unwrap();
+    let second = world.claim().await.remove(0);
+    assert_eq!(first.claim.event, second.claim.event);
+    assert!(second.claim.fence > first.claim.fence);
+}
+
+pub(crate) async fn a_decision_is_carried_out(world: World) {
+    let id = world.take_one(inbound("a", &[])).await;
+    let case = world.claim().await.remove(0);
+    let mut routed = world.judged(&case);
+    routed.conversation.priority = Priority::Urgent;
+    routed.conversation.tags.insert("angry".into());
+    routed.decision.outcome.notes = vec![Remark { by: "keyword-router".into(), text: "see order 7".into() }];
+    routed.decision.outcome.escalation =
+        Some(EscalationFired { level: 2, to: None, reason: "too long".into(), by: "silence".into() });
+    assert_eq!(world.store.commit_routed(&[routed.clone()]).await.unwrap(), [RouteCommit::Committed]);
+
+    let after = world.conversation(id).await;
+    assert_eq!((after.priority, after.place), (Priority::Urgent, Some(world.place())));
+    assert_eq!(after.revision, routed.seen_revision + 1);
+    assert_eq!(world.store.decision(routed.decision.id).await.unwrap(), Some(routed.decision.clone()));
+    assert_eq!(world.store.decisions(Some(id), ALL).await.unwrap().entries, [routed.decision]);
+    let notes = world.store.notes(id).await.unwrap();
+    assert_eq!(notes.iter().map(|it| it.by.as_str()).collect::<Vec<_>>(), ["keyword-router", "switchboard"]);
+    assert!(notes[1].text.contains("silence"));
+    assert_eq!(world.store.pending_events().await.unwrap(), 0);
+}
+
+pub(crate) async fn a_decision_on_a_changed_conversation_is_stale(world: World) {
+    let id = world.take_one(inbound("a", &[])).await;
+    world.take_one(inbound("b", &[])).await;
+    let cases = world.claim().await;
+    world.alter(id, |it| it.priority = Priority::Low).await;
+    let routed: Vec<_> = cases.iter().map(|it| world.judged(it)).collect();
+    let commits = world.store.commit_routed(&routed).await.unwrap();
+    assert_eq!(commits, [RouteCommit::Stale, RouteCommit::Committed]);
+    assert_eq!(world.conversation(id).await.place, None);
+    let again = world.claim().await;
+    assert_eq!((again.len(), again[0].conversation.priority), (1, Priority::Low));
+}
+
+pub(crate) async fn an_old_fence_is_refused(world: World) {
+    world.take_one(inbound("a", &[])).await;
+    let old = world.claim().await.remove(0);
+    world.store.release_claims(std::slice::from_ref(&old.claim)).await.unwrap();
+    let new = world.claim().await.remove(0);
+    assert_eq!(world.store.commit_routed(&[world.judged(&old)]).await.unwrap(), [RouteCommit::Stale]);
+    assert_eq!(world.store.commit_routed(&[world.judged(&new)]).await.unwrap(), [RouteCommit::Committed]);
+}
+
+pub(crate) async fn a_busy_conversation_hides_no_other(world: World) {
+    let burst: Vec<Arrival> =
+        (0..50).map(|it| inbound(&format!("m{it}"), if it == 0 { &[] } else { &["m0"] })).collect();
+    world.take(burst).await;
+    let quiet = world.take_one(inbound("quiet", &[])).await;
+    let busy = world.store.claim_cases(1, NEEDS).await.unwrap();
+    assert_ne!(busy[0].conversation.id, quiet);
+    let next = world.store.claim_cases(1, NEEDS).await.unwrap();
+    assert_eq!(next[0].conversation.id, quiet);
+}

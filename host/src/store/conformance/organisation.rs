@@ -1,0 +1,57 @@
+//! Departments, agents, queues, inboxes.
+
+use super::world::World;
+use crate::domain::ids::DepartmentId;
+use crate::domain::organisation::{Department, Inbox, Queue};
+use crate::store::StoreError;
+
+pub(crate) async fn names_are_unique(world: World) {
+    let now = world.now();
+    let twin =
+        Department { id: world.ids.next(now), name: "support".into(), title: "Twin".into(), created_at: now };
+    let taken = world.store.add_department(&twin, &[], &world.audit("department.add")).await;
+    assert!(matches!(&taken, Err(StoreError::Taken(what)) if what == "department support"), "{taken:?}");
+    let twin = Queue { id: world.ids.next(now), ..world.queue.clone() };
+    let taken = world.store.add_queue(&twin, &world.audit("queue.add")).await;
+    assert!(matches!(&taken, Err(StoreError::Taken(what)) if what == "queue first-line"), "{taken:?}");
+    let twin = Inbox { id: world.ids.next(now), ..(*world.inbox).clone() };
+    let taken = world.store.add_inbox(&twin, &world.audit("inbox.add")).await;
+    assert!(matches!(&taken, Err(StoreError::Taken(what)) if what == "inbox shop"), "{taken:?}");
+}
+
+pub(crate) async fn what_is_referred_to_must_exist(world: World) {
+    let now = world.now();
+    let stray = Queue {
+        id: world.ids.next(now),
+        department: DepartmentId(1),
+        name: "stray".into(),
+        ..world.queue.clone()
+    };
+    let missing = world.store.add_queue(&stray, &world.audit("queue.add")).await;
+    assert!(matches!(missing, Err(StoreError::Missing(_))), "{missing:?}");
+}
+
+pub(crate) async fn an_inbox_is_changed_by_compare_and_set(world: World) {
+    let mut inbox = (*world.inbox).clone();
+    inbox.reply_hosts.clear();
+    inbox.revision = 2;
+    world.store.change_inbox(&inbox, &world.audit("inbox.change")).await.unwrap();
+    let stale = world.store.change_inbox(&inbox, &world.audit("inbox.change")).await;
+    assert!(matches!(stale, Err(StoreError::Stale(_))), "{stale:?}");
+    let directory = world.store.directory().await.unwrap();
+    assert_eq!(**directory.inbox_named("shop").unwrap(), inbox);
+    assert_eq!(directory.queues().len(), 3);
+    assert_eq!(directory.agent_named("aiko"), Some(&world.agent));
+    // Nothing of the refused change is kept, its audit entry included.
+    let page = crate::store::PageRequest { after: None, limit: 1 };
+    let audit = world.store.audit(page).await.unwrap();
+    assert_eq!(audit.entries[0].action, "inbox.change");
+}
+
+pub(crate) async fn the_admin_token_is_kept(world: World) {
+    assert_eq!(world.store.admin_token().await.unwrap(), None);
+    for token in ["one", "two"] {
+        world.store.set_admin_token(token, &world.audit("token.set")).await.unwrap();
+        assert_eq!(world.store.admin_token().await.unwrap().as_deref(), Some(token));
+    }
+}

@@ -1,0 +1,77 @@
+//! Answers on their way out.
+
+use super::world::{World, inbound, item};
+use crate::domain::conversation::Status;
+use crate::domain::ids::{ConversationId, OutboxId};
+use crate::domain::outbox::{OutboxEntry, OutboxState};
+use crate::domain::time::Timestamp;
+use crate::store::{NewReply, SendEnd};
+
+/// A person answers.
+async fn answer(world: &World) -> (ConversationId, OutboxId) {
+    let id = world.take_one(inbound("a", &[])).await;
+    let now = world.now();
+    let outbox = OutboxEntry {
+        id: world.ids.next(now),
+        conversation: id,
+        item: world.ids.next(now),
+        inbox: world.inbox.id,
+        state: OutboxState::Queued,
+        attempts: 0,
+        next_attempt_at: now,
+        last_error: None,
+        created_at: now,
+    };
+    let mut change = world.change(&world.conversation(id).await);
+    change.conversation.status = Status::Pending;
+    change.reply =
+        Some(NewReply { item_id: outbox.item, item: item("ignored", &["a"]), outbox: outbox.clone() });
+    world.store.change_conversation(&change).await.unwrap();
+    (id, outbox.id)
+}
+
+pub(crate) async fn an_answer_is_handed_out_once(world: World) {
+    let (id, outbox) = answer(&world).await;
+    assert!(world.store.next_send().await.unwrap().is_some());
+    let work = world.store.claim_outbox(world.now(), 10).await.unwrap().remove(0);
+    assert_eq!((work.entry.id, work.entry.conversation), (outbox, id));
+    assert_eq!(work.reply.item.external_id, outbox.to_string());
+    assert_eq!(work.recipient.author.external_id, "mika@example.com");
+    assert_eq!(work.answers.unwrap().item.external_id, "a");
+    assert_eq!(work.references, ["a"]);
+    assert!(world.store.claim_outbox(world.now(), 10).await.unwrap().is_empty());
+}
+
+pub(crate) async fn a_sent_answer_is_known_by_the_channels_id(world: World) {
+    let (id, outbox) = answer(&world).await;
+    let work = world.store.claim_outbox(world.now(), 10).await.unwrap().remove(0);
+    let sent = SendEnd::Sent(Some("channel-7".into()));
+    world.store.end_send(outbox, &sent, world.now()).await.unwrap();
+    let entries = world.store.outbox(id).await.unwrap();
+    assert_eq!((entries[0].state, entries[0].attempts), (OutboxState::Sent, 1));
+    let reply = world.store.item(work.reply.id).await.unwrap().unwrap();
+    assert_eq!(reply.item.external_id, "channel-7");
+    assert_eq!(world.take_one(inbound("b", &["channel-7"])).await, id);
+    assert_eq!(world.take_one(inbound("c", &[&outbox.to_string()])).await, id);
+    assert!(world.store.claim_outbox(world.now(), 10).await.unwrap().is_empty());
+}
+
+pub(crate) async fn a_failed_answer_leaves_a_note(world: World) {
+    let (id, outbox) = answer(&world).await;
+    world.store.claim_outbox(world.now(), 10).await.unwrap();
+    world.store.end_send(outbox, &SendEnd::Failed("no such mailbox".into()), world.now()).await.unwrap();
+    assert_eq!(world.store.outbox(id).await.unwrap()[0].state, OutboxState::Failed);
+    assert!(world.store.notes(id).await.unwrap()[0].text.contains("no such mailbox"));
+}
+
+pub(crate) async fn an_answer_that_failed_for_now_is_due_later(world: World) {
+    let (id, outbox) = answer(&world).await;
+    world.store.claim_outbox(world.now(), 10).await.unwrap();
+    let at = Timestamp::MAX;
+    let again = SendEnd::Again { at, error: "busy".into() };
+    world.store.end_send(outbox, &again, world.now()).await.unwrap();
+    assert_eq!(world.store.next_send().await.unwrap(), Some(at));
+    assert!(world.store.claim_outbox(world.now(), 10).await.unwrap().is_empty());
+    assert_eq!(world.store.claim_outbox(at, 10).await.unwrap().len(), 1);
+    assert_eq!(world.store.outbox(id).await.unwrap()[0].last_error.as_deref(), Some("busy"));
+}

@@ -1,0 +1,82 @@
+//! Nothing is kept twice.
+
+use super::world::{ALL, World, inbound, item};
+use crate::domain::arrival::Arrival;
+use crate::domain::delivery::DeliveryOutcome;
+use crate::store::{IntakeContent, IntakeOrigin, StoreError};
+
+pub(crate) async fn an_item_is_kept_once_within_a_batch(world: World) {
+    let answers = world.take([inbound("a", &[]), inbound("a", &[])]).await;
+    assert_eq!((answers[0].items.len(), answers[0].duplicates), (1, 0));
+    assert_eq!((answers[1].items.len(), answers[1].duplicates), (0, 1));
+}
+
+pub(crate) async fn an_item_is_kept_once_across_batches(world: World) {
+    world.take([inbound("a", &[])]).await;
+    let answers = world.take([inbound("b", &[]), inbound("a", &[])]).await;
+    assert_eq!((answers[0].items.len(), answers[1].duplicates), (1, 1));
+    assert_eq!(world.store.counts().await.unwrap().items, 2);
+}
+
+pub(crate) async fn an_item_is_kept_once_whoever_is_faster(world: World) {
+    let (one, other) = ([world.delivery(vec![inbound("a", &[])])], [world.delivery(vec![inbound("a", &[])])]);
+    let (one, other) = tokio::join!(world.store.commit_intakes(&one), world.store.commit_intakes(&other));
+    let (one, other) = (one.unwrap().remove(0).unwrap(), other.unwrap().remove(0).unwrap());
+    assert_eq!(one.items.len() + other.items.len(), 1);
+    assert_eq!(one.duplicates + other.duplicates, 1);
+}
+
+pub(crate) async fn the_same_id_in_two_inboxes_is_two_items(world: World) {
+    let mut other = world.delivery(vec![inbound("a", &[])]);
+    other.inbox = world.other_inbox.clone();
+    let answers =
+        world.store.commit_intakes(&[world.delivery(vec![inbound("a", &[])]), other]).await.unwrap();
+    let conversations: Vec<_> = answers.into_iter().map(|it| it.unwrap().items[0].1).collect();
+    assert_ne!(conversations[0], conversations[1]);
+}
+
+pub(crate) async fn a_presence_is_met_once_and_kept_up_to_date(world: World) {
+    let one = world.take_one(inbound("a", &[])).await;
+    let mut famous = item("b", &[]);
+    famous.author.followers = Some(1_000_000);
+    famous.author.name = None;
+    let other = world.take_one(Arrival::Item(famous)).await;
+    let (one, other) = (world.conversation(one).await, world.conversation(other).await);
+    assert_eq!((one.contact, one.identity), (other.contact, other.identity));
+    let author = world.store.identity(one.identity).await.unwrap().unwrap().author;
+    assert_eq!((author.followers, author.name.as_deref()), (Some(1_000_000), Some("Mika")));
+}
+
+pub(crate) async fn an_unparsed_delivery_is_kept_and_read_once_more(world: World) {
+    let mut entry = world.delivery(Vec::new());
+    entry.content = IntakeContent::Unparsed { reason: "malformed: no header".into() };
+    world.store.commit_intakes(std::slice::from_ref(&entry)).await.unwrap().remove(0).unwrap();
+    let unparsed = Some(DeliveryOutcome::Unparsed);
+    let kept = world.store.deliveries(Some(world.inbox.id), unparsed, ALL).await.unwrap().entries;
+    assert_eq!((kept.len(), kept[0].attempts, kept[0].body_bytes), (1, 1, 4));
+    assert_eq!(world.store.counts().await.unwrap().unparsed, 1);
+
+    let (_, raw) = world.store.raw_delivery(entry.delivery).await.unwrap().unwrap();
+    assert_eq!(raw, *entry.raw);
+    entry.origin = IntakeOrigin::Retry;
+    entry.content = IntakeContent::Arrivals(vec![inbound("a", &[])]);
+    let again = world.store.commit_intakes(std::slice::from_ref(&entry)).await.unwrap().remove(0).unwrap();
+    assert_eq!(again.items.len(), 1);
+    let (kept, _) = world.store.raw_delivery(entry.delivery).await.unwrap().unwrap();
+    assert_eq!((kept.outcome, kept.reason, kept.attempts), (DeliveryOutcome::Accepted, None, 2));
+    assert!(world.store.deliveries(None, unparsed, ALL).await.unwrap().entries.is_empty());
+    assert_eq!(world.store.counts().await.unwrap().unparsed, 0);
+
+    entry.delivery = world.ids.next(world.now());
+    let answer = world.store.commit_intakes(&[entry]).await.unwrap().remove(0);
+    assert!(matches!(answer, Err(StoreError::Missing(_))), "{answer:?}");
+}
+
+pub(crate) async fn odd_keys_are_kept(world: World) {
+    let odd = ["", "with \"quotes\" \\ and\nlines", "nul\0inside", "nul", "日本\u{1f600}"];
+    let answers = world.take(odd.map(|it| inbound(it, &[]))).await;
+    assert!(answers.iter().all(|it| it.items.len() == 1), "{answers:?}");
+    let again = world.take(odd.map(|it| inbound(it, &[]))).await;
+    // One without an id cannot be told from another.
+    assert_eq!(again.iter().map(|it| it.duplicates).sum::<u32>(), 4);
+}

@@ -1,0 +1,112 @@
+//! The conformance suite on SQLite, and what only a file can do wrong.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::{SqliteStore, StorePath};
+use crate::domain::clock::IdGenerator;
+use crate::domain::ids::InboxId;
+use crate::store::conformance::world::{ALL, World, inbound};
+use crate::store::{OrganisationStore, RouteStore, StoreError};
+
+async fn open() -> World {
+    let ids = Arc::new(IdGenerator::new(1));
+    let store = SqliteStore::open(StorePath::Temporary, ids.clone()).await.unwrap();
+    World::found(Arc::new(store), ids).await
+}
+
+mod conformance {
+    crate::store::conformance::conformance!(super::super::open);
+}
+
+async fn open_file(file: &Path) -> Result<(SqliteStore, Arc<IdGenerator>), StoreError> {
+    let ids = Arc::new(IdGenerator::new(1));
+    let store = SqliteStore::open(StorePath::File(file.to_owned()), ids.clone()).await?;
+    Ok((store, ids))
+}
+
+#[tokio::test]
+async fn a_restart_keeps_everything_and_frees_claims() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("switchboard.db");
+    let (store, ids) = open_file(&file).await.unwrap();
+    let world = World::found(Arc::new(store), ids).await;
+    let id = world.take_one(inbound("a", &[])).await;
+    let before = world.conversation(id).await;
+    assert_eq!(world.claim().await.len(), 1);
+    let World { store, inbox, .. } = world;
+    drop(store);
+
+    let (store, ids) = open_file(&file).await.unwrap();
+    assert!(store.directory().await.unwrap().inbox(inbox.id).is_some());
+    let claimed = store.claim_cases(10, Default::default()).await.unwrap();
+    assert_eq!(claimed[0].conversation, before);
+    // The clock may stand where it stood before: ids grow all the same.
+    let next: InboxId = ids.next(before.opened_at);
+    assert!(next.0 > claimed[0].claim.event.id.0);
+}
+
+#[tokio::test]
+async fn a_second_host_on_the_same_file_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("switchboard.db");
+    let (store, _) = open_file(&file).await.unwrap();
+    let Err(StoreError::Unavailable(reason)) = open_file(&file).await else {
+        panic!("two hosts have one file open");
+    };
+    assert!(reason.contains("another host"), "{reason}");
+    store.close().await.unwrap();
+    open_file(&file).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_bad_entry_does_not_harm_the_others() {
+    let world = open().await;
+    let mut entries: Vec<_> =
+        (0..9).map(|it| world.delivery(vec![inbound(&format!("m{it}"), &[])])).collect();
+    // The same delivery twice, and one of an inbox that is not there.
+    entries[3].delivery = entries[2].delivery;
+    let mut nowhere = (*world.inbox).clone();
+    nowhere.id = InboxId(1);
+    entries[7].inbox = Arc::new(nowhere);
+    let answers = world.store.commit_intakes(&entries).await.unwrap();
+    let bad: Vec<_> = (0..9).filter(|it| answers[*it].is_err()).collect();
+    assert_eq!(bad, [3, 7]);
+    assert_eq!(world.store.counts().await.unwrap().items, 7);
+    assert_eq!(world.store.deliveries(None, None, ALL).await.unwrap().entries.len(), 7);
+}
+
+#[tokio::test]
+async fn what_is_on_an_items_path_is_found_by_index() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("switchboard.db");
+    let (store, _) = open_file(&file).await.unwrap();
+    for sql in [
+        "SELECT 1 FROM json_each(?1) AS k CROSS JOIN items AS i
+         ON i.inbox = k.value ->> 0 AND i.external_id = k.value ->> 1",
+        "SELECT 1 FROM json_each(?1) AS k CROSS JOIN identities AS i
+         ON i.channel = k.value ->> 0 AND i.external_id = k.value ->> 1",
+        "SELECT 1 FROM json_each(?1) AS k CROSS JOIN conversations AS c
+         ON c.inbox = k.value ->> 0 AND c.thread_key = k.value ->> 1",
+        "UPDATE conversations SET revision = 1 FROM json_each(?1) AS r
+         WHERE conversations.id = r.value ->> 0",
+        "DELETE FROM events WHERE id IN (SELECT value ->> 0 FROM json_each(?1))",
+        "SELECT id FROM events WHERE is_next = 1 ORDER BY id LIMIT ?",
+        "SELECT id FROM outbox WHERE state = 'queued' AND next_attempt_at <= ? ORDER BY next_attempt_at",
+        "DELETE FROM timers WHERE (conversation, purpose) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?1))",
+    ] {
+        let plan: Vec<(i64, i64, i64, String)> =
+            sqlx::query_as(sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}")))
+                .fetch_all(&store.readers)
+                .await
+                .unwrap();
+        let walks = plan.iter().any(|(.., step)| {
+            step.starts_with("SCAN")
+                && !step.contains("INDEX")
+                && !step.contains(" k ")
+                && !step.contains(" r ")
+                && !step.contains("json_each")
+        });
+        assert!(!walks, "{sql}: {plan:?}");
+    }
+}
