@@ -8,6 +8,8 @@ use clap::{Parser, Subcommand};
 
 pub mod bench;
 pub mod compile_child;
+pub mod demo;
+pub mod import;
 pub mod plugin;
 pub mod schema;
 pub mod serve;
@@ -24,6 +26,10 @@ struct Cli {
 enum Command {
     /// Run Switchboard; needs no configuration
     Serve(serve::Serve),
+    /// Play a morning at an invented company, to see what Switchboard does
+    Demo(demo::Demo),
+    /// Take what customers wrote before out of files into the repository
+    Import(import::Import),
     /// Build, check and try plugins
     Plugin(plugin::PluginArgs),
     /// Print the JSON Schema of what plugins see and say
@@ -42,6 +48,8 @@ enum Command {
 pub fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Serve(serve) => serve.run(),
+        Command::Demo(demo) => demo.run(),
+        Command::Import(import) => import.run(),
         Command::Plugin(plugin) => return plugin.run(),
         Command::Schema(schema) => schema.run(),
         Command::Bench(bench) => bench.run(),

@@ -1,0 +1,148 @@
+//! `switchboard import`: what customers wrote before, out of files into the repository.
+//!
+//! Every record is a delivery to the inbox, read by its adapter like any other, so importing the same
+//! file twice takes nothing in twice.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context;
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use tokio_util::sync::CancellationToken;
+
+use self::take_in::{Done, TakeIn};
+use crate::app::clock::SystemClock;
+use crate::app::{App, Parts};
+use crate::config::{Config, ConfigArgs};
+use crate::egress::http::HttpEgress;
+use crate::flow::{Flow, route};
+use crate::plugin::PluginConfig;
+use crate::store::sqlite::StorePath;
+use crate::telemetry;
+
+mod door;
+mod format;
+mod json_lines;
+mod lines;
+pub mod mbox;
+pub mod record;
+mod source;
+mod take_in;
+mod tally;
+
+/// Flags of `import`.
+#[derive(Args)]
+pub struct Import {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// The inbox that the records belong to; its adapter reads them
+    #[arg(long)]
+    inbox: String,
+    /// Passes over the records before this one; an interrupted import says where it stood
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    from: u64,
+    /// Leaves the imported items unrouted until the host runs
+    #[arg(long)]
+    no_route: bool,
+    /// Files: JSON lines, mbox, .eml, feeds
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+}
+
+impl Import {
+    /// Imports the files.
+    pub fn run(self) -> anyhow::Result<()> {
+        let config = self.config.resolve()?;
+        telemetry::log::start("warn");
+        tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .context("start the runtime")?
+            .block_on(self.import(config))
+    }
+
+    async fn import(self, config: Config) -> anyhow::Result<()> {
+        let database = config.data.join("switchboard.db");
+        anyhow::ensure!(
+            database.exists(),
+            "there is no repository in {}: `switchboard serve` makes one, and the inbox is made over its API",
+            config.data.display()
+        );
+        let bar = bar();
+        let records = source::records(&self.files, &bar)?;
+        let app = App::open(Parts {
+            repository: StorePath::File(database),
+            artefact_shelf: None,
+            plugins: PluginConfig { threads: config.threads, ..PluginConfig::default() },
+            clock: Arc::new(SystemClock),
+            egress: Arc::new(HttpEgress::new()?),
+        })
+        .await?;
+        let done = self.take_in_and_route(&app.flow, records, &bar).await;
+        app.stop().await;
+        done
+    }
+
+    async fn take_in_and_route(
+        &self,
+        flow: &Flow,
+        records: impl Iterator<Item = source::Sourced> + Send + 'static,
+        bar: &ProgressBar,
+    ) -> anyhow::Result<()> {
+        let stop = stop_on_interrupt();
+        let opened = door::open(flow, &self.inbox)?;
+        let take_in = TakeIn { flow: &opened, inbox: &self.inbox, from: self.from, stop: &stop, bar };
+        let Done { tally, next } = take_in.run(records).await?;
+        bar.finish_and_clear();
+        println!("{tally}");
+        if let Some(next) = next {
+            println!("Interrupted; everything counted above is stored. Go on with --from {next}");
+        } else if !self.no_route {
+            println!("{} conversations' events routed", route_all(flow, &stop).await?);
+        }
+        Ok(())
+    }
+}
+
+/// Routes until nothing waits; how many events that were.
+async fn route_all(flow: &Flow, stop: &CancellationToken) -> anyhow::Result<usize> {
+    let spinner = ProgressBar::new_spinner().with_message("routing");
+    let mut routed = 0;
+    while !stop.is_cancelled() {
+        match route::route_batch(flow).await.context("route what was imported")? {
+            0 => break,
+            batch => routed += batch,
+        }
+        spinner.inc(1);
+    }
+    spinner.finish_and_clear();
+    Ok(routed)
+}
+
+/// Cancelled at the first Ctrl-C; a second one ends the process as usual.
+fn stop_on_interrupt() -> CancellationToken {
+    let stop = CancellationToken::new();
+    let stopped = stop.clone();
+    tokio::spawn(async move {
+        for exit in [false, true] {
+            if tokio::signal::ctrl_c().await.is_err() {
+                return;
+            }
+            if exit {
+                std::process::exit(130);
+            }
+            stopped.cancel();
+        }
+    });
+    stop
+}
+
+/// A bar over the bytes of the files; it shows on a terminal only.
+fn bar() -> ProgressBar {
+    let bar = ProgressBar::new(0);
+    match ProgressStyle::with_template("{bar:30} {bytes}/{total_bytes} {eta} {msg}") {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}
