@@ -11,12 +11,12 @@ use super::FindError;
 use super::table::Table;
 
 /// The largest table. Patterns that double each other's states are better in two small ones.
-const TABLE_BYTES_MAX: usize = 512 << 10;
+const TABLE_BYTES_MAX: usize = 256 << 10;
 /// How many patterns are first tried in one table.
 const TABLE_PATTERNS_MAX: usize = 32;
-/// What all tables may take, those that were given up included. It bounds the time and the memory that
-/// configuring takes, whatever the patterns.
-const EFFORT_BYTES_MAX: usize = 4 << 20;
+/// What all tables may take, those that were given up included. It bounds what configuring costs,
+/// whatever the patterns: sixty of the worst kind took 8 of the 20 billion units of fuel it may burn.
+const EFFORT_BYTES_MAX: usize = 2 << 20;
 /// The largest program of a pattern that is searched for by itself.
 const PROGRAM_BYTES_MAX: usize = 2 << 20;
 
