@@ -47,7 +47,7 @@ pub(super) async fn load(
         let _ = rows.row().int(id.0);
     }
     let sql = "SELECT c.id, c.name, c.vip, c.created_at
-        FROM json_each(?1) AS k
+        FROM jsonb_each(?1) AS k
         CROSS JOIN contacts AS c ON c.id = k.value ->> 0";
     rows.fetch(sql, connection).await?.iter().map(read_contact).collect()
 }

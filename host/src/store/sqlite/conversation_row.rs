@@ -173,7 +173,7 @@ pub(super) async fn insert(rows: Rows, connection: &mut SqliteConnection) -> Sto
             value ->> 7, value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12,
             value ->> 13, value ->> 14, value ->> 15, value ->> 16,
             CAST(substr(?2, value ->> 17, value ->> 18) AS TEXT)
-        FROM json_each(?1)";
+        FROM jsonb_each(?1)";
     rows.run_each("conversations added", sql, connection).await
 }
 
@@ -195,7 +195,7 @@ pub(super) async fn update(rows: Rows, connection: &mut SqliteConnection) -> Sto
             merged_into = r.value ->> 15,
             revision = r.value ->> 16,
             facts = CAST(substr(?2, r.value ->> 17, r.value ->> 18) AS TEXT)
-        FROM json_each(?1) AS r
+        FROM jsonb_each(?1) AS r
         WHERE conversations.id = r.value ->> 0";
     rows.run_each("conversations changed", sql, connection).await
 }
@@ -212,7 +212,7 @@ pub(super) async fn load(
     let sql = concat!(
         "SELECT ",
         conversation_columns!(),
-        " FROM json_each(?1) AS k CROSS JOIN conversations AS c ON c.id = k.value ->> 0"
+        " FROM jsonb_each(?1) AS k CROSS JOIN conversations AS c ON c.id = k.value ->> 0"
     );
     rows.fetch(sql, connection).await?.iter().map(read).collect()
 }

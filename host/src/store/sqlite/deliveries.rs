@@ -157,7 +157,7 @@ impl DeliveryRows {
                 value ->> 0, value ->> 5, value ->> 6, value ->> 1, value ->> 2, 1, value ->> 3,
                 value ->> 4, value ->> 7, value ->> 8, value ->> 9, value ->> 10,
                 CAST(substr(?2, value ->> 11, value ->> 12) AS TEXT), substr(?2, value ->> 13, value ->> 14)
-            FROM json_each(?1)";
+            FROM jsonb_each(?1)";
         self.fresh.run_each("deliveries added", sql, connection).await?;
         let were_unparsed = retry(self.retried, connection).await?;
         let unparsed = self.fresh_unparsed + self.retried_unparsed - were_unparsed;
@@ -172,7 +172,7 @@ async fn retry(rows: Rows, connection: &mut SqliteConnection) -> StoreResult<i64
     }
     let expected = rows.len();
     let before = "SELECT d.outcome
-        FROM json_each(?1) AS k
+        FROM jsonb_each(?1) AS k
         CROSS JOIN deliveries AS d ON d.id = k.value ->> 0";
     let outcomes = rows.clone().fetch(before, connection).await?;
     if outcomes.len() < expected {
@@ -185,7 +185,7 @@ async fn retry(rows: Rows, connection: &mut SqliteConnection) -> StoreResult<i64
             arrivals = r.value ->> 3,
             adapter = r.value ->> 4,
             attempts = attempts + 1
-        FROM json_each(?1) AS r
+        FROM jsonb_each(?1) AS r
         WHERE deliveries.id = r.value ->> 0";
     expect_rows("deliveries read once more", expected, rows.run(sql, connection).await?)?;
     let mut unparsed = 0;

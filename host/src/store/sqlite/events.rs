@@ -49,19 +49,19 @@ impl EventRows {
                 r.value ->> 0, r.value ->> 1, r.value ->> 2, r.value ->> 3, r.value ->> 4, r.value ->> 5,
                 r.value ->> 6
                     AND NOT EXISTS (SELECT 1 FROM events AS e WHERE e.conversation = r.value ->> 1)
-            FROM json_each(?1) AS r";
+            FROM jsonb_each(?1) AS r";
         self.rows.run_each("events added", sql, connection).await
     }
 }
 
 /// Deletes judged events, given as event and conversation; what waits behind them is next.
 pub(super) async fn finish(rows: Rows, connection: &mut SqliteConnection) -> StoreResult<()> {
-    let sql = "DELETE FROM events WHERE id IN (SELECT value ->> 0 FROM json_each(?1))";
+    let sql = "DELETE FROM events WHERE id IN (SELECT value ->> 0 FROM jsonb_each(?1))";
     rows.clone().run_each("events done", sql, connection).await?;
     let sql = "UPDATE events SET is_next = 1
         WHERE id IN (
             SELECT (SELECT min(e.id) FROM events AS e WHERE e.conversation = k.value ->> 1)
-            FROM json_each(?1) AS k
+            FROM jsonb_each(?1) AS k
         )";
     // Most conversations have nothing more waiting.
     rows.run(sql, connection).await?;

@@ -51,7 +51,7 @@ pub(super) async fn load(
     let sql = concat!(
         "SELECT ",
         item_columns!(),
-        " FROM json_each(?1) AS k
+        " FROM jsonb_each(?1) AS k
           CROSS JOIN items AS i ON i.id = k.value ->> 0
           CROSS JOIN item_revisions AS r ON r.id = i.content"
     );
@@ -125,16 +125,16 @@ impl ItemRows {
             SELECT
                 value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6,
                 value ->> 7, value ->> 8, value ->> 9
-            FROM json_each(?1)";
+            FROM jsonb_each(?1)";
         self.items.run_each("items added", items, connection).await?;
         let revisions = "INSERT INTO item_revisions (id, item, revision, content)
             SELECT
                 value ->> 0, value ->> 1, value ->> 2, CAST(substr(?2, value ->> 3, value ->> 4) AS TEXT)
-            FROM json_each(?1)";
+            FROM jsonb_each(?1)";
         self.revisions.run_each("revisions added", revisions, connection).await?;
         let search = "INSERT INTO item_search (rowid, text)
             SELECT value ->> 0, CAST(substr(?2, value ->> 1, value ->> 2) AS TEXT)
-            FROM json_each(?1)";
+            FROM jsonb_each(?1)";
         self.search.run_each("texts indexed", search, connection).await
     }
 }

@@ -33,7 +33,7 @@ impl NoteRows {
             SELECT
                 value ->> 0, value ->> 1, value ->> 2, value ->> 3,
                 CAST(substr(?2, value ->> 4, value ->> 5) AS TEXT)
-            FROM json_each(?1)";
+            FROM jsonb_each(?1)";
         self.0.run_each("notes added", sql, connection).await
     }
 }

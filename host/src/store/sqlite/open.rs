@@ -20,6 +20,7 @@ use crate::domain::ids::ItemId;
 use crate::domain::time::Timestamp;
 use crate::store::{StoreError, StoreResult};
 
+/// Embedded, and forward only.
 static MIGRATIONS: Migrator = sqlx::migrate!("src/store/sqlite/migrations");
 
 /// Connections that read. More than the executor's threads and the console ask for at once would

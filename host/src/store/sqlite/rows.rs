@@ -1,7 +1,8 @@
 //! Rows for set-based statements.
 //!
 //! A statement gets all rows of a batch in two parameters. `?1` is a JSON array with one array a
-//! row, which `json_each` walks. `?2` holds the large values side by side: in JSON each of their
+//! row, which `jsonb_each` walks (in binary form: `json_each` would write a row out as text, and have
+//! it parsed again, for each of its values). `?2` holds the large values side by side: in JSON each of their
 //! bytes would be escaped, parsed and copied several times; here a statement cuts them out with
 //! `substr(?2, value ->> n, value ->> (n + 1))`.
 

@@ -19,7 +19,7 @@ impl TagRows {
 
     pub(super) async fn write(self, connection: &mut SqliteConnection) -> StoreResult<()> {
         let sql = "INSERT INTO conversation_tags (tag, conversation)
-            SELECT value ->> 0, value ->> 1 FROM json_each(?1) WHERE true
+            SELECT value ->> 0, value ->> 1 FROM jsonb_each(?1) WHERE true
             ON CONFLICT (tag, conversation) DO NOTHING";
         self.0.run(sql, connection).await?;
         Ok(())
@@ -37,7 +37,7 @@ pub(super) async fn replace(
         let _ = gone.row().text(tag).int(now.id.0);
     }
     let sql = "DELETE FROM conversation_tags
-        WHERE (tag, conversation) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?1))";
+        WHERE (tag, conversation) IN (SELECT value ->> 0, value ->> 1 FROM jsonb_each(?1))";
     gone.run(sql, connection).await?;
     let mut added = TagRows::default();
     added.add(now);

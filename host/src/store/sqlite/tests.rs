@@ -82,18 +82,18 @@ async fn what_is_on_an_items_path_is_found_by_index() {
     let file = directory.path().join("switchboard.db");
     let (store, _) = open_file(&file).await.unwrap();
     for sql in [
-        "SELECT 1 FROM json_each(?1) AS k CROSS JOIN items AS i
+        "SELECT 1 FROM jsonb_each(?1) AS k CROSS JOIN items AS i
          ON i.inbox = k.value ->> 0 AND i.external_id = k.value ->> 1",
-        "SELECT 1 FROM json_each(?1) AS k CROSS JOIN identities AS i
+        "SELECT 1 FROM jsonb_each(?1) AS k CROSS JOIN identities AS i
          ON i.channel = k.value ->> 0 AND i.external_id = k.value ->> 1",
-        "SELECT 1 FROM json_each(?1) AS k CROSS JOIN conversations AS c
+        "SELECT 1 FROM jsonb_each(?1) AS k CROSS JOIN conversations AS c
          ON c.inbox = k.value ->> 0 AND c.thread_key = k.value ->> 1",
-        "UPDATE conversations SET revision = 1 FROM json_each(?1) AS r
+        "UPDATE conversations SET revision = 1 FROM jsonb_each(?1) AS r
          WHERE conversations.id = r.value ->> 0",
-        "DELETE FROM events WHERE id IN (SELECT value ->> 0 FROM json_each(?1))",
+        "DELETE FROM events WHERE id IN (SELECT value ->> 0 FROM jsonb_each(?1))",
         "SELECT id FROM events WHERE is_next = 1 ORDER BY id LIMIT ?",
         "SELECT id FROM outbox WHERE state = 'queued' AND next_attempt_at <= ? ORDER BY next_attempt_at",
-        "DELETE FROM timers WHERE (conversation, purpose) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?1))",
+        "DELETE FROM timers WHERE (conversation, purpose) IN (SELECT value ->> 0, value ->> 1 FROM jsonb_each(?1))",
     ] {
         let plan: Vec<(i64, i64, i64, String)> =
             sqlx::query_as(sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}")))
@@ -105,7 +105,7 @@ async fn what_is_on_an_items_path_is_found_by_index() {
                 && !step.contains("INDEX")
                 && !step.contains(" k ")
                 && !step.contains(" r ")
-                && !step.contains("json_each")
+                && !step.contains("jsonb_each")
         });
         assert!(!walks, "{sql}: {plan:?}");
     }

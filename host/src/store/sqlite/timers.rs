@@ -42,7 +42,7 @@ impl TimerRows {
         delete(self.cancelled, connection).await?;
         let sql = "INSERT INTO timers (conversation, purpose, due_at, until_answered, depth)
             SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4
-            FROM json_each(?1)
+            FROM jsonb_each(?1)
             WHERE true
             ON CONFLICT (conversation, purpose) DO UPDATE
             SET due_at = excluded.due_at, until_answered = excluded.until_answered, depth = excluded.depth";
@@ -53,7 +53,7 @@ impl TimerRows {
 /// Deletes timers, given by conversation and purpose. One that is gone already is no surprise.
 async fn delete(rows: Rows, connection: &mut SqliteConnection) -> StoreResult<()> {
     let sql = "DELETE FROM timers
-        WHERE (conversation, purpose) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?1))";
+        WHERE (conversation, purpose) IN (SELECT value ->> 0, value ->> 1 FROM jsonb_each(?1))";
     rows.run(sql, connection).await?;
     Ok(())
 }
@@ -61,7 +61,7 @@ async fn delete(rows: Rows, connection: &mut SqliteConnection) -> StoreResult<()
 /// Ends the timers that run until an answer, in these conversations.
 pub(super) async fn end_waiting(rows: Rows, connection: &mut SqliteConnection) -> StoreResult<()> {
     let sql = "DELETE FROM timers
-        WHERE conversation IN (SELECT value ->> 0 FROM json_each(?1)) AND until_answered = 1";
+        WHERE conversation IN (SELECT value ->> 0 FROM jsonb_each(?1)) AND until_answered = 1";
     rows.run(sql, connection).await?;
     Ok(())
 }

@@ -56,7 +56,7 @@ impl Changes {
             let _ = edited.row().int(item.0).int(*revision).int(*content);
         }
         let sql = "UPDATE items SET revision = r.value ->> 1, content = r.value ->> 2
-            FROM json_each(?1) AS r
+            FROM jsonb_each(?1) AS r
             WHERE items.id = r.value ->> 0";
         edited.run_each("items edited", sql, connection).await?;
         let mut deleted = Rows::default();
@@ -64,7 +64,7 @@ impl Changes {
             let _ = deleted.row().int(item.0).int(at.as_ms());
         }
         let sql = "UPDATE items SET deleted_at = r.value ->> 1
-            FROM json_each(?1) AS r
+            FROM jsonb_each(?1) AS r
             WHERE items.id = r.value ->> 0";
         deleted.run_each("items deleted", sql, connection).await?;
         write_statuses(&self.statuses, connection).await
@@ -83,12 +83,12 @@ async fn write_statuses(
         }
     }
     let sql = "UPDATE items SET delivery_state = r.value ->> 1
-        FROM json_each(?1) AS r
+        FROM jsonb_each(?1) AS r
         WHERE items.id = r.value ->> 0";
     states.run_each("answers reported on", sql, connection).await?;
     // An answer written on the channel itself has no way out from here.
     let sql = "UPDATE outbox SET state = 'failed', last_error = r.value ->> 1
-        FROM json_each(?1) AS r
+        FROM jsonb_each(?1) AS r
         WHERE outbox.item = r.value ->> 0";
     failures.run(sql, connection).await?;
     Ok(())

@@ -49,7 +49,7 @@ impl Known {
         connection: &mut SqliteConnection,
     ) -> StoreResult<()> {
         let sql = "SELECT i.inbox, i.external_id, i.id, i.conversation, i.direction
-            FROM json_each(?1) AS k
+            FROM jsonb_each(?1) AS k
             CROSS JOIN items AS i ON i.inbox = k.value ->> 0 AND i.external_id = k.value ->> 1";
         for row in rows_of(named).fetch(sql, connection).await? {
             let key = (InboxId(row.try_get(0)?), row.try_get(1)?);
@@ -70,7 +70,7 @@ impl Known {
         connection: &mut SqliteConnection,
     ) -> StoreResult<()> {
         let sql = "SELECT t.inbox, t.reference, t.conversation
-            FROM json_each(?1) AS k
+            FROM jsonb_each(?1) AS k
             CROSS JOIN thread_references AS t
                 ON t.inbox = k.value ->> 0 AND t.reference = k.value ->> 1";
         for row in rows_of(named).fetch(sql, connection).await? {
@@ -91,7 +91,7 @@ pub(super) async fn without_inbound(
         let _ = rows.row().int(conversation.0);
     }
     let sql = "SELECT k.value ->> 0
-        FROM json_each(?1) AS k
+        FROM jsonb_each(?1) AS k
         WHERE NOT EXISTS (
             SELECT 1 FROM items AS i WHERE i.conversation = k.value ->> 0 AND i.direction = 'inbound'
         )";

@@ -105,7 +105,7 @@ async fn move_tags(
 ) -> StoreResult<()> {
     let sql = "INSERT INTO conversation_tags (tag, conversation)
         SELECT j.value, ?1
-        FROM conversations AS c, json_each(c.facts, '$.tags') AS j
+        FROM conversations AS c, jsonb_each(c.facts, '$.tags') AS j
         WHERE c.id = ?2
         ON CONFLICT DO NOTHING";
     run(sql, older, younger, connection).await

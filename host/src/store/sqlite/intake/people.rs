@@ -52,7 +52,7 @@ impl People {
         }
         let sql = "SELECT
                 i.channel, i.external_id, i.id, i.contact, i.handle, i.name, i.followers, i.verified, c.name
-            FROM json_each(?1) AS k
+            FROM jsonb_each(?1) AS k
             CROSS JOIN identities AS i ON i.channel = k.value ->> 0 AND i.external_id = k.value ->> 1
             CROSS JOIN contacts AS c ON c.id = i.contact";
         let mut people = Self::default();
@@ -189,7 +189,7 @@ impl PeopleRows {
 
     async fn write(self, connection: &mut SqliteConnection) -> StoreResult<()> {
         let sql = "INSERT INTO contacts (id, name, vip, created_at)
-            SELECT value ->> 0, value ->> 1, 0, value ->> 2 FROM json_each(?1)";
+            SELECT value ->> 0, value ->> 1, 0, value ->> 2 FROM jsonb_each(?1)";
         self.new_contacts.run_each("contacts added", sql, connection).await?;
         let sql = "INSERT INTO identities (
                 id, contact, channel, external_id, handle, name, followers, verified
@@ -197,10 +197,10 @@ impl PeopleRows {
             SELECT
                 value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6,
                 value ->> 7
-            FROM json_each(?1)";
+            FROM jsonb_each(?1)";
         self.new_identities.run_each("identities added", sql, connection).await?;
         let sql = "UPDATE contacts SET name = r.value ->> 1
-            FROM json_each(?1) AS r
+            FROM jsonb_each(?1) AS r
             WHERE contacts.id = r.value ->> 0 AND contacts.name IS NULL";
         // Most contacts have a name already.
         self.named_contacts.run(sql, connection).await?;
@@ -210,7 +210,7 @@ impl PeopleRows {
                 name = r.value ->> 5,
                 followers = r.value ->> 6,
                 verified = r.value ->> 7
-            FROM json_each(?1) AS r
+            FROM jsonb_each(?1) AS r
             WHERE identities.id = r.value ->> 0";
         self.changed_identities.run_each("identities changed", sql, connection).await
     }

@@ -29,7 +29,7 @@ impl OperatorPlaces {
             let _ = rows.row().int(queue.0);
         }
         let sql = "SELECT q.id, q.department
-            FROM json_each(?1) AS k
+            FROM jsonb_each(?1) AS k
             CROSS JOIN queues AS q ON q.id = k.value ->> 0";
         let mut places = Self::default();
         for row in rows.fetch(sql, connection).await? {

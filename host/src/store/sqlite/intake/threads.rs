@@ -159,7 +159,7 @@ async fn use_taken_keys(
         }
     }
     let sql = "SELECT k.value ->> 2, c.id
-        FROM json_each(?1) AS k
+        FROM jsonb_each(?1) AS k
         CROSS JOIN conversations AS c ON c.inbox = k.value ->> 0 AND c.thread_key = k.value ->> 1";
     for row in rows.fetch(sql, connection).await? {
         let first = Assigned::New(row.try_get::<i64, _>(0)? as usize);

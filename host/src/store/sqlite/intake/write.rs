@@ -137,7 +137,7 @@ async fn write_conversations(threads: Threads, connection: &mut SqliteConnection
 /// A reference that another item of the batch named first stays that item's.
 async fn write_references(rows: Rows, connection: &mut SqliteConnection) -> StoreResult<()> {
     let sql = "INSERT INTO thread_references (inbox, reference, conversation)
-        SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?1) WHERE true
+        SELECT value ->> 0, value ->> 1, value ->> 2 FROM jsonb_each(?1) WHERE true
         ON CONFLICT (inbox, reference) DO NOTHING";
     rows.run(sql, connection).await?;
     Ok(())

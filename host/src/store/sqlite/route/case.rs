@@ -74,7 +74,7 @@ impl Loaded {
             "SELECT ",
             item_row::item_columns!(),
             ", k.value ->> 0
-             FROM json_each(?1) AS k
+             FROM jsonb_each(?1) AS k
              CROSS JOIN items AS i ON i.id IN (
                  SELECT p.id
                  FROM items AS p
@@ -111,7 +111,7 @@ impl Loaded {
                         LIMIT 10
                     )
                 )
-            FROM json_each(?1) AS k";
+            FROM jsonb_each(?1) AS k";
         for row in rows.fetch(sql, connection).await? {
             self.other_open.insert(ConversationId(row.try_get(0)?), row.try_get(1)?);
         }

@@ -53,7 +53,7 @@ async fn still_as_seen(
         }
     }
     let sql = "SELECT k.value ->> 0
-        FROM json_each(?1) AS k
+        FROM jsonb_each(?1) AS k
         CROSS JOIN conversations AS c ON c.id = k.value ->> 1 AND c.revision = k.value ->> 2
         CROSS JOIN events AS e ON e.id = k.value ->> 3 AND e.conversation = c.id";
     let found = rows.fetch(sql, connection).await?;
@@ -98,7 +98,7 @@ impl DecisionRows {
         conversation_row::update(self.conversations, connection).await?;
         let sql = "INSERT INTO decisions (id, conversation, content)
             SELECT value ->> 0, value ->> 1, CAST(substr(?2, value ->> 2, value ->> 3) AS TEXT)
-            FROM json_each(?1)";
+            FROM jsonb_each(?1)";
         self.decisions.run_each("decisions added", sql, connection).await?;
         self.tags.write(connection).await?;
         self.notes.write(connection).await?;
