@@ -10,6 +10,8 @@
 //! **Invariant:** the cost of a method on an item's path does not grow with the repository.
 
 pub mod artefact_shelf;
+#[cfg(test)]
+mod conformance;
 mod conversation;
 mod error;
 mod ingest;
@@ -18,8 +20,6 @@ mod outbox;
 mod page;
 mod plugins;
 mod route;
-#[cfg(test)]
-mod conformance;
 pub mod sqlite;
 
 pub use artefact_shelf::ArtefactShelf;
