@@ -22,6 +22,9 @@ pub struct Looker<'a> {
     inboxes: HashMap<InboxId, String>,
 }
 
+/// Whether a decision shows something.
+type Shows = fn(&Decision) -> bool;
+
 #[derive(Deserialize)]
 struct NamedInbox {
     id: InboxId,
@@ -63,7 +66,7 @@ impl<'a> Looker<'a> {
 
     /// A few decisions that show how things work, explained.
     pub async fn explained(&self, decisions: &[Decision]) -> anyhow::Result<Vec<Explained>> {
-        let wanted: [(&str, fn(&Decision) -> bool); 3] = [
+        let wanted: [(&str, Shows); 3] = [
             ("Somebody with a million followers", |it| it.outcome.tags.iter().any(|tag| tag == "million")),
             ("Two departments want the same conversation", is_contested),
             ("Junk, for people to look through", |it| goes_to(it, "junk")),
