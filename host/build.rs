@@ -44,8 +44,7 @@ fn shared_target(out: &Path) -> PathBuf {
 /// Builds all plugins at once; their names with their core modules.
 fn build(workspace: &Path, target: &Path) -> Result<Vec<(&'static str, PathBuf)>, Box<dyn Error>> {
     guest_build::ensure_target(workspace)?;
-    let ready: Vec<_> = PLUGINS.into_iter().filter(|name| is_plugin(workspace, name)).collect();
-    let packages: Vec<_> = ready.iter().map(|name| format!("switchboard-plugin-{name}")).collect();
+    let packages = PLUGINS.map(|name| format!("switchboard-plugin-{name}"));
     let mut cargo = guest_build::cargo_build(workspace);
     cargo.args(["--locked", "--target-dir"]).arg(target);
     for package in &packages {
@@ -57,7 +56,7 @@ fn build(workspace: &Path, target: &Path) -> Result<Vec<(&'static str, PathBuf)>
         return Err(format!("the bundled plugins do not build:\n{said}").into());
     }
     let modules = packages.iter().map(|package| guest_build::module_path(target, package));
-    Ok(ready.into_iter().zip(modules).collect())
+    Ok(PLUGINS.into_iter().zip(modules).collect())
 }
 
 /// Writes the components, and the source of a list of them.
@@ -71,9 +70,4 @@ fn list(out: &Path, modules: &[(&str, PathBuf)]) -> Result<String, Box<dyn Error
     }
     source.push_str("]\n");
     Ok(source)
-}
-
-fn is_plugin(workspace: &Path, name: &str) -> bool {
-    let source = workspace.join("plugins").join(name).join("src/lib.rs");
-    fs::read_to_string(source).is_ok_and(|text| text.contains("export_"))
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::adapter::Adapter;
-use super::budget::CHILD_TIMEOUT;
+use super::budget::{Budget, CHILD_TIMEOUT};
 use super::compile::{Answer, ChildError, Compiler, Job};
 use super::digest::{canonical, digest};
 use super::engine::Engine;
@@ -169,7 +169,7 @@ impl Plugins {
 
     /// Loads a policy's artefact, as [`Plugins::prepare`] made it.
     pub fn load_policy(&self, artefact: &[u8], manifest: Arc<Manifest>) -> Result<Policy, LoadError> {
-        Policy::new(self.engine.clone(), load(&self.engine, artefact)?, manifest)
+        Policy::new(self.engine.clone(), load(&self.engine, artefact)?, manifest, Budget::POLICY)
     }
 
     /// Loads an adapter's artefact, as [`Plugins::prepare`] or [`Plugins::inspect`] made it.

@@ -31,6 +31,7 @@ struct Inner {
     engine: Engine,
     pre: PolicyPre<CallState>,
     manifest: Arc<Manifest>,
+    budget: Budget,
 }
 
 type Answer = Result<Vec<abi::ProposalResult>, abi::Refusal>;
@@ -40,9 +41,10 @@ impl Policy {
         engine: Engine,
         pre: InstancePre<CallState>,
         manifest: Arc<Manifest>,
+        budget: Budget,
     ) -> Result<Self, LoadError> {
         let pre = PolicyPre::new(pre).map_err(LoadError::of)?;
-        Ok(Self { inner: Arc::new(Inner { engine, pre, manifest }) })
+        Ok(Self { inner: Arc::new(Inner { engine, pre, manifest, budget }) })
     }
 
     /// What the plugin says of itself.
@@ -62,7 +64,7 @@ impl Policy {
     /// Configures and asks in one call, as if there were no snapshots: for comparison. The policy must
     /// have been loaded from an artefact that was not configured.
     pub fn evaluate_configuring(&self, settings: &Value, event: &Event, case: &Case) -> Call<Vec<Proposal>> {
-        let Inner { engine, pre, manifest } = &*self.inner;
+        let Inner { engine, pre, manifest, .. } = &*self.inner;
         let settings = settings.to_string();
         run(engine, &Budget::SETUP, Imports::Answered, |store| {
             let instance = pre.instance_pre().instantiate(&mut *store)?;
@@ -80,14 +82,14 @@ impl Policy {
     /// An instance that is called again and again, for comparison: what state it keeps, it keeps.
     pub fn reused(&self) -> Result<ReusedPolicy, LoadError> {
         let mut store =
-            open(&self.inner.engine, &Budget::POLICY, Imports::Answered).map_err(LoadError::of)?;
+            open(&self.inner.engine, &self.inner.budget, Imports::Answered).map_err(LoadError::of)?;
         let instance = self.inner.pre.instantiate(&mut store).map_err(LoadError::of)?;
-        Ok(ReusedPolicy { store, instance, manifest: self.inner.manifest.clone() })
+        Ok(ReusedPolicy { store, instance, manifest: self.inner.manifest.clone(), budget: self.inner.budget })
     }
 
     fn evaluate_once(&self, event: &Event, case: &Case) -> Call<Vec<Proposal>> {
-        let Inner { engine, pre, manifest } = &*self.inner;
-        run(engine, &Budget::POLICY, Imports::Answered, |store| {
+        let Inner { engine, pre, manifest, budget } = &*self.inner;
+        run(engine, budget, Imports::Answered, |store| {
             let instance = pre.instantiate(&mut *store)?;
             ask(store, &instance, &manifest.needs, event, case)
         })
@@ -101,16 +103,17 @@ pub struct ReusedPolicy {
     store: Store<CallState>,
     instance: policy_world::Policy,
     manifest: Arc<Manifest>,
+    budget: Budget,
 }
 
 impl ReusedPolicy {
     /// Judges one case. After a failure the instance is spent, and every further call fails too.
     pub fn evaluate(&mut self, event: &Event, case: &Case) -> Call<Vec<Proposal>> {
         let started = Instant::now();
-        let answer = refill(&mut self.store, &Budget::POLICY)
+        let answer = refill(&mut self.store, &self.budget)
             .and_then(|()| ask(&mut self.store, &self.instance, &self.manifest.needs, event, case));
         let result = answer.map_err(|error| Failure::of(&error, &self.store.data().limiter));
-        let fuel = spent(&self.store, &Budget::POLICY);
+        let fuel = spent(&self.store, &self.budget);
         let (log, log_dropped) = std::mem::take(&mut self.store.data_mut().journal).finish();
         Call { result, fuel, micros: micros_since(started), log, log_dropped }.and_then(raise)
     }

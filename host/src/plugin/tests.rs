@@ -3,11 +3,12 @@
 mod guest;
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use guest::{Guest, NOTHING};
 use serde_json::json;
 
-use super::budget::{LOG_BYTES_MAX, LOG_LINE_BYTES_MAX};
+use super::budget::{Budget, LOG_BYTES_MAX, LOG_LINE_BYTES_MAX};
 use super::compile::{inspect::inspect, prepare::prepare};
 use super::engine::Engine;
 use super::load::load;
@@ -25,11 +26,18 @@ fn manifest_of(component: &[u8]) -> Manifest {
     inspect(&engine(), component).unwrap().manifest
 }
 
+/// Limits of a call that only a guest's own doing can reach, however busy the machine is.
+const UNHURRIED: Budget = Budget { wall: Duration::from_secs(3_600), ..Budget::POLICY };
+
 fn policy(guest: &Guest) -> Policy {
+    policy_within(guest, UNHURRIED)
+}
+
+fn policy_within(guest: &Guest, budget: Budget) -> Policy {
     let component = guest.component();
     let manifest = manifest_of(&component);
     let artefact = prepare(&engine(), PluginKind::Policy, "{}", &component).unwrap();
-    Policy::new(engine(), load(&engine(), &artefact).unwrap(), Arc::new(manifest)).unwrap()
+    Policy::new(engine(), load(&engine(), &artefact).unwrap(), Arc::new(manifest), budget).unwrap()
 }
 
 fn unprepared(guest: &Guest) -> PrepareFailure {
@@ -90,6 +98,15 @@ fn the_same_call_burns_the_same_fuel() {
 #[test]
 fn an_endless_loop_runs_out_of_fuel() {
     assert_eq!(failure("(loop $again (br $again)) unreachable").kind, FailureKind::Fuel);
+}
+
+#[test]
+fn work_that_burns_no_fuel_is_stopped_by_the_clock() {
+    let fill = "(loop $again (memory.fill (i32.const 1048576) (i32.const 1) (i32.const 4194304)) (br $again))
+        unreachable";
+    let hurried = Budget { wall: Duration::from_millis(20), fuel: u64::MAX, ..Budget::POLICY };
+    let call = policy_within(&Guest::evaluating(fill), hurried).evaluate(&event(), &case());
+    assert_eq!(call.result.unwrap_err().kind, FailureKind::Deadline);
 }
 
 #[test]
@@ -250,10 +267,10 @@ fn settings_that_the_plugin_refuses_are_named() {
 
 #[test]
 fn a_start_function_is_under_the_same_limits() {
-    let guest =
-        Guest { fields: "(func $start (loop $again (br $again))) (start $start)".into(), ..Guest::default() };
+    let guest = Guest { fields: "(func $start (call $start)) (start $start)".into(), ..Guest::default() };
     let refusal = inspect(&engine(), &guest.component()).unwrap_err();
     assert_eq!(refusal.name, RefusalKind::DescribeFailed);
+    assert!(refusal.found.contains("stack"), "{refusal}");
 }
 
 #[test]

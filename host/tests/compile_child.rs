@@ -1,0 +1,68 @@
+//! The sandbox with the real binary as its compile child.
+
+use std::sync::Arc;
+
+use serde_json::json;
+use switchboard::bundled::BUNDLED;
+use switchboard::domain::case::{Case, Event};
+use switchboard::domain::release::PluginKind;
+use switchboard::plugin::{InspectError, PluginConfig, Plugins};
+
+fn plugins() -> Arc<Plugins> {
+    Plugins::new(PluginConfig::new(env!("CARGO_BIN_EXE_switchboard").into())).unwrap()
+}
+
+fn bundled(name: &str) -> &'static [u8] {
+    BUNDLED.iter().find(|(bundled, _)| *bundled == name).unwrap().1
+}
+
+fn event() -> Event {
+    serde_json::from_value(json!({"id": "evt_0000000000001", "kind": "item-received", "at": 1_000})).unwrap()
+}
+
+fn case() -> Case {
+    serde_json::from_value(json!({
+        "now": 2_000,
+        "item": {
+            "external_id": "m1", "kind": "email", "visibility": "private", "text": "where is my parcel?",
+            "author": {"external_id": "ada@example.com"}, "occurred_at": 1_000,
+        },
+        "conversation": {
+            "id": "cnv_0000000000001", "status": "open", "opened_at": 1_000, "item_count": 1,
+        },
+        "inbox": {"name": "support", "channel": "email", "department": "service"},
+    }))
+    .unwrap()
+}
+
+#[tokio::test]
+async fn a_policy_goes_from_bytes_to_proposals() {
+    let plugins = plugins();
+    let component = bundled("keyword-router");
+    let inspected = plugins.inspect(component.into()).await.unwrap();
+    assert_eq!(inspected.manifest.name, "keyword-router");
+    assert_eq!(inspected.imports, ["switchboard:plugin/log@0.1.0"]);
+    let settings = json!({"rules": [{"name": "parcels", "any": ["parcel"], "destination": {"department": "logistics"}}]});
+    let artefact = plugins.prepare(component.into(), PluginKind::Policy, &settings).await.unwrap();
+    let policy = plugins.load_policy(&artefact, inspected.manifest.into()).unwrap();
+    let call = plugins.executor().run(move || policy.evaluate(&event(), &case())).await.unwrap();
+    let proposals = serde_json::to_value(call.result.unwrap()).unwrap();
+    assert_eq!(proposals[0]["department"], "logistics");
+}
+
+#[tokio::test]
+async fn what_a_policy_refuses_of_its_settings_comes_with_its_place() {
+    let settings = json!({"rules": [{"name": "broken", "any": [{"regex": "("}], "tags": ["x"]}]});
+    let component = bundled("keyword-router");
+    let failure = plugins().prepare(component.into(), PluginKind::Policy, &settings).await.unwrap_err();
+    assert_eq!(failure.name, "invalid-settings");
+    assert!(failure.setting_errors[0].pointer.starts_with("/rules/0/any/0"), "{failure:?}");
+}
+
+#[tokio::test]
+async fn a_text_is_refused_with_a_remedy() {
+    let error = plugins().inspect("(component)".into()).await.unwrap_err();
+    let InspectError::Refused(refusal) = error else { panic!("{error}") };
+    assert_eq!(refusal.name.name(), "text-format");
+    assert!(refusal.remedy.contains("wasm-tools"));
+}
