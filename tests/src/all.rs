@@ -5,7 +5,15 @@
 //! |---|---|
 //! | `support` | [`TestApp`](support::TestApp) and what it is made of |
 //! | `story` | ingest, routing, escalation, replies, the rules that change: one step a file |
+//! | `api` | one resource of the HTTP interface a file |
+//! | `plugins` | one bundled plugin a file, as WebAssembly |
+//! | `sandbox` | guests that misbehave |
 
+#[path = "api/api.rs"]
+mod api;
+#[path = "plugins/plugins.rs"]
+mod plugins;
+mod sandbox;
 #[path = "story/story.rs"]
 mod story;
 mod support;

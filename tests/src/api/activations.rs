@@ -1,0 +1,109 @@
+//! Enabling through the HTTP interface, above all what is refused.
+
+use serde_json::{Value, json};
+
+use crate::support::TestApp;
+use crate::support::company::word_to;
+use crate::support::reply::{entries, text};
+
+fn router_with(settings: Value) -> Value {
+    json!({ "name": "rules", "plugin": "keyword-router", "settings": settings, "mode": "active" })
+}
+
+#[tokio::test]
+async fn settings_against_the_schema_are_refused_at_every_place() {
+    let app = TestApp::company().await;
+    let rule = json!({ "name": "one", "any": ["kettle"], "priority": "extreme" });
+    let refused = app.post("/v1/activations", router_with(json!({ "rules": [rule] }))).await;
+    assert!(refused.pointers().iter().any(|it| it.starts_with("/settings/rules/0")), "{}", refused.text());
+    let refused = app.post("/v1/activations", router_with(json!({}))).await;
+    assert_eq!(refused.pointers(), ["/settings"]);
+    assert!(refused.text().contains("rules"), "{}", refused.text());
+    app.get("/v1/activations/rules").await.problem(404);
+}
+
+#[tokio::test]
+async fn settings_that_only_the_plugin_can_judge_fail_with_its_words() {
+    let app = TestApp::company().await;
+    let rule = json!({ "name": "one", "any": [{ "regex": "(" }], "priority": "high" });
+    app.post("/v1/activations", router_with(json!({ "rules": [rule] }))).await.json(202);
+    app.settle().await;
+    let shown = app.get("/v1/activations/rules").await.json(200);
+    assert_eq!(shown["preparation"]["state"], "failed");
+    assert_eq!(shown["preparation"]["failure"], "invalid-settings");
+    assert!(text(&shown, "/preparation/reason").contains("/rules/0/any/0"), "{shown}");
+}
+
+#[tokio::test]
+async fn what_is_not_published_cannot_be_enabled() {
+    let app = TestApp::company().await;
+    let unknown = app.post("/v1/activations", json!({ "plugin": "astrology" })).await.problem(404);
+    assert!(text(&unknown, "/detail").contains("keyword-router"), "{unknown}");
+    let version = json!({ "plugin": "keyword-router", "version": "77.0.0", "settings": { "rules": [] } });
+    let unknown = app.post("/v1/activations", version).await.problem(404);
+    assert!(text(&unknown, "/detail").contains("there is: "), "{unknown}");
+}
+
+#[tokio::test]
+async fn a_name_is_given_once_and_an_adapter_is_enabled_once() {
+    let app = TestApp::company().await;
+    app.enable(word_to("rules", "invoice", "billing")).await;
+    app.post("/v1/activations", word_to("rules", "kettle", "billing")).await.problem(409);
+    let second = app.post("/v1/activations", json!({ "name": "second", "plugin": "email" })).await;
+    assert!(text(&second.problem(409), "/detail").contains("change that activation's version"));
+}
+
+#[tokio::test]
+async fn an_adapter_takes_no_settings_here() {
+    let app = TestApp::company().await;
+    let change = app.patch("/v1/activations/email", json!({ "settings": { "address": "x" } })).await;
+    assert_eq!(change.pointers(), ["/settings"]);
+}
+
+#[tokio::test]
+async fn an_activation_is_changed_only_by_who_saw_it() {
+    let app = TestApp::company().await;
+    app.enable(word_to("rules", "invoice", "billing")).await;
+    let etag = app.get("/v1/activations/rules").await.headers["etag"].to_str().unwrap().to_owned();
+    let change = async |rank: i32| {
+        let headers = [("content-type", "application/json"), ("if-match", etag.as_str())];
+        app.ask("PATCH", "/v1/activations/rules", &headers, json!({ "rank": rank }).to_string()).await
+    };
+    change(1).await.json(202);
+    change(2).await.problem(412);
+    let headers = [("content-type", "application/json"), ("if-match", "W/\"x\"")];
+    app.ask("POST", "/v1/activations/rules/roll-back", &headers, "{}").await.problem(412);
+    assert_eq!(app.get("/v1/activations/rules").await.json(200)["rank"], 1);
+}
+
+#[tokio::test]
+async fn activations_are_listed_in_the_order_in_which_they_are_asked() {
+    let app = TestApp::staffed().await;
+    let mut early = word_to("early", "kettle", "billing");
+    early["rank"] = json!(-5);
+    app.enable(early).await;
+    let listed = app.get("/v1/activations").await.json(200);
+    let policies = entries(&listed).iter().filter(|it| it["kind"] == "policy");
+    let names: Vec<_> = policies.map(|it| text(it, "/name")).collect();
+    assert_eq!(names, ["reach-priority", "early", "keyword-router", "escalate-on-silence"]);
+}
+
+#[tokio::test]
+async fn nothing_counts_unless_somebody_says_so() {
+    let app = TestApp::company().await;
+    let mut rule = word_to("rules", "invoice", "billing");
+    rule.as_object_mut().unwrap().remove("mode");
+    rule.as_object_mut().unwrap().remove("phase");
+    let enabled = app.enable(rule).await;
+    assert_eq!((&enabled["mode"], &enabled["phase"]), (&json!("shadow"), &json!("route")));
+}
+
+#[tokio::test]
+async fn an_owner_is_a_department() {
+    let app = TestApp::company().await;
+    let mut rule = word_to("rules", "invoice", "billing");
+    rule["owner"] = json!("astrology");
+    assert_eq!(app.post("/v1/activations", rule.clone()).await.pointers(), ["/owner"]);
+    rule["owner"] = json!("billing");
+    assert_eq!(app.enable(rule).await["owner_name"], "billing");
+}

@@ -1,0 +1,10 @@
+//! The HTTP interface, one resource a file.
+
+mod access;
+mod activations;
+mod conversations;
+mod health;
+mod lists;
+mod organisation;
+mod plugins;
+mod tour;

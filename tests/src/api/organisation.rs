@@ -1,0 +1,173 @@
+//! Departments, agents, queues and inboxes.
+
+use serde_json::{Value, json};
+
+use crate::support::TestApp;
+use crate::support::reply::{entries, text};
+
+fn names(list: &Value) -> Vec<&str> {
+    entries(list).iter().map(|it| text(it, "/name")).collect()
+}
+
+#[tokio::test]
+async fn a_department_starts_with_a_queue() {
+    let app = TestApp::company().await;
+    let added = app.post("/v1/departments", json!({ "name": "legal", "title": "Law" })).await.json(201);
+    insta::with_settings!({ sort_maps => true }, {
+        insta::assert_json_snapshot!(added, { ".id" => "[id]" }, @r#"
+        {
+          "created_at": "2026-03-02T09:00:00.000Z",
+          "id": "[id]",
+          "name": "legal",
+          "title": "Law"
+        }
+        "#);
+    });
+    assert_eq!(app.get("/v1/departments/legal").await.json(200), added);
+    assert_eq!(app.get("/v1/queues/legal/general").await.json(200)["open"], 0);
+    let all = app.get("/v1/departments").await.json(200);
+    assert_eq!(names(&all), ["billing", "communications", "legal", "management", "service"]);
+}
+
+#[tokio::test]
+async fn a_name_that_is_taken_is_a_conflict() {
+    let app = TestApp::company().await;
+    let taken = [
+        ("/v1/departments", json!({ "name": "billing" })),
+        ("/v1/agents", json!({ "name": "ada", "department": "billing" })),
+        ("/v1/queues", json!({ "name": "refunds", "department": "billing" })),
+        ("/v1/inboxes", json!({ "name": "chat", "department": "billing", "adapter": "cloudevents" })),
+    ];
+    for (path, body) in taken {
+        let refused = app.post(path, body).await.problem(409);
+        assert!(text(&refused, "/detail").contains("choose another name"), "{refused}");
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_is_none_is_refused_at_its_place() {
+    let app = TestApp::company().await;
+    for name in ["", "B", "a b", "-x", "x-", "аdmin", "../etc", &"x".repeat(64)] {
+        let refused = app.post("/v1/departments", json!({ "name": name })).await;
+        assert_eq!(refused.pointers(), ["/name"], "{name:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_queue_and_an_agent_need_a_department_that_exists() {
+    let app = TestApp::company().await;
+    for path in ["/v1/queues", "/v1/agents"] {
+        let refused = app.post(path, json!({ "name": "some", "department": "astrology" })).await;
+        assert_eq!(refused.pointers(), ["/department"]);
+        assert!(refused.text().contains("billing"), "{}", refused.text());
+    }
+}
+
+#[tokio::test]
+async fn what_does_not_exist_is_answered_with_what_does() {
+    let app = TestApp::company().await;
+    let expected = [
+        ("/v1/departments/astrology", "management"),
+        ("/v1/agents/nobody", "ada, ben, cem"),
+        ("/v1/queues/billing/astrology", "billing/refunds"),
+        ("/v1/inboxes/cat", "alerts, chat, mail"),
+        ("/v1/plugins/astrology", "keyword-router"),
+        ("/v1/plugins/email/77.0.0", "there is: "),
+        ("/v1/activations/astrology", "cloudevents"),
+        ("/v1/generations/7777", "there are 1 to"),
+    ];
+    for (path, known) in expected {
+        let refused = app.get(path).await.problem(404);
+        assert!(text(&refused, "/detail").contains(known), "{path}: {refused}");
+    }
+}
+
+#[tokio::test]
+async fn an_inbox_shows_its_token_once() {
+    let app = TestApp::company().await;
+    let new = json!({ "name": "shop", "department": "service", "adapter": "cloudevents", "access": "token" });
+    let added = app.post("/v1/inboxes", new).await.json(201);
+    let token = text(&added, "/token");
+    assert!(token.len() > 40, "{added}");
+    let shown = app.get("/v1/inboxes/shop").await;
+    assert!(!shown.text().contains(token));
+    assert!(!shown.text().contains("sha256"));
+    assert_eq!(shown.json(200)["access"], "token");
+}
+
+#[tokio::test]
+async fn a_new_token_makes_the_one_before_worthless() {
+    let app = TestApp::company().await;
+    let new = json!({ "name": "shop", "department": "service", "adapter": "cloudevents", "access": "token" });
+    let before = text(&app.post("/v1/inboxes", new).await.json(201), "/token").to_owned();
+    let changed = app.patch("/v1/inboxes/shop", json!({ "access": "token" })).await.json(200);
+    let after = text(&changed, "/token").to_owned();
+    let deliver = async |token: &str| {
+        let headers = [("content-type", "application/json"), ("x-switchboard-token", token)];
+        app.ask("POST", "/in/shop", &headers, r#"{"author": "u-1", "text": "hi"}"#).await
+    };
+    deliver(&before).await.problem(401);
+    deliver(&after).await.json(202);
+}
+
+#[tokio::test]
+async fn an_inbox_is_changed_in_part_and_only_by_who_saw_it() {
+    let app = TestApp::company().await;
+    let etag = app.get("/v1/inboxes/chat").await.headers["etag"].to_str().unwrap().to_owned();
+    let change = async |body: Value| {
+        let headers = [("content-type", "application/json"), ("if-match", etag.as_str())];
+        app.ask("PATCH", "/v1/inboxes/chat", &headers, body.to_string()).await
+    };
+    let changed = change(json!({ "operator_queue": "service/leads" })).await.json(200);
+    assert_eq!(changed["operator_queue"], "service/leads");
+    assert_eq!(changed["promise"]["within_ms"], 3_600_000, "what was not named stays");
+    change(json!({ "promise": null })).await.problem(412);
+    let changed = app.patch("/v1/inboxes/chat", json!({ "promise": null })).await.json(200);
+    assert_eq!(changed.get("promise"), None);
+    let conversation = app.say("hello").await;
+    app.settle().await;
+    assert_eq!(app.place(&conversation).await, "service/leads");
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_an_inbox_is_pointed_at() {
+    let app = TestApp::company().await;
+    let wrong = [
+        ("/adapter", json!({ "adapter": "astrology" })),
+        ("/department", json!({ "department": "astrology" })),
+        ("/operator_queue", json!({ "operator_queue": "service/astrology" })),
+        ("/junk_queue", json!({ "junk_queue": "nonsense" })),
+        ("/promise/within_ms", json!({ "promise": { "within_ms": 0, "warn_before_ms": 0 } })),
+        ("/promise/warn_before_ms", json!({ "promise": { "within_ms": 10, "warn_before_ms": 10 } })),
+        ("/reply_hosts/0", json!({ "reply_hosts": ["https://example.com/x"] })),
+        ("/settings/visibility", json!({ "settings": { "visibility": "secret" } })),
+        ("/settings/reply_url", json!({ "settings": { "reply_url": "no address" } })),
+        ("/channel", json!({ "channel": "No Channel" })),
+    ];
+    for (pointer, part) in wrong {
+        let mut inbox = json!({ "name": "shop", "department": "service", "adapter": "cloudevents" });
+        for (key, value) in part.as_object().unwrap() {
+            inbox[key] = value.clone();
+        }
+        let refused = app.post("/v1/inboxes", inbox).await;
+        assert_eq!(refused.pointers(), [pointer], "{}", refused.text());
+    }
+    app.get("/v1/inboxes/shop").await.problem(404);
+}
+
+#[tokio::test]
+async fn every_change_is_in_the_audit_log_without_names_and_texts() {
+    let app = TestApp::company().await;
+    let conversation = app.say("my secret is 1234").await;
+    app.settle().await;
+    let note = json!({ "agent": "ada", "text": "a very private remark" });
+    app.post(&format!("/v1/conversations/{conversation}/note"), note).await.json(200);
+    app.post("/v1/departments", json!({ "name": "legal" })).await.json(201);
+    let audit = app.get("/v1/audit").await;
+    let actions: Vec<_> =
+        entries(&audit.json(200)).iter().take(2).map(|it| text(it, "/action").to_owned()).collect();
+    assert_eq!(actions, ["department.add", "conversation.note"]);
+    for secret in ["1234", "private remark"] {
+        assert!(!audit.text().contains(secret), "{secret}");
+    }
+}

@@ -1,0 +1,159 @@
+//! One walk past every address: each says yes once, so that a route cannot be added without one.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+use switchboard::http::{Method, table};
+
+use crate::support::TestApp;
+use crate::support::company::word_to;
+use crate::support::guest::{Guest, Kind};
+use crate::support::reply::text;
+
+/// Walks, and remembers where it has been.
+struct Tour {
+    app: TestApp,
+    visited: BTreeSet<String>,
+}
+
+impl Tour {
+    /// Asks for a route with these values in place of what varies; the answer must be yes.
+    async fn ask(&mut self, route: &str, values: &[&str], body: Value) -> Value {
+        let (method, template) = route.split_once(' ').unwrap();
+        let (template, query) = template.split_once('?').unwrap_or((template, ""));
+        self.visited.insert(format!("{method} {template}"));
+        let mut path = String::new();
+        let mut values = values.iter();
+        for part in template.split('/').skip(1) {
+            path.push('/');
+            path.push_str(if part.starts_with('{') { values.next().unwrap() } else { part });
+        }
+        let path = format!("{path}?{query}");
+        let answer = match method {
+            "GET" => self.app.get(&path).await,
+            "POST" => self.app.post(&path, body).await,
+            "PATCH" => self.app.patch(&path, body).await,
+            other => panic!("{other}"),
+        };
+        assert!(answer.status.is_success(), "{route}: {}", answer.text());
+        serde_json::from_slice(&answer.body).unwrap_or(Value::Null)
+    }
+
+    async fn read(&mut self, routes: &[&str], values: &[&str]) {
+        for route in routes {
+            self.ask(route, values, Value::Null).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_route_says_yes_once() {
+    let mut tour = Tour { app: TestApp::staffed().await, visited: BTreeSet::new() };
+    organise(&mut tour).await;
+    change_rules(&mut tour).await;
+    let conversation = take_in(&mut tour).await;
+    converse(&mut tour, &conversation).await;
+    look_around(&mut tour).await;
+    let all: BTreeSet<_> =
+        table::routes().iter().map(|it| format!("{} {}", word(it.method), it.path)).collect();
+    let missing: Vec<_> = all.difference(&tour.visited).collect();
+    assert!(missing.is_empty(), "nobody has been at {missing:?}");
+}
+
+fn word(method: Method) -> &'static str {
+    match method {
+        Method::Get => "GET",
+        Method::Post | Method::Any => "POST",
+        Method::Patch => "PATCH",
+    }
+}
+
+async fn organise(tour: &mut Tour) {
+    tour.ask("POST /v1/departments", &[], json!({ "name": "legal" })).await;
+    tour.ask("POST /v1/agents", &[], json!({ "name": "lea", "department": "legal" })).await;
+    tour.ask("POST /v1/queues", &[], json!({ "name": "contracts", "department": "legal" })).await;
+    let inbox = json!({ "name": "web", "department": "legal", "adapter": "cloudevents", "access": "open" });
+    tour.ask("POST /v1/inboxes", &[], inbox).await;
+    tour.ask("PATCH /v1/inboxes/{name}", &["web"], json!({ "operator_queue": "legal/contracts" })).await;
+    tour.read(&["GET /v1/departments", "GET /v1/agents", "GET /v1/queues", "GET /v1/inboxes"], &[]).await;
+    tour.read(&["GET /v1/departments/{name}"], &["legal"]).await;
+    tour.read(&["GET /v1/agents/{name}"], &["lea"]).await;
+    tour.read(&["GET /v1/queues/{department}/{queue}"], &["legal", "contracts"]).await;
+    tour.read(&["GET /v1/inboxes/{name}"], &["web"]).await;
+}
+
+async fn change_rules(tour: &mut Tour) {
+    let component = Guest::proposing("judge", Kind::Abstain, "no idea").component();
+    tour.app.upload(component).await.json(201);
+    tour.visited.insert("POST /v1/plugins".to_owned());
+    tour.read(&["GET /v1/plugins"], &[]).await;
+    tour.read(&["GET /v1/plugins/{name}"], &["judge"]).await;
+    tour.read(&["GET /v1/plugins/{name}/{version}"], &["judge", "1.0.0"]).await;
+    tour.ask("POST /v1/activations", &[], word_to("rules", "contract", "legal")).await;
+    tour.app.settle().await;
+    let settings = word_to("rules", "treaty", "legal")["settings"].clone();
+    tour.ask("PATCH /v1/activations/{name}", &["rules"], json!({ "settings": settings })).await;
+    tour.app.settle().await;
+    tour.ask("POST /v1/activations/{name}/roll-back", &["rules"], json!({})).await;
+    tour.app.settle().await;
+    tour.read(&["GET /v1/activations", "GET /v1/generations"], &[]).await;
+    tour.read(&["GET /v1/activations/{name}", "GET /v1/activations/{name}/versions"], &["rules"]).await;
+    tour.read(&["GET /v1/generations/{number}"], &["1"]).await;
+    tour.read(&["GET /v1/generations/difference?from=1&to=2"], &[]).await;
+}
+
+async fn take_in(tour: &mut Tour) -> String {
+    let item = json!({ "author": "u-1", "text": "a contract, please" });
+    tour.ask("POST /in/{inbox}", &["web"], item).await;
+    let again = json!({ "author": "u-1", "text": "two contracts, please" });
+    let received = tour.ask("POST /in/{inbox}/{*path}", &["web", "below"], again).await;
+    tour.app.settle().await;
+    let delivery = text(&received, "/delivery").to_owned();
+    tour.read(&["GET /v1/deliveries"], &[]).await;
+    tour.read(&["GET /v1/deliveries/{id}", "GET /v1/deliveries/{id}/raw"], &[&delivery]).await;
+    let broken = tour.app.deliver("web", "application/json", "{").await.json(202);
+    tour.ask("POST /v1/deliveries/{id}/retry", &[text(&broken, "/delivery")], json!({})).await;
+    tour.read(&["GET /v1/items/{id}"], &[text(&received, "/items/0/item")]).await;
+    tour.app.conversation_of(&received)
+}
+
+async fn converse(tour: &mut Tour, conversation: &str) {
+    let acts = [
+        ("claim", json!({ "agent": "lea" })),
+        ("release", json!({ "agent": "lea" })),
+        ("note", json!({ "agent": "lea", "text": "a remark" })),
+        ("set", json!({ "agent": "lea", "priority": "high" })),
+        ("reply", json!({ "agent": "lea", "text": "gladly" })),
+        ("hand-off", json!({ "agent": "lea", "to": { "department": "billing" } })),
+        ("ask-again", json!({})),
+        ("close", json!({ "agent": "lea", "disposition": { "theme": "contract" } })),
+        ("reopen", json!({ "agent": "lea" })),
+    ];
+    for (verb, body) in acts {
+        let shown = tour.ask(&format!("POST /v1/conversations/{{id}}/{verb}"), &[conversation], body).await;
+        assert!(!shown.is_null());
+        tour.app.settle().await;
+    }
+    tour.read(&["GET /v1/conversations"], &[]).await;
+    tour.read(&["GET /v1/conversations/{id}", "GET /v1/conversations/{id}/items"], &[conversation]).await;
+    let contact = text(&tour.app.conversation(conversation).await, "/contact/id").to_owned();
+    tour.read(&["GET /v1/contacts/{id}"], &[&contact]).await;
+    tour.ask("PATCH /v1/contacts/{id}", &[&contact], json!({ "vip": true })).await;
+    let decision = text(&tour.app.decision(conversation).await, "/id").to_owned();
+    tour.read(&["GET /v1/decisions/{id}"], &[&decision]).await;
+}
+
+async fn look_around(tour: &mut Tour) {
+    let case = json!({
+        "now": 0, "inbox": { "name": "web", "channel": "web", "department": "legal" },
+        "item": {
+            "external_id": "i", "kind": "form", "visibility": "private", "author": { "external_id": "u" },
+            "text": "a contract", "occurred_at": 0,
+        },
+        "conversation": { "id": "cnv_0000000000001", "status": "open", "opened_at": 0, "item_count": 1 },
+    });
+    tour.ask("POST /v1/evaluate", &[], json!({ "case": case })).await;
+    tour.read(&["GET /v1/search?q=contract", "GET /v1/decisions", "GET /v1/audit", "GET /v1/counts"], &[])
+        .await;
+    tour.read(&["GET /healthz", "GET /readyz", "GET /metrics", "GET /openapi.json"], &[]).await;
+}

@@ -1,0 +1,105 @@
+//! Words and patterns.
+
+use serde_json::{Value, json};
+
+use crate::support::TestApp;
+use crate::support::samples;
+
+/// Where a message goes under these rules, and with what.
+async fn routed(rules: Value, item: Value) -> Value {
+    let app = TestApp::company().await;
+    let activation = json!({ "plugin": "keyword-router", "settings": rules, "mode": "active" });
+    app.enable(activation).await;
+    let conversation = app.conversation_of(&app.tell(item).await);
+    app.settle().await;
+    app.conversation(&conversation).await
+}
+
+#[tokio::test]
+async fn a_rule_says_everything_it_can_say() {
+    let rules = json!({ "rules": [{
+        "name": "angry", "any": [{ "regex": "never again|charged (me )?twice" }], "none": ["newsletter"],
+        "channels": ["web"], "kinds": ["direct-message"], "visibility": "private",
+        "destination": { "department": "billing", "queue": "refunds", "assignee": "ben" },
+        "priority": "urgent", "tags": ["angry", "money"], "intent": "complaint", "listening": "to-us",
+    }] });
+    let shown = routed(rules, json!({ "author": "u-1", "text": "You CHARGED ME TWICE!" })).await;
+    let said = json!({
+        "where": shown["destination"], "priority": shown["priority"], "tags": shown["tags"],
+        "intent": shown["intent"], "listening": shown["listening"],
+    });
+    insta::with_settings!({ sort_maps => true }, {
+        insta::assert_json_snapshot!(said, @r#"
+        {
+          "intent": "complaint",
+          "listening": "to-us",
+          "priority": "urgent",
+          "tags": [
+            "angry",
+            "money"
+          ],
+          "where": {
+            "assignee": "ben",
+            "department": "billing",
+            "queue": "refunds"
+          }
+        }
+        "#);
+    });
+}
+
+#[tokio::test]
+async fn words_are_whole_and_found_in_every_script() {
+    let rules = json!({ "rules": [
+        { "name": "art", "any": ["art"], "destination": { "department": "management" } },
+        { "name": "refund", "any": ["返金", "rückgabe"], "destination": { "department": "billing" } },
+    ] });
+    let app = TestApp::company().await;
+    app.enable(json!({ "plugin": "keyword-router", "settings": rules, "mode": "active" })).await;
+    for (words, place) in [
+        ("a party", "service/operator"),
+        ("modern ART.", "management/general"),
+        ("ケトルの返金をお願いします", "billing/general"),
+        ("Wo ist die RÜCKGABE?", "billing/general"),
+    ] {
+        let conversation = app.say(words).await;
+        app.settle().await;
+        assert_eq!(app.place(&conversation).await, place, "{words}");
+    }
+}
+
+#[tokio::test]
+async fn a_subject_and_an_attribute_can_be_asked_for() {
+    let rules = json!({ "rules": [
+        { "name": "list", "any": [{ "words": ["support@example.com"], "in": ["attributes.to"] }], "tags": ["direct"],
+          "all": [{ "words": ["invoice"], "in": ["subject"] }], "destination": { "department": "billing" } },
+    ] });
+    let app = TestApp::company().await;
+    app.enable(json!({ "plugin": "keyword-router", "settings": rules, "mode": "active" })).await;
+    let take = async |id: &str, subject: &str| {
+        let mail = samples::mail(id, subject, "see attached");
+        let received = app.deliver("mail", "message/rfc822", mail).await.json(202);
+        app.settle().await;
+        app.place(&app.conversation_of(&received)).await
+    };
+    assert_eq!(take("k-1", "Invoice 7").await, "billing/general");
+    assert_eq!(take("k-2", "Kettle").await, "service/operator");
+}
+
+#[tokio::test]
+async fn fifty_kilobytes_are_searched_for_twenty_patterns_within_the_budget() {
+    let rules: Vec<_> = (0..20)
+        .map(|number| {
+            json!({ "name": format!("rule-{number}"), "any": [{ "regex": format!("order\\s+#{number}\\d+x") }],
+                    "destination": { "department": "management" } })
+        })
+        .chain([json!({ "name": "last", "any": ["refund"], "destination": { "department": "billing" } })])
+        .collect();
+    let words = "my order #9 is late ".repeat(2_500) + "refund";
+    let shown = routed(json!({ "rules": rules }), json!({ "author": "u-1", "text": words })).await;
+    assert_eq!(
+        shown["destination"]["department"], "billing",
+        "{}",
+        shown["decisions"]["entries"][0]["contributions"]
+    );
+}
