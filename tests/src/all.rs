@@ -8,12 +8,18 @@
 //! | `api` | one resource of the HTTP interface a file |
 //! | `plugins` | one bundled plugin a file, as WebAssembly |
 //! | `sandbox` | guests that misbehave |
+//! | `spine` | the shipped program, killed and started again |
+//! | `real_data` | what real channels send, where it is at hand |
+//! | `walls` | which room may know what |
 
 #[path = "api/api.rs"]
 mod api;
 #[path = "plugins/plugins.rs"]
 mod plugins;
+mod real_data;
 mod sandbox;
+mod spine;
 #[path = "story/story.rs"]
 mod story;
 mod support;
+mod walls;

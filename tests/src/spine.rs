@@ -1,0 +1,213 @@
+//! The shipped program as its users have it: started, killed at any moment, started again.
+
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader, Lines};
+use tokio::process::{Child, ChildStdout, Command};
+use tokio::task::JoinSet;
+
+use crate::support::reply::{entries, text};
+use crate::support::template::{self, Stage};
+use crate::support::{PROGRAM, company};
+
+/// How long another process may take to get somewhere before the test gives it up.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// How often another process is asked how far it is: it cannot be waited for in any other way.
+const ASKING: Duration = Duration::from_millis(20);
+
+/// A running `switchboard serve`.
+struct Host {
+    child: Child,
+    caller: Caller,
+    _output: Lines<BufReader<ChildStdout>>,
+}
+
+/// Somebody who asks it for something.
+#[derive(Clone)]
+struct Caller {
+    address: String,
+    token: String,
+    client: reqwest::Client,
+}
+
+impl Host {
+    async fn start(data: &Path, token: &str) -> Self {
+        let mut child = command(data).stdout(Stdio::piped()).spawn().unwrap();
+        let mut output = BufReader::new(child.stdout.take().unwrap()).lines();
+        let address = loop {
+            let line = output.next_line().await.unwrap().expect("it ended without saying where it listens");
+            if let Some((_, rest)) = line.split_once("http://") {
+                break rest.split([',', ' ']).next().unwrap().to_owned();
+            }
+        };
+        let caller = Caller { address, token: token.to_owned(), client: client() };
+        caller.until("/readyz", |ready| ready["status"] == "ok").await;
+        Self { child, caller, _output: output }
+    }
+
+    /// No farewell: what is not on the disk is gone.
+    async fn kill(mut self) {
+        self.child.kill().await.unwrap();
+    }
+}
+
+impl Caller {
+    async fn get(&self, path: &str) -> Value {
+        let request = self.client.get(format!("http://{}{path}", self.address));
+        read(request.bearer_auth(&self.token).send().await.unwrap()).await
+    }
+
+    async fn post(&self, path: &str, body: Value) -> Value {
+        read(self.try_post(path, &body).await.unwrap()).await
+    }
+
+    async fn try_post(&self, path: &str, body: &Value) -> reqwest::Result<reqwest::Response> {
+        let request = self.client.post(format!("http://{}{path}", self.address)).bearer_auth(&self.token);
+        request.header("content-type", "application/json").body(body.to_string()).send().await
+    }
+
+    /// Asks until the answer is as wished.
+    async fn until(&self, path: &str, wished: impl Fn(&Value) -> bool) -> Value {
+        let mut pause = tokio::time::interval(ASKING);
+        let asking = async {
+            loop {
+                pause.tick().await;
+                let answer = self.get(path).await;
+                if wished(&answer) {
+                    return answer;
+                }
+            }
+        };
+        let asked = tokio::time::timeout(PATIENCE, asking).await;
+        asked.unwrap_or_else(|_| panic!("{path} does not get there"))
+    }
+}
+
+fn command(data: &Path) -> Command {
+    let mut command = Command::new(PROGRAM);
+    command.args(["serve", "--listen", "127.0.0.1:0", "--log", "warn", "--data"]).arg(data);
+    command.kill_on_drop(true).stdin(Stdio::null());
+    command
+}
+
+fn client() -> reqwest::Client {
+    // Another test may have chosen the provider already; either is fine.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap()
+}
+
+async fn read(answer: reqwest::Response) -> Value {
+    let bytes = answer.bytes().await.unwrap();
+    serde_json::from_slice(&bytes).unwrap_or_else(|error| panic!("{error}: {bytes:?}"))
+}
+
+/// A folder with a furnished repository, and the admin's token.
+async fn furnished(stage: Stage) -> (TempDir, String) {
+    let template = template::shared().await;
+    let data = TempDir::new().unwrap();
+    std::fs::write(data.path().join("switchboard.db"), template.database(stage)).unwrap();
+    (data, template.token.clone())
+}
+
+fn item(number: usize) -> Value {
+    let words = if number.is_multiple_of(2) { "a refund" } else { "a teapot" };
+    json!({ "id": format!("d-{number}"), "author": "u-1", "text": words })
+}
+
+/// Delivers from several sides at once, and kills the host when one of them has seen `enough` answers
+/// while the others are in the middle of something. The numbers of all deliveries that were answered.
+async fn deliver_and_kill(host: Host, first: usize, enough: usize) -> Vec<usize> {
+    let (next, answered) = (Arc::new(AtomicUsize::new(first)), Arc::new(Mutex::new(Vec::new())));
+    let mut sides = JoinSet::new();
+    for _ in 0..8 {
+        let (caller, next, answered) = (host.caller.clone(), Arc::clone(&next), Arc::clone(&answered));
+        sides.spawn(async move {
+            for seen in 1.. {
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                // An error is the end of the host: what was sent may be stored or not.
+                let Ok(answer) = caller.try_post("/in/chat", &item(number)).await else { return };
+                assert_eq!(answer.status(), 202);
+                answered.lock().unwrap().push(number);
+                if seen == enough {
+                    return;
+                }
+            }
+        });
+    }
+    sides.join_next().await.unwrap().unwrap();
+    host.kill().await;
+    while let Some(side) = sides.join_next().await {
+        side.unwrap();
+    }
+    Arc::try_unwrap(answered).unwrap().into_inner().unwrap()
+}
+
+#[tokio::test]
+async fn what_was_answered_survives_a_kill_at_any_moment_exactly_once_and_is_routed() {
+    let (data, token) = furnished(Stage::Staffed).await;
+    for (round, enough) in [1, 5, 20].into_iter().enumerate() {
+        let host = Host::start(data.path(), &token).await;
+        let answered = deliver_and_kill(host, round * 10_000, enough).await;
+        assert!(answered.len() >= enough);
+
+        let host = Host::start(data.path(), &token).await;
+        for number in answered {
+            let again = host.caller.post("/in/chat", item(number)).await;
+            assert_eq!(again["duplicates"], 1, "delivery {number} was answered and is gone: {again}");
+        }
+        let counts =
+            host.caller.until("/v1/counts", |it| it["decisions"].as_u64() >= it["items"].as_u64()).await;
+        assert_eq!(counts["decisions"], counts["items"], "an item was judged twice");
+        assert_all_routed(&host.caller).await;
+        host.kill().await;
+    }
+}
+
+async fn assert_all_routed(caller: &Caller) {
+    let mut path = "/v1/conversations?limit=200".to_owned();
+    loop {
+        let page = caller.get(&path).await;
+        for conversation in entries(&page) {
+            let department = text(conversation, "/destination/department");
+            let number: usize = text(conversation, "/thread_key")[2..].parse().unwrap();
+            let right = if number.is_multiple_of(2) { "billing" } else { "service" };
+            assert_eq!(department, right, "{conversation}");
+        }
+        let Some(cursor) = page["next_cursor"].as_str() else { return };
+        path = format!("/v1/conversations?limit=200&cursor={cursor}");
+    }
+}
+
+#[tokio::test]
+async fn a_preparation_that_a_kill_interrupts_is_taken_up_again() {
+    let (data, token) = furnished(Stage::Company).await;
+    let host = Host::start(data.path(), &token).await;
+    host.caller.post("/v1/activations", company::word_to("late", "kettle", "billing")).await;
+    host.kill().await;
+    let host = Host::start(data.path(), &token).await;
+    host.caller.until("/v1/activations/late", |it| it["preparation"]["state"] == "ready").await;
+    host.kill().await;
+}
+
+#[tokio::test]
+async fn a_first_start_leaves_a_token_that_lets_in_and_no_second_program_starts_beside_it() {
+    let data = TempDir::new().unwrap();
+    let first = Host::start(data.path(), "").await;
+    let token = std::fs::read_to_string(data.path().join("admin-token")).unwrap().trim().to_owned();
+    let caller = Caller { token, ..first.caller.clone() };
+    assert_eq!(caller.post("/v1/departments", json!({ "name": "service" })).await["name"], "service");
+
+    let mut second = command(data.path()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut said = String::new();
+    second.stderr.take().unwrap().read_to_string(&mut said).await.unwrap();
+    assert!(!second.wait().await.unwrap().success());
+    assert!(said.contains("another host"), "{said}");
+    assert_eq!(caller.get("/healthz").await["status"], "ok");
+    first.kill().await;
+}

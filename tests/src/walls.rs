@@ -1,0 +1,192 @@
+//! The walls between the rooms: who may know what.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A source file: its path below `host/src`, and its text without comments.
+struct Source {
+    path: String,
+    text: String,
+}
+
+impl Source {
+    /// Whether it belongs to this room: the room's file, or anything in its folder.
+    fn is_in(&self, room: &str) -> bool {
+        self.path == format!("{room}.rs") || self.path.starts_with(&format!("{room}/"))
+    }
+}
+
+fn host() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../host/src")
+}
+
+fn sources() -> Vec<Source> {
+    let mut found = Vec::new();
+    let mut folders = vec![host()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|it| it == "rs") {
+                found.push(source(&path));
+            }
+        }
+    }
+    assert!(found.len() > 50, "only {} files found: is this the right folder?", found.len());
+    found
+}
+
+fn source(path: &Path) -> Source {
+    let lines = fs::read_to_string(path).unwrap();
+    let code = lines.lines().filter(|line| !line.trim_start().starts_with("//"));
+    Source {
+        path: path.strip_prefix(host()).unwrap().to_str().unwrap().to_owned(),
+        text: code.collect::<Vec<_>>().join("\n"),
+    }
+}
+
+/// Whether code names this crate or module: as the start of a path, not as a part of another word.
+fn names(text: &str, name: &str) -> bool {
+    text.match_indices(name).any(|(at, _)| {
+        let before = text[..at].chars().next_back();
+        let after = &text[at + name.len()..];
+        let starts_word = !before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == ':' || c == '.');
+        starts_word && (after.starts_with("::") || after.starts_with("!("))
+    })
+}
+
+/// Nobody outside the rooms names the crate.
+fn only_in(rooms: &[&str], krate: &str) {
+    let outside = sources().into_iter().filter(|source| !rooms.iter().any(|room| source.is_in(room)));
+    let guilty: Vec<_> = outside.filter(|source| names(&source.text, krate)).map(|it| it.path).collect();
+    assert!(guilty.is_empty(), "{krate} is for {rooms:?} alone, but these name it: {guilty:?}");
+}
+
+/// No file of the room names the other one.
+fn does_not_know(room: &str, other: &str) {
+    let inside = sources().into_iter().filter(|source| source.is_in(room));
+    let ways = [format!("crate::{other}::"), format!("crate::{other};"), format!("crate::{{{other}")];
+    let knows = |source: &Source| ways.iter().any(|way| source.text.contains(way));
+    let guilty: Vec<_> = inside.filter(knows).map(|it| it.path).collect();
+    assert!(guilty.is_empty(), "{room} must not know {other}, but these do: {guilty:?}");
+}
+
+#[test]
+fn only_the_sandbox_knows_webassembly() {
+    for krate in ["wasmtime", "wasmtime_wizer", "wasmparser", "wit_component", "wit_parser"] {
+        only_in(&["plugin"], krate);
+    }
+}
+
+#[test]
+fn only_the_repository_knows_the_database() {
+    only_in(&["store"], "sqlx");
+}
+
+#[test]
+fn only_the_http_room_knows_axum() {
+    only_in(&["http"], "axum");
+}
+
+#[test]
+fn only_the_way_out_knows_an_http_client() {
+    only_in(&["egress"], "reqwest");
+}
+
+#[test]
+fn sandbox_repository_and_way_out_do_not_know_one_another() {
+    for (room, other) in [
+        ("plugin", "store"),
+        ("plugin", "egress"),
+        ("store", "plugin"),
+        ("store", "egress"),
+        ("egress", "store"),
+        ("egress", "plugin"),
+    ] {
+        does_not_know(room, other);
+    }
+}
+
+#[test]
+fn nobody_below_knows_who_is_above() {
+    for room in ["domain", "plugin", "store", "egress", "telemetry"] {
+        for above in ["flow", "http", "worker", "app", "cli"] {
+            does_not_know(room, above);
+        }
+    }
+    for above in ["http", "worker", "app", "cli"] {
+        does_not_know("flow", above);
+    }
+    for above in ["app", "cli", "worker"] {
+        does_not_know("http", above);
+    }
+}
+
+#[test]
+fn the_domain_knows_no_room_and_nothing_that_does_io() {
+    for room in ["plugin", "store", "egress", "telemetry", "config"] {
+        does_not_know("domain", room);
+    }
+    let allowed = ["std", "crate", "super", "self", "serde", "serde_json", "jiff", "schemars", "thiserror"];
+    for source in sources().iter().filter(|source| source.is_in("domain")) {
+        let in_tests = source.path.ends_with("tests.rs");
+        for line in source.text.lines().map(str::trim) {
+            let Some(path) = line.strip_prefix("use ").or_else(|| line.strip_prefix("pub use ")) else {
+                continue;
+            };
+            let root = path.split([':', ';', ' ']).next().unwrap();
+            let own = root.chars().next().is_some_and(|first| !first.is_ascii_lowercase())
+                || host().join(source.path.trim_end_matches(".rs")).join(format!("{root}.rs")).exists();
+            let for_tests = root == "proptest" && in_tests;
+            assert!(allowed.contains(&root) || own || for_tests, "{}: {line}", source.path);
+        }
+        for io in ["async fn", "std::fs", "std::net", "std::thread", "std::process"] {
+            assert!(!source.text.contains(io), "{} has `{io}`", source.path);
+        }
+    }
+}
+
+#[test]
+fn errors_have_a_type_everywhere_but_at_the_top() {
+    only_in(&["main", "app", "cli", "config"], "anyhow");
+}
+
+#[test]
+fn the_environment_is_read_in_one_place() {
+    let reads = ["env::var", "env::vars", "env::var_os", "env::vars_os"];
+    let may = |path: &str| {
+        // Building plugins hands cargo's own environment on, filtered; `clap` reads in `config`.
+        path == "config.rs" || path == "plugin/guest_build.rs"
+    };
+    for source in sources().iter().filter(|source| !may(&source.path)) {
+        for read in reads {
+            assert!(!source.text.contains(read), "{} reads the environment: {read}", source.path);
+        }
+    }
+}
+
+#[test]
+fn unsafe_stands_only_where_an_artefact_is_loaded() {
+    for source in sources() {
+        let has = source.text.contains("unsafe {") || source.text.contains("unsafe fn");
+        assert!(!has || source.path == "plugin/load.rs", "{} has unsafe code", source.path);
+    }
+}
+
+#[test]
+fn no_file_is_longer_than_five_hundred_lines() {
+    for source in sources() {
+        let lines = fs::read_to_string(host().join(&source.path)).unwrap().lines().count();
+        assert!(lines <= 500, "{} has {lines} lines", source.path);
+    }
+}
+
+#[test]
+fn no_file_is_named_for_everything_and_nothing() {
+    for source in sources() {
+        let name = source.path.rsplit('/').next().unwrap();
+        let vague = ["mod.rs", "utils.rs", "util.rs", "helpers.rs", "common.rs", "manager.rs", "misc.rs"];
+        assert!(!vague.contains(&name), "{}", source.path);
+    }
+}
