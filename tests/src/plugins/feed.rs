@@ -36,7 +36,7 @@ async fn every_entry_of_an_rss_feed_is_an_item() {
     let app = TestApp::company().await;
     let received = take(&app, "application/rss+xml", RSS).await;
     assert_eq!(received["items"].as_array().unwrap().len(), 2, "{received}");
-    let mut texts = vec![item(&app, &received, 0).await, item(&app, &received, 1).await];
+    let mut texts = [item(&app, &received, 0).await, item(&app, &received, 1).await];
     texts.sort_by_key(|it| text(it, "/subject").to_owned());
     assert_eq!(text(&texts[0], "/subject"), "Kettles compared");
     assert!(text(&texts[0], "/text").contains("is loud."), "{}", texts[0]);
