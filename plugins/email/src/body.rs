@@ -4,7 +4,6 @@ use mail_parser::{Message, MessagePart, MimeHeaders, PartType};
 
 use crate::clean;
 use crate::flowed::{TrailingSpace, unflow};
-use crate::html;
 
 /// What a mail says.
 pub struct Body {
@@ -14,12 +13,15 @@ pub struct Body {
     pub html: Option<String>,
 }
 
+/// Markup beyond this is not turned into text, which bounds the cost of a call; it is kept whole.
+const MARKUP_BYTES_MAX: usize = 1024 * 1024;
+
 /// Takes the plain text where there is some, else what the markup reads as.
 pub fn of(message: &Message<'_>) -> Body {
     let html = joined(message.html_bodies().filter_map(markup));
     let mut text = joined(message.text_bodies().filter_map(plain));
     if text.trim().is_empty() && !html.is_empty() {
-        text = html::to_text(&html);
+        text = markup_text(&html);
     }
     Body { text, html: (!html.is_empty()).then_some(html) }
 }
@@ -27,7 +29,7 @@ pub fn of(message: &Message<'_>) -> Body {
 fn plain(part: &MessagePart<'_>) -> Option<String> {
     match &part.body {
         PartType::Text(text) => Some(unflowed(part, &clean::lines(text))),
-        PartType::Html(markup) => Some(html::to_text(&clean::lines(markup))),
+        PartType::Html(markup) => Some(markup_text(&clean::lines(markup))),
         _ => None,
     }
 }
@@ -37,6 +39,10 @@ fn markup(part: &MessagePart<'_>) -> Option<String> {
         PartType::Html(markup) => Some(clean::lines(markup).into_owned()),
         _ => None,
     }
+}
+
+fn markup_text(html: &str) -> String {
+    switchboard_plugin_markup::to_text(&html[..html.floor_char_boundary(MARKUP_BYTES_MAX)])
 }
 
 fn unflowed(part: &MessagePart<'_>, text: &str) -> String {

@@ -14,7 +14,6 @@ pub mod compose;
 mod digest;
 pub mod fields;
 mod flowed;
-mod html;
 mod outcome;
 pub mod parse;
 pub mod quote;

@@ -18,6 +18,10 @@ pub struct Split {
     pub quoted: Option<String>,
 }
 
+/// History begins within as many lines; in longer mail it stays in the text. It bounds the cost of a
+/// call, where every line may begin something.
+const SEARCHED_LINES_MAX: usize = 5_000;
+
 /// Lines `from` up to, not including, `to`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Range {
@@ -46,18 +50,35 @@ pub fn split(body: &str) -> Split {
     }
 }
 
+/// The last lines that hold something, found once.
+struct Last {
+    written: usize,
+    quoted: usize,
+}
+
+impl Last {
+    fn of(lines: &[&str]) -> Self {
+        let last = |found: fn(&str) -> bool| lines.iter().rposition(|line| found(line));
+        Self {
+            written: last(|line| !is_blank(line)).unwrap_or_default(),
+            quoted: last(marks::is_quoted).unwrap_or_default(),
+        }
+    }
+}
+
 /// The lines that repeat earlier mail.
 fn history(lines: &[&str]) -> Option<Range> {
+    let last = Last::of(lines);
     let mut at = 0;
-    while at < lines.len() {
+    while at < lines.len().min(SEARCHED_LINES_MAX) {
         match marks::at(lines, at) {
             // What follows is what they want to show, not what was said before.
             Some(Mark::Forward) => return None,
             Some(Mark::Separator) => return to_the_end(lines, at),
-            Some(Mark::Attribution { end }) => return after_attribution(lines, at, end),
+            Some(Mark::Attribution { end }) => return after_attribution(lines, at, end, &last),
             Some(Mark::Quote) => {
                 let end = quote_end(lines, at);
-                if let Some(range) = quoted_range(lines, at, end) {
+                if let Some(range) = quoted_range(lines, at, end, &last) {
                     return Some(range);
                 }
                 at = end;
@@ -69,10 +90,10 @@ fn history(lines: &[&str]) -> Option<Range> {
 }
 
 /// `somebody wrote:` is followed by quoted lines, or, in text made from markup, by the bare mail.
-fn after_attribution(lines: &[&str], from: usize, end: usize) -> Option<Range> {
+fn after_attribution(lines: &[&str], from: usize, end: usize, last: &Last) -> Option<Range> {
     let next = (end..lines.len()).find(|at| !is_blank(lines[*at]))?;
     if marks::is_quoted(lines[next]) {
-        quoted_range(lines, from, quote_end(lines, next))
+        quoted_range(lines, from, quote_end(lines, next), last)
     } else {
         to_the_end(lines, from)
     }
@@ -80,13 +101,12 @@ fn after_attribution(lines: &[&str], from: usize, end: usize) -> Option<Range> {
 
 /// Decides about a block of quoted lines by what stands around it: history below what was written,
 /// or above it, but not a quotation that is answered line by line.
-fn quoted_range(lines: &[&str], from: usize, end: usize) -> Option<Range> {
-    let rest = &lines[end..];
-    let written_before = lines[..from].iter().any(|line| !is_blank(line));
-    if rest.iter().all(|line| is_blank(line)) || signature::is_all_of(rest) {
+fn quoted_range(lines: &[&str], from: usize, end: usize, last: &Last) -> Option<Range> {
+    if last.written < end || signature::is_all_of(&lines[end..]) {
         return to_the_end(lines, from);
     }
-    let quoted_again = rest.iter().any(|line| marks::is_quoted(line));
+    let written_before = lines[..from].iter().any(|line| !is_blank(line));
+    let quoted_again = last.quoted >= end;
     (!written_before && !quoted_again).then_some(Range { from, to: end })
 }
 

@@ -12,7 +12,6 @@ mod digest;
 pub mod document;
 pub mod feed;
 pub mod google;
-mod html;
 pub mod item;
 pub mod json_feed;
 pub mod receive;

@@ -1,13 +1,18 @@
 //! Words as they are read.
 
 use crate::feed::Words;
-use crate::html;
+
+/// Markup beyond this is not turned into text, which bounds the cost of a call; it is kept whole.
+const MARKUP_BYTES_MAX: usize = 256 * 1024;
 
 /// Without markup.
 pub fn read(words: Words) -> String {
     match words {
         Words::Plain(text) => text,
-        Words::Html(markup) => html::to_text(&markup),
+        Words::Html(markup) => {
+            let start = &markup[..markup.floor_char_boundary(MARKUP_BYTES_MAX)];
+            switchboard_plugin_markup::to_text(start)
+        }
     }
 }
 

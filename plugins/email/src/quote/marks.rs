@@ -85,6 +85,9 @@ const OPENERS: [&str; 16] = [
     "le mer",
 ];
 
+/// The longest of them.
+const OPENER_CHARS_MAX: usize = 10;
+
 /// Somebody wrote.
 const WROTE: [&str; 24] = [
     "wrote",
@@ -288,9 +291,12 @@ fn attribution_end(lines: &[&str], at: usize) -> Option<usize> {
 
 /// A word that attributions begin with, or a date.
 fn has_opener(line: &str) -> bool {
-    let lower = line.to_lowercase();
+    if line.starts_with(|char: char| char.is_ascii_digit()) {
+        return true;
+    }
+    let start = line.chars().take(OPENER_CHARS_MAX);
+    let lower: String = start.flat_map(char::to_lowercase).collect();
     OPENERS.iter().any(|opener| lower.starts_with(opener))
-        || line.starts_with(|char: char| char.is_ascii_digit())
 }
 
 fn has_person(line: &str) -> bool {

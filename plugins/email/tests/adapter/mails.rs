@@ -95,7 +95,7 @@ fn markup_alone_is_read_as_text() {
          <table><tr><td>one</td><td>two</td></tr></table><hr><ul><li>tea</li></ul>\
          <script>alert(1)</script><div>On 1 Mar 2026, Bob wrote:<blockquote>Hi Ada</blockquote></div>",
     );
-    assert_eq!(item.text, "Hello you,\n\none\ntwo\n* tea");
+    assert_eq!(item.text, "Hello you,\n\none\ntwo\n\n* tea");
     let quoted = item.quoted.unwrap();
     assert!(quoted.contains("> Hi Ada"), "{quoted}");
     assert!(item.html.unwrap().contains("<b>you</b>"));
