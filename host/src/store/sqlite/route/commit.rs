@@ -21,9 +21,9 @@ pub(super) async fn commit(store: &SqliteStore, routed: &[Routed]) -> StoreResul
         let mut tx = writer.begin().await?;
         let current = still_as_seen(store, routed, &mut tx).await?;
         let mut rows = DecisionRows::default();
-        for index in 0..routed.len() {
+        for (index, it) in routed.iter().enumerate() {
             if current.contains(&index) {
-                rows.add(&routed[index], &store.ids)?;
+                rows.add(it, &store.ids)?;
             }
         }
         rows.write(&mut tx).await?;
