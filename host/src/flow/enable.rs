@@ -143,7 +143,21 @@ pub async fn change(
         check_settings(&release, &settings)?;
         after.next = Some(next_version(&after, &release, settings));
     }
-    commit(flow, principal, "activation.change", &before, after).await
+    let changed = commit(flow, principal, "activation.change", &before, after).await?;
+    if before.mode == Mode::Disabled && changed.mode != Mode::Disabled {
+        read_again(flow, &changed);
+    }
+    Ok(changed)
+}
+
+/// Reads in the background what came while the adapter was switched off.
+fn read_again(flow: &Flow, activation: &Activation) {
+    let (task, activation) = (flow.clone(), activation.clone());
+    flow.tasks.spawn(async move {
+        if let Err(error) = super::retry::after_enabling(&task, &activation).await {
+            tracing::error!(activation = %activation.name, %error, "kept deliveries could not be read again");
+        }
+    });
 }
 
 /// Puts an earlier version of release and settings back, as a new version; the one before the

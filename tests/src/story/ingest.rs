@@ -95,6 +95,18 @@ async fn what_came_while_the_adapter_was_off_is_read_once_a_release_is_enabled()
 }
 
 #[tokio::test]
+async fn what_came_while_the_adapter_was_off_is_read_once_it_is_switched_on() {
+    let app = TestApp::company().await;
+    app.patch("/v1/activations/cloudevents", json!({ "mode": "disabled" })).await.json(202);
+    app.tell(json!({ "author": "u-1", "text": "anybody there?" })).await;
+    assert_eq!(unparsed(&app).await.len(), 1);
+    app.patch("/v1/activations/cloudevents", json!({ "mode": "active" })).await.json(202);
+    app.settle().await;
+    assert_eq!(unparsed(&app).await, Vec::<Value>::new());
+    assert_eq!(app.get("/v1/counts").await.json(200)["items"], 1);
+}
+
+#[tokio::test]
 async fn an_adapter_that_traps_loses_nothing_and_its_next_release_reads_what_it_could_not() {
     let app = TestApp::company().await;
     app.upload(Guest::adapter("fragile", TRAP).component()).await.json(201);
