@@ -71,7 +71,8 @@ fn proposals() -> Vec<Proposal> {
 
 fn directory(inbox: &Inbox) -> Directory {
     let created_at = Timestamp::from_ms(0);
-    let support = Department { id: DepartmentId(1), name: "support".into(), title: "Support".into(), created_at };
+    let support =
+        Department { id: DepartmentId(1), name: "support".into(), title: "Support".into(), created_at };
     let queue = Queue {
         id: QueueId(1),
         department: DepartmentId(1),

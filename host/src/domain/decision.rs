@@ -14,6 +14,9 @@ use super::proposal::{Destination, Listening, Priority, Proposal, TimerRequest};
 use super::time::Timestamp;
 
 /// What the host did with a proposal.
+///
+/// In JSON its fields stand beside the proposal's own (see [`Judged`]), so no field here may have the
+/// name of one of an [`Action`](super::proposal::Action)'s.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", tag = "verdict")]
 pub enum Verdict {
@@ -22,7 +25,7 @@ pub enum Verdict {
     /// Another activation's proposal stands instead.
     Lost {
         /// Whose.
-        to: String,
+        winner: String,
         /// Whether the two contradict each other: these make the ledger of conflicts.
         conflict: bool,
     },
@@ -35,7 +38,7 @@ pub enum Verdict {
     /// The destination leads nowhere; the remedy is in the text.
     UnknownPlace {
         /// What is missing.
-        reason: String,
+        detail: String,
     },
     /// The activation may not send conversations there.
     OutOfReach,
@@ -44,7 +47,7 @@ pub enum Verdict {
     /// The content breaks a limit of the contract.
     Invalid {
         /// Which.
-        reason: String,
+        detail: String,
     },
     /// Spam, said after the `qualify` phase: kept as a note.
     KeptAsNote,
@@ -260,5 +263,28 @@ impl Decision {
                 .filter(|judged| matches!(judged.verdict, Verdict::Lost { conflict: true, .. }))
                 .map(move |judged| (contribution, judged))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::proposal::{Action, Escalation};
+
+    #[test]
+    fn an_escalation_reads_back_with_every_verdict() {
+        let to = Some(Destination { department: "leads".into(), queue: None, assignee: None });
+        let action = Action::Escalate(Escalation { level: 1, to, reason: "silence".into() });
+        for verdict in [
+            Verdict::Applied,
+            Verdict::Lost { winner: "another".into(), conflict: true },
+            Verdict::UnknownPlace { detail: "there is no department `leads`".into() },
+            Verdict::Invalid { detail: "too long".into() },
+        ] {
+            let proposal = Proposal { action: action.clone(), why: "nobody answers".into() };
+            let judged = Judged { proposal, verdict };
+            let text = serde_json::to_string(&judged).unwrap();
+            assert_eq!(serde_json::from_str::<Judged>(&text).unwrap(), judged, "{text}");
+        }
     }
 }

@@ -197,7 +197,7 @@ impl<'a> Merge<'a> {
             .around
             .directory
             .resolve(destination)
-            .map_err(|unknown| Verdict::UnknownPlace { reason: unknown.to_string() })?;
+            .map_err(|unknown| Verdict::UnknownPlace { detail: unknown.to_string() })?;
         let confined = voice.reach == Reach::OwnDepartment && voice.owner != Some(place.department);
         if confined { Err(Verdict::OutOfReach) } else { Ok(place) }
     }
@@ -240,7 +240,7 @@ impl<'a> Merge<'a> {
             self.outcome.timers.iter_mut().find(|set| set.activation == mine.0 && set.timer.key == mine.1);
         match standing {
             Some(standing) if standing.timer.due_at <= timer.due_at => {
-                Verdict::Lost { to: voice.name.to_owned(), conflict: false }
+                Verdict::Lost { winner: voice.name.to_owned(), conflict: false }
             }
             Some(standing) => {
                 standing.timer = timer.clone();
@@ -273,7 +273,10 @@ impl<'a> Merge<'a> {
         if let Some(standing) = &self.outcome.escalation
             && standing.level >= escalation.level
         {
-            return Verdict::Lost { to: standing.by.clone(), conflict: standing.level == escalation.level };
+            return Verdict::Lost {
+                winner: standing.by.clone(),
+                conflict: standing.level == escalation.level,
+            };
         }
         let to = match &escalation.to {
             Some(destination) => match self.reachable(voice, destination) {
@@ -375,7 +378,11 @@ fn first<T: Clone + PartialEq>(
 
 /// A later proposal that agrees is applied; one that differs is a conflict.
 fn later<T: PartialEq>(standing: &T, proposed: &T, by: &str) -> Verdict {
-    if standing == proposed { Verdict::Applied } else { Verdict::Lost { to: by.to_owned(), conflict: true } }
+    if standing == proposed {
+        Verdict::Applied
+    } else {
+        Verdict::Lost { winner: by.to_owned(), conflict: true }
+    }
 }
 
 /// Where an order decides (highest, earliest), losing is no conflict.
@@ -383,12 +390,12 @@ fn lost_or_same<T: PartialEq>(standing: &First<T>, proposed: &T) -> Verdict {
     if standing.value == *proposed {
         Verdict::Applied
     } else {
-        Verdict::Lost { to: standing.by.clone(), conflict: false }
+        Verdict::Lost { winner: standing.by.clone(), conflict: false }
     }
 }
 
-fn invalid(reason: String) -> Verdict {
-    Verdict::Invalid { reason }
+fn invalid(detail: String) -> Verdict {
+    Verdict::Invalid { detail }
 }
 
 #[cfg(test)]

@@ -52,11 +52,7 @@ pub fn of_record(
 }
 
 /// What an event brings; nothing where the settings say that its type does not matter.
-pub fn of_event(
-    place: &str,
-    event: &Event<'_>,
-    context: &Context<'_>,
-) -> Result<Option<Arrival>, Rejection> {
+pub fn of_event(place: &str, event: &Event<'_>, context: &Context<'_>) -> Result<Option<Arrival>, Rejection> {
     let meaning = meaning(place, event, context.settings)?;
     if meaning == Meaning::Ignore {
         return Ok(None);
@@ -143,12 +139,7 @@ fn edit(place: &str, event: &Event<'_>, record: Record, at_ms: u64) -> Result<Ed
     })
 }
 
-fn status(
-    place: &str,
-    event: &Event<'_>,
-    record: Record,
-    at_ms: u64,
-) -> Result<DeliveryStatus, Rejection> {
+fn status(place: &str, event: &Event<'_>, record: Record, at_ms: u64) -> Result<DeliveryStatus, Rejection> {
     let Some(state) = record.state else {
         let what = "missing; one of delivered, read, failed";
         return Err(malformed(&below(place, "state"), what));
@@ -165,10 +156,7 @@ fn status(
 fn target(place: &str, event: &Event<'_>, id: Option<&Id>) -> Result<String, Rejection> {
     match id {
         Some(id) => Ok(global(event, &id.0)),
-        None => Err(malformed(
-            &below(place, "id"),
-            "missing: which item it is about",
-        )),
+        None => Err(malformed(&below(place, "id"), "missing: which item it is about")),
     }
 }
 
@@ -185,10 +173,7 @@ fn global(event: &Event<'_>, id: &str) -> String {
 fn describe(attributes: &mut Vec<Attribute>, event: &Event<'_>) {
     attributes.retain(|attribute| !attribute.key.starts_with("ce-"));
     let mut add = |name: &str, value: &Cow<'_, str>| {
-        attributes.push(Attribute {
-            key: format!("ce-{name}"),
-            value: value.clone().into_owned(),
-        });
+        attributes.push(Attribute { key: format!("ce-{name}"), value: value.clone().into_owned() });
     };
     add("id", &event.id);
     add("source", &event.source);
@@ -206,6 +191,5 @@ fn at(record: &Record, otherwise_ms: u64) -> u64 {
 }
 
 fn moment(place: &str, text: &str) -> Result<Moment, Rejection> {
-    text.parse()
-        .map_err(|error: String| malformed(place, error))
+    text.parse().map_err(|error: String| malformed(place, error))
 }

@@ -16,10 +16,7 @@ const PREFIX: &str = "ce-";
 
 /// Whether the delivery's header fields hold an event.
 pub fn is_present(delivery: &Delivery) -> bool {
-    delivery
-        .headers
-        .iter()
-        .any(|header| header.name == "ce-specversion" || header.name == "ce-id")
+    delivery.headers.iter().any(|header| header.name == "ce-specversion" || header.name == "ce-id")
 }
 
 /// Reads the event whose attributes are header fields and whose data is the body.
@@ -63,10 +60,7 @@ pub fn header<'a>(delivery: &'a Delivery, name: &str) -> Option<&'a str> {
 
 /// Takes quotes away, then percent-encoding, in the order that the binding names.
 fn decoded<'a>(name: &str, value: &'a str) -> Result<Cow<'a, str>, Rejection> {
-    let unquoted = match value
-        .strip_prefix('"')
-        .and_then(|rest| rest.strip_suffix('"'))
-    {
+    let unquoted = match value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
         Some(inner) if inner.contains('\\') => Cow::Owned(unescaped(inner)),
         Some(inner) => Cow::Borrowed(inner),
         None => Cow::Borrowed(value),

@@ -17,9 +17,7 @@ pub fn record(place: &str, event: &Event<'_>) -> Result<Record, Rejection> {
         Data::Absent => Ok(Record::default()),
         // A JSON string is the payload itself where the media type is not JSON, and a text
         // where it is (JSON Event Format, section 3.1.1).
-        Data::Json(json) if json.get().starts_with('"') => {
-            Ok(text(read(&place, json.get().as_bytes())?))
-        }
+        Data::Json(json) if json.get().starts_with('"') => Ok(text(read(&place, json.get().as_bytes())?)),
         Data::Json(json) => read(&place, json.get().as_bytes()),
         Data::Bytes(bytes) => match media {
             Some(Media::Json) | None => read(&place, bytes),
@@ -33,14 +31,9 @@ pub fn record(place: &str, event: &Event<'_>) -> Result<Record, Rejection> {
 }
 
 fn text(content: String) -> Record {
-    Record {
-        text: Some(content),
-        ..Record::default()
-    }
+    Record { text: Some(content), ..Record::default() }
 }
 
 fn utf8<'a>(place: &str, bytes: &'a [u8]) -> Result<Cow<'a, str>, Rejection> {
-    std::str::from_utf8(bytes)
-        .map(Cow::Borrowed)
-        .map_err(|error| malformed(place, error))
+    std::str::from_utf8(bytes).map(Cow::Borrowed).map_err(|error| malformed(place, error))
 }

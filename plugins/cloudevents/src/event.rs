@@ -95,14 +95,8 @@ pub fn check_version(place: &str, version: Option<&str>) -> Result<(), Rejection
 }
 
 /// An attribute that every event must have, and not empty (section 3.1).
-pub fn required<'a>(
-    place: &str,
-    name: &str,
-    value: Option<Cow<'a, str>>,
-) -> Result<Cow<'a, str>, Rejection> {
-    value
-        .filter(|value| !value.is_empty())
-        .ok_or_else(|| malformed(&below(place, name), "missing or empty"))
+pub fn required<'a>(place: &str, name: &str, value: Option<Cow<'a, str>>) -> Result<Cow<'a, str>, Rejection> {
+    value.filter(|value| !value.is_empty()).ok_or_else(|| malformed(&below(place, name), "missing or empty"))
 }
 
 fn data<'a>(
@@ -151,10 +145,7 @@ impl<'de> Visitor<'de> for MembersVisitor {
                 "data_base64" => members.data_base64 = text(&mut map)?,
                 _ => {
                     let Scalar(value) = map.next_value()?;
-                    members
-                        .event
-                        .extensions
-                        .extend(value.map(|value| (key, value)));
+                    members.event.extensions.extend(value.map(|value| (key, value)));
                 }
             }
         }

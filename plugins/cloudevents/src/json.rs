@@ -20,11 +20,7 @@ pub fn read<'a, T: Deserialize<'a>>(place: &str, json: &'a [u8]) -> Result<T, Re
 
 /// Says what is wrong and where, from the body's point of view.
 pub fn malformed(place: &str, what: impl fmt::Display) -> Rejection {
-    let message = if place.is_empty() {
-        what.to_string()
-    } else {
-        format!("{place}: {what}")
-    };
+    let message = if place.is_empty() { what.to_string() } else { format!("{place}: {what}") };
     Rejection::Malformed(shortened(message))
 }
 
@@ -55,11 +51,9 @@ fn explain<'a, T: Deserialize<'a>>(place: &str, json: &'a [u8]) -> Rejection {
     match serde_path_to_error::deserialize::<_, T>(&mut reader) {
         Err(error) => {
             let path = error.path().to_string();
-            let place = if path == "." {
-                place.to_owned()
-            } else {
-                below(place, &path)
-            };
+            // Where the value itself breaks off there is no path, or an unknown one.
+            let place =
+                if matches!(path.as_str(), "." | "?") { place.to_owned() } else { below(place, &path) };
             malformed(&place, error.into_inner())
         }
         Ok(_) => malformed(place, "something follows the JSON value"),

@@ -45,15 +45,9 @@ impl Adapter for CloudEvents {
     }
 
     fn receive(inbox: &Inbox<Settings>, delivery: &Delivery) -> Result<Intake, Rejection> {
-        let context = Context {
-            settings: &inbox.settings,
-            received_at_ms: delivery.received_at_ms,
-        };
+        let context = Context { settings: &inbox.settings, received_at_ms: delivery.received_at_ms };
         let arrivals = receive::arrivals(delivery, &context)?;
-        Ok(Intake {
-            arrivals,
-            response: None,
-        })
+        Ok(Intake { arrivals, response: None })
     }
 
     fn begin(inbox: &Inbox<Settings>, task: &Task) -> Result<Step, TaskError> {

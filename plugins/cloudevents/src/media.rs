@@ -54,7 +54,5 @@ fn check_charset(parameter: &str) -> Result<(), Rejection> {
     {
         return Ok(());
     }
-    Err(Rejection::Unsupported(shortened(format!(
-        "charset {value}; send UTF-8"
-    ))))
+    Err(Rejection::Unsupported(shortened(format!("charset {value}; send UTF-8"))))
 }

@@ -68,11 +68,7 @@ fn one(place: &str, json: &[u8], context: &Context<'_>) -> Result<Option<Arrival
     }
 }
 
-fn one_event(
-    place: &str,
-    json: &[u8],
-    context: &Context<'_>,
-) -> Result<Option<Arrival>, Rejection> {
+fn one_event(place: &str, json: &[u8], context: &Context<'_>) -> Result<Option<Arrival>, Rejection> {
     of_event(place, &event::parse(place, json)?, context)
 }
 

@@ -7,9 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-use switchboard_plugin_sdk::{
-    Attachment, AttachmentSource, Attribute, Author, Item, ItemKind, Visibility,
-};
+use switchboard_plugin_sdk::{Attachment, AttachmentSource, Attribute, Author, Item, ItemKind, Visibility};
 
 use crate::scalar::{Id, Ids, Moment};
 use crate::words::{Machine, Progress};
@@ -85,11 +83,7 @@ pub struct Unsaid {
 impl Record {
     /// Whether there is anything for a person to read.
     pub fn says_something(&self) -> bool {
-        self.text.is_some()
-            || self
-                .attachments
-                .as_ref()
-                .is_some_and(|files| !files.is_empty())
+        self.text.is_some() || self.attachments.as_ref().is_some_and(|files| !files.is_empty())
     }
 
     /// The item this record describes, with `unsaid` where it says nothing. Ids in the record are
@@ -130,9 +124,6 @@ fn attachments(files: Vec<File>) -> Vec<Attachment> {
 }
 
 fn attributes(values: BTreeMap<String, Id>) -> Vec<Attribute> {
-    let attribute = |(key, value): (String, Id)| Attribute {
-        key,
-        value: value.0,
-    };
+    let attribute = |(key, value): (String, Id)| Attribute { key, value: value.0 };
     values.into_iter().map(attribute).collect()
 }

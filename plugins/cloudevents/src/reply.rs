@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use switchboard_plugin_sdk::{
-    Author, Exchange, Header, Inbox, Outbound, Outcome, ReplyReceived, Request, TaskError,
-    Visibility,
+    Author, Exchange, Header, Inbox, Outbound, Outcome, ReplyReceived, Request, TaskError, Visibility,
 };
 
 use crate::event::SPEC_VERSION;
@@ -75,18 +74,13 @@ pub fn begin(inbox: &Inbox<Settings>, outbound: &Outbound) -> Result<Exchange, T
         Some(source) => source.clone(),
         None => format!("switchboard/{}", inbox.name),
     };
-    let state = State {
-        source: value(outbound, SOURCE_ATTRIBUTE).map(str::to_owned),
-    };
+    let state = State { source: value(outbound, SOURCE_ATTRIBUTE).map(str::to_owned) };
     Ok(Exchange {
         request: Request {
             method: "POST".to_owned(),
             url: url.clone(),
             headers: vec![
-                header(
-                    "content-type",
-                    "application/cloudevents+json; charset=utf-8",
-                ),
+                header("content-type", "application/cloudevents+json; charset=utf-8"),
                 header("idempotency-key", &outbound.idempotency_key),
             ],
             body: json(&event(outbound, &source)?)?,
@@ -102,9 +96,7 @@ pub fn resume(state: &[u8], reply: &ReplyReceived) -> Result<Outcome, TaskError>
     if !(200..300).contains(&reply.status) {
         return Ok(outcome::of_refusal(reply));
     }
-    let id = serde_json::from_slice::<Receipt>(&reply.body)
-        .ok()
-        .and_then(|receipt| receipt.id);
+    let id = serde_json::from_slice::<Receipt>(&reply.body).ok().and_then(|receipt| receipt.id);
     Ok(Outcome::Sent(id.map(|Id(id)| match state.source {
         Some(source) if !id.contains(' ') => format!("{source} {id}"),
         _ => id,
@@ -136,11 +128,7 @@ fn event<'a>(outbound: &'a Outbound, source: &'a str) -> Result<ReplyEvent<'a>, 
 }
 
 fn recipient(author: &Author) -> Recipient<'_> {
-    Recipient {
-        id: &author.external_id,
-        handle: author.handle.as_deref(),
-        name: author.name.as_deref(),
-    }
+    Recipient { id: &author.external_id, handle: author.handle.as_deref(), name: author.name.as_deref() }
 }
 
 fn time(at_ms: u64) -> Result<String, TaskError> {
@@ -157,10 +145,7 @@ fn value<'a>(outbound: &'a Outbound, key: &str) -> Option<&'a str> {
 }
 
 fn header(name: &str, value: &str) -> Header {
-    Header {
-        name: name.to_owned(),
-        value: value.to_owned(),
-    }
+    Header { name: name.to_owned(), value: value.to_owned() }
 }
 
 fn json(value: &impl Serialize) -> Result<Vec<u8>, TaskError> {

@@ -29,11 +29,8 @@ impl FromStr for Moment {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let moment: Timestamp = text
-            .parse()
-            .map_err(|error| format!("not an RFC 3339 time: {error}"))?;
-        let ms =
-            u64::try_from(moment.as_millisecond()).map_err(|_| format!("{text} is before 1970"))?;
+        let moment: Timestamp = text.parse().map_err(|error| format!("not an RFC 3339 time: {error}"))?;
+        let ms = u64::try_from(moment.as_millisecond()).map_err(|_| format!("{text} is before 1970"))?;
         Ok(Self { ms })
     }
 }

@@ -25,13 +25,7 @@ struct Presence {
 
 /// Somebody of whom the id alone is known.
 pub fn known_by_id(id: String) -> Author {
-    Author {
-        external_id: id,
-        handle: None,
-        name: None,
-        followers: None,
-        verified: false,
-    }
+    Author { external_id: id, handle: None, name: None, followers: None, verified: false }
 }
 
 impl<'de> Deserialize<'de> for Writer {

@@ -20,7 +20,7 @@ async fn two_policies_that_disagree_make_a_conflict_that_names_both() {
     let conflicts = app.decision(&conversation).await["conflicts"].clone();
     assert_eq!(conflicts.as_array().unwrap().len(), 1);
     assert_eq!(conflicts[0]["by"], "press-rules");
-    assert_eq!(conflicts[0]["to"], "billing-rules");
+    assert_eq!(conflicts[0]["winner"], "billing-rules");
     assert_eq!(conflicts[0]["department"], "communications");
     let metrics = app.get("/metrics").await.text();
     assert!(metrics.contains("switchboard_conflicts_total 1"), "{metrics}");

@@ -82,7 +82,7 @@ async fn a_destination_that_does_not_exist_is_named_and_leaves_it_to_the_operato
     let decision = app.decision(&conversation).await;
     let verdict = &decision["contributions"][0]["proposals"][0];
     assert_eq!(verdict["verdict"], "unknown-place");
-    assert_eq!(verdict["reason"], "there is no department `nowhere`");
+    assert_eq!(verdict["detail"], "there is no department `nowhere`");
 }
 
 #[tokio::test]

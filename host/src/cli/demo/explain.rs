@@ -100,9 +100,9 @@ fn voice(by: &str, judged: &Judged) -> Voice {
 fn verdict(verdict: &Verdict) -> (String, bool) {
     match verdict {
         Verdict::Applied => ("applied".to_owned(), false),
-        Verdict::Lost { to, conflict: true } => (format!("LOST to {to}"), true),
-        Verdict::Lost { to, conflict: false } => (format!("{to} said more"), false),
-        Verdict::UnknownPlace { reason } | Verdict::Invalid { reason } => (reason.clone(), false),
+        Verdict::Lost { winner, conflict: true } => (format!("LOST to {winner}"), true),
+        Verdict::Lost { winner, conflict: false } => (format!("{winner} said more"), false),
+        Verdict::UnknownPlace { detail } | Verdict::Invalid { detail } => (detail.clone(), false),
         other => (word(other), false),
     }
 }
@@ -172,7 +172,7 @@ mod tests {
 
     #[test]
     fn a_lost_conflict_names_the_winner() {
-        let lost = Verdict::Lost { to: "support-words".to_owned(), conflict: true };
+        let lost = Verdict::Lost { winner: "support-words".to_owned(), conflict: true };
         assert_eq!(verdict(&lost), ("LOST to support-words".to_owned(), true));
         assert_eq!(verdict(&Verdict::KeptAsNote), ("kept-as-note".to_owned(), false));
     }

@@ -145,7 +145,7 @@ fn two(first: &[Proposal], second: &[Proposal]) -> Merged {
 }
 
 fn lost(conflict: bool) -> Verdict {
-    Verdict::Lost { to: "one".into(), conflict }
+    Verdict::Lost { winner: "one".into(), conflict }
 }
 
 #[test]
@@ -166,7 +166,7 @@ fn agreeing_is_no_conflict() {
 fn a_destination_that_leads_nowhere_gives_way_to_the_next() {
     let merged = two(&[because(to("atlantis"))], &[because(to("sales"))]);
     assert!(
-        matches!(&merged.judged[0][0].verdict, Verdict::UnknownPlace { reason } if reason.contains("atlantis"))
+        matches!(&merged.judged[0][0].verdict, Verdict::UnknownPlace { detail } if detail.contains("atlantis"))
     );
     assert_eq!(merged.outcome.routing.unwrap().by.as_deref(), Some("two"));
 }

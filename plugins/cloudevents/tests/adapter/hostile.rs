@@ -12,11 +12,8 @@ fn deep_json_is_refused_in_bounded_depth() {
     let deep = "[".repeat(200_000);
     malformed(&delivery("application/json", deep.as_str()));
     malformed(&delivery("application/cloudevents+json", deep.as_str()));
-    let within = format!(
-        r#"{{"author": "u", "text": "Hi", "more": {}1{}}}"#,
-        "[".repeat(5_000),
-        "]".repeat(5_000)
-    );
+    let within =
+        format!(r#"{{"author": "u", "text": "Hi", "more": {}1{}}}"#, "[".repeat(5_000), "]".repeat(5_000));
     let _ = inbox().receive(&delivery("application/json", within));
 }
 
@@ -47,37 +44,28 @@ fn errors_stay_short_whatever_they_quote() {
 
 #[test]
 fn the_requests_of_the_conformance_suite_are_read() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(
-        "../../../shared/data/cloudevents-conformance/features/http-protocol-binding.feature",
-    );
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../../shared/data/cloudevents-conformance/features/http-protocol-binding.feature");
     let Ok(feature) = std::fs::read_to_string(&path) else {
         println!("skipped: {} is absent", path.display());
         return;
     };
     let mut read = 0;
-    for request in feature
-        .split("\"\"\"")
-        .filter(|text| text.trim_start().starts_with("POST "))
-    {
+    for request in feature.split("\"\"\"").filter(|text| text.trim_start().starts_with("POST ")) {
         let lines: Vec<&str> = request.trim().lines().map(str::trim).collect();
         let blank = lines.iter().position(|line| line.is_empty()).unwrap();
         // The suite's data holds `message`; this adapter's word for it is `text`.
         let body = lines[blank..].join("\n").replace("\"message\"", "\"text\"");
         for content_type in ["application/json", "application/cloudevents+json"] {
             let mut sent = delivery(content_type, body.as_str());
-            for (name, value) in lines[1..blank]
-                .iter()
-                .filter_map(|line| line.split_once(": "))
-            {
+            for (name, value) in lines[1..blank].iter().filter_map(|line| line.split_once(": ")) {
                 if name.starts_with("ce-") {
                     sent.headers.push(super::header(name, value));
                 }
             }
             if let Ok(intake) = inbox().receive(&sent) {
                 read += intake.arrivals.len();
-                let super::Arrival::Item(item) = &intake.arrivals[0] else {
-                    panic!("not an item")
-                };
+                let super::Arrival::Item(item) = &intake.arrivals[0] else { panic!("not an item") };
                 assert_eq!(item.text, "Hello World!");
                 assert_eq!(item.external_id, "/mycontext/subcontext 1234-1234-1234");
             }

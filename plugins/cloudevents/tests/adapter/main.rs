@@ -16,10 +16,7 @@ fn inbox() -> AdapterUnderTest<CloudEvents> {
 }
 
 fn header(name: &str, value: &str) -> Header {
-    Header {
-        name: name.to_owned(),
-        value: value.to_owned(),
-    }
+    Header { name: name.to_owned(), value: value.to_owned() }
 }
 
 fn delivery(content_type: &str, body: impl Into<Vec<u8>>) -> Delivery {
@@ -62,9 +59,6 @@ fn unsupported(delivery: &Delivery) -> String {
 }
 
 fn attribute<'a>(item: &'a Item, key: &str) -> Option<&'a str> {
-    let found = item
-        .attributes
-        .iter()
-        .find(|attribute| attribute.key == key)?;
+    let found = item.attributes.iter().find(|attribute| attribute.key == key)?;
     Some(&found.value)
 }

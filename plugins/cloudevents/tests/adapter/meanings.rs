@@ -21,8 +21,7 @@ fn arrival(kind: &str, data: Value) -> Arrival {
 
 #[test]
 fn edits_keep_what_they_do_not_name() {
-    let Arrival::Edit(edit) = arrival("org.switchboard.edit", json!({"id": "m-1", "text": "new"}))
-    else {
+    let Arrival::Edit(edit) = arrival("org.switchboard.edit", json!({"id": "m-1", "text": "new"})) else {
         panic!("not an edit")
     };
     assert_eq!(edit.external_id, "/chat m-1");
@@ -33,8 +32,7 @@ fn edits_keep_what_they_do_not_name() {
 
 #[test]
 fn deletions_name_their_item() {
-    let Arrival::Deletion(deletion) = arrival("org.switchboard.deletion", json!({"id": "m-1"}))
-    else {
+    let Arrival::Deletion(deletion) = arrival("org.switchboard.deletion", json!({"id": "m-1"})) else {
         panic!("not a deletion")
     };
     assert_eq!(deletion.external_id, "/chat m-1");
@@ -45,35 +43,25 @@ fn deletions_name_their_item() {
 #[test]
 fn statuses_say_how_far_an_answer_came() {
     let data = json!({"id": "m-1", "state": "read", "detail": "on a phone"});
-    let Arrival::Status(status) = arrival("org.switchboard.status", data) else {
-        panic!("not a status")
-    };
+    let Arrival::Status(status) = arrival("org.switchboard.status", data) else { panic!("not a status") };
     assert_eq!(status.state, DeliveryState::Read);
     assert_eq!(status.detail.as_deref(), Some("on a phone"));
     let stateless = event(of_type("org.switchboard.status", json!({"id": "m-1"})));
     assert!(malformed(&stateless).starts_with("data.state: missing"));
-    let strange = event(of_type(
-        "org.switchboard.status",
-        json!({"id": "m-1", "state": "lost"}),
-    ));
+    let strange = event(of_type("org.switchboard.status", json!({"id": "m-1", "state": "lost"})));
     assert!(malformed(&strange).contains("lost"));
 }
 
 #[test]
 fn echoes_are_the_companys_own_words() {
     let data = json!({"text": "We are on it", "in_reply_to": "m-1"});
-    let Arrival::Echo(echo) = arrival("org.switchboard.echo", data) else {
-        panic!("not an echo")
-    };
+    let Arrival::Echo(echo) = arrival("org.switchboard.echo", data) else { panic!("not an echo") };
     assert_eq!(echo.in_reply_to, ["/chat m-1"]);
 }
 
 #[test]
 fn an_id_in_the_data_is_the_items() {
-    let named = item(&event(of_type(
-        "org.switchboard.item",
-        json!({"id": "m-1", "text": "Hi"}),
-    )));
+    let named = item(&event(of_type("org.switchboard.item", json!({"id": "m-1", "text": "Hi"}))));
     assert_eq!(named.external_id, "/chat m-1");
     let unnamed = item(&event(of_type("com.example.any", json!({"text": "Hi"}))));
     assert_eq!(unnamed.external_id, "/chat e-1");
@@ -95,12 +83,7 @@ fn foreign_types_mean_what_the_settings_say() {
     }))
     .unwrap();
     let of = |kind: &str, data: Value| inbox.receive(&event(of_type(kind, data)));
-    assert!(
-        of("com.example.heartbeat", json!(1))
-            .unwrap()
-            .arrivals
-            .is_empty()
-    );
+    assert!(of("com.example.heartbeat", json!(1)).unwrap().arrivals.is_empty());
     let changed = of("com.example.changed", json!({"id": "1", "text": "x"})).unwrap();
     assert!(matches!(changed.arrivals[..], [Arrival::Edit(_)]));
 }
@@ -114,12 +97,6 @@ fn events_without_text_say_how_to_map_them() {
 
 #[test]
 fn unknown_types_of_our_own_are_unsupported() {
-    let message = unsupported(&event(of_type(
-        "org.switchboard.poke",
-        json!({"text": "Hi"}),
-    )));
-    assert!(
-        message.starts_with("type: `org.switchboard.poke`"),
-        "{message}"
-    );
+    let message = unsupported(&event(of_type("org.switchboard.poke", json!({"text": "Hi"}))));
+    assert!(message.starts_with("type: `org.switchboard.poke`"), "{message}");
 }

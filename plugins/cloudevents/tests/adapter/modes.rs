@@ -25,9 +25,7 @@ fn binary(headers: &[(&str, &str)], body: &[u8]) -> Delivery {
         delivery.headers.push(header("ce-specversion", "1.0"));
         delivery.headers.push(header("ce-id", "4711"));
         delivery.headers.push(header("ce-source", "/chat"));
-        delivery
-            .headers
-            .push(header("ce-type", "com.example.message"));
+        delivery.headers.push(header("ce-type", "com.example.message"));
         for (name, value) in headers {
             delivery.headers.push(header(name, value));
         }
@@ -41,10 +39,7 @@ fn a_structured_event_becomes_an_item() {
     assert_eq!(item.text, "Where is my parcel?");
     assert_eq!(item.author.external_id, "u-1");
     assert_eq!(item.occurred_at_ms, 1_772_360_430_500);
-    assert_eq!(
-        attribute(&item, "ce-type"),
-        Some("com.example.chat.message")
-    );
+    assert_eq!(attribute(&item, "ce-type"), Some("com.example.chat.message"));
     assert_eq!(attribute(&item, "ce-subject"), Some("room-7"));
     assert_eq!(attribute(&item, "ce-traceparent"), Some("00-abc-01"));
     assert_eq!(attribute(&item, "ce-attempt"), Some("2"));
@@ -53,10 +48,7 @@ fn a_structured_event_becomes_an_item() {
 #[test]
 fn a_charset_parameter_does_not_change_the_mode() {
     let body = sample().to_string();
-    let json = delivery(
-        "Application/CloudEvents+JSON; charset=\"utf-8\"",
-        body.as_str(),
-    );
+    let json = delivery("Application/CloudEvents+JSON; charset=\"utf-8\"", body.as_str());
     assert_eq!(item(&json).text, "Where is my parcel?");
     let other = delivery("application/cloudevents+json; charset=latin1", body);
     assert!(unsupported(&other).contains("send UTF-8"));
@@ -74,13 +66,7 @@ fn a_batch_yields_its_events_in_order() {
             other => panic!("not an item: {other:?}"),
         })
         .collect();
-    assert_eq!(
-        ids,
-        [
-            "https://shop.example.com/chat 4711",
-            "https://shop.example.com/chat 4712"
-        ]
-    );
+    assert_eq!(ids, ["https://shop.example.com/chat 4711", "https://shop.example.com/chat 4712"]);
 }
 
 #[test]
@@ -92,10 +78,7 @@ fn an_empty_batch_brings_nothing() {
 fn the_same_id_of_two_sources_is_two_items() {
     let mut other = sample();
     other["source"] = json!("/forum");
-    assert_ne!(
-        item(&event(sample())).external_id,
-        item(&event(other)).external_id
-    );
+    assert_ne!(item(&event(sample())).external_id, item(&event(other)).external_id);
 }
 
 #[test]
@@ -119,15 +102,9 @@ fn a_binary_event_takes_its_attributes_from_the_header() {
 
 #[test]
 fn binary_text_is_the_items_text() {
-    let item = item(&binary(
-        &[("content-type", "text/plain")],
-        "Grüße".as_bytes(),
-    ));
+    let item = item(&binary(&[("content-type", "text/plain")], "Grüße".as_bytes()));
     assert_eq!(item.text, "Grüße");
-    assert_eq!(
-        item.author.external_id, "/chat",
-        "the source stands for nobody"
-    );
+    assert_eq!(item.author.external_id, "/chat", "the source stands for nobody");
 }
 
 #[test]

@@ -37,18 +37,14 @@ fn every_field_of_a_record_is_read() {
     assert_eq!(item.occurred_at_ms, 1_772_360_430_000);
     assert_eq!(item.automatic, Some(Automatic::Bulk));
     assert_eq!(attribute(&item, "stars"), Some("3"));
-    let [file] = item.attachments.as_slice() else {
-        panic!("one attachment: {:?}", item.attachments)
-    };
+    let [file] = item.attachments.as_slice() else { panic!("one attachment: {:?}", item.attachments) };
     let remote = AttachmentSource::Remote("https://example.com/box.jpg".to_owned());
     assert_eq!(file.source, remote);
 }
 
 #[test]
 fn a_short_record_is_private_and_of_now() {
-    let item = item(&plain(
-        json!({"author": "u-1", "text": "Hi", "language": "", "extra": []}),
-    ));
+    let item = item(&plain(json!({"author": "u-1", "text": "Hi", "language": "", "extra": []})));
     assert_eq!(item.kind, ItemKind::DirectMessage);
     assert_eq!(item.visibility, Visibility::Private);
     assert_eq!(item.language, None);
@@ -99,25 +95,15 @@ fn what_is_missing_is_named() {
 
 #[test]
 fn broken_json_names_line_and_column() {
-    let message = malformed(&delivery(
-        "application/json",
-        "{\n  \"text\": \"Hi\",\n  oops}",
-    ));
+    let message = malformed(&delivery("application/json", "{\n  \"text\": \"Hi\",\n  oops}"));
     assert!(message.contains("line 3 column 3"), "{message}");
 }
 
 #[test]
 fn a_bad_time_is_named() {
-    let message = malformed(&plain(
-        json!({"author": "u", "text": "Hi", "occurred_at": "noon"}),
-    ));
-    assert!(
-        message.starts_with("occurred_at: not an RFC 3339 time"),
-        "{message}"
-    );
-    let message = malformed(&plain(
-        json!({"author": "u", "text": "Hi", "occurred_at": -5}),
-    ));
+    let message = malformed(&plain(json!({"author": "u", "text": "Hi", "occurred_at": "noon"})));
+    assert!(message.starts_with("occurred_at: not an RFC 3339 time"), "{message}");
+    let message = malformed(&plain(json!({"author": "u", "text": "Hi", "occurred_at": -5})));
     assert!(message.starts_with("occurred_at: "), "{message}");
 }
 
