@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 
 use crate::support::reply::{entries, text};
 use crate::support::template::{self, Stage};
-use crate::support::{PROGRAM, company};
+use crate::support::{company, program};
 
 /// How long another process may take to get somewhere before the test gives it up.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -90,7 +90,7 @@ impl Caller {
 }
 
 fn command(data: &Path) -> Command {
-    let mut command = Command::new(PROGRAM);
+    let mut command = Command::new(program());
     command.args(["serve", "--listen", "127.0.0.1:0", "--log", "warn", "--data"]).arg(data);
     command.kill_on_drop(true).stdin(Stdio::null());
     command

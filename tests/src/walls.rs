@@ -2,6 +2,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::{Value, json};
 
 /// A source file: its path below `host/src`, and its text without comments.
 struct Source {
@@ -189,4 +192,20 @@ fn no_file_is_named_for_everything_and_nothing() {
         let vague = ["mod.rs", "utils.rs", "util.rs", "helpers.rs", "common.rs", "manager.rs", "misc.rs"];
         assert!(!vague.contains(&name), "{}", source.path);
     }
+}
+
+/// `cargo run` in the workspace needs no flag only while there is one program to run.
+#[test]
+fn the_workspace_has_one_program() {
+    let metadata = Command::new(env!("CARGO"))
+        .args(["metadata", "--no-deps", "--offline", "--format-version", "1"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    let metadata: Value = serde_json::from_slice(&metadata.stdout).unwrap();
+    let targets =
+        metadata["packages"].as_array().unwrap().iter().flat_map(|it| it["targets"].as_array().unwrap());
+    let programs: Vec<&Value> =
+        targets.filter(|it| it["kind"] == json!(["bin"])).map(|it| &it["name"]).collect();
+    assert_eq!(programs, ["switchboard"]);
 }

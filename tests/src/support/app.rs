@@ -18,8 +18,8 @@ use switchboard::store::sqlite::StorePath;
 use tempfile::TempDir;
 use tower::ServiceExt;
 
-use super::PROGRAM;
 use super::egress::RecordingEgress;
+use super::program;
 use super::reply::{Reply, entries};
 use super::template::{self, Stage};
 
@@ -86,7 +86,7 @@ impl TestApp {
 
     /// Stops, and starts again on the same repository at the same time.
     pub async fn restart(self) -> Self {
-        self.restart_with(PROGRAM.into()).await
+        self.restart_with(program()).await
     }
 
     /// The same, with a program that cannot compile anything because it does not exist.
@@ -266,7 +266,7 @@ struct Place {
 impl Default for Place {
     fn default() -> Self {
         let start: Timestamp = START.parse().unwrap();
-        Self { clock: Arc::new(ManualClock::new(start)), egress: Arc::default(), program: PROGRAM.into() }
+        Self { clock: Arc::new(ManualClock::new(start)), egress: Arc::default(), program: program() }
     }
 }
 
