@@ -12,7 +12,7 @@
 //! Called by `http`, `worker` and `cli`; calls `plugin`, `store` and `egress`.
 //!
 //! **Invariant:** every verb that somebody outside can cause takes a
-//! [`Principal`](crate::domain::principal::Principal) or is the inbox's own door.
+//! [`Principal`] or is the inbox's own door.
 //! **Invariant:** no transaction is open while a guest runs or a network answers.
 
 use std::sync::Arc;

@@ -8,7 +8,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`table`], `route` | the table, and what one line of it says |
-//! | [`router`], `call`, `auth` | a request's way through: who asks, what was sent, what is answered |
+//! | [`router`](fn@router), `call`, `auth` | a request's way through: who asks, what was sent, what is answered |
 //! | `input`, `output`, `cursor` | what a handler takes and gives, and its shape in OpenAPI |
 //! | [`problem`] | the only way to say no (RFC 9457) |
 //! | the rest | one resource each |

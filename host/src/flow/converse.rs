@@ -2,13 +2,13 @@
 //!
 //! | verb | effect |
 //! |---|---|
-//! | [`claim`], [`release`] | one agent has it, or nobody |
-//! | [`note`] | a remark that colleagues see |
-//! | [`reply`] | an answer on its way out; the customer waits no longer |
-//! | [`hand_off`] | another department's or queue's now |
-//! | [`set`] | priority, intent, listening, language, labels, by a person's word |
-//! | [`close`], [`reopen`] | ended with what was learned, or taken up again |
-//! | [`ask_again`] | the policies judge it once more |
+//! | [`claim`](fn@claim), [`release`](fn@release) | one agent has it, or nobody |
+//! | [`note`](fn@note) | a remark that colleagues see |
+//! | [`reply`](fn@reply) | an answer on its way out; the customer waits no longer |
+//! | [`hand_off`](fn@hand_off) | another department's or queue's now |
+//! | [`set`](fn@set) | priority, intent, listening, language, labels, by a person's word |
+//! | [`close`](fn@close), [`reopen`](fn@reopen) | ended with what was learned, or taken up again |
+//! | [`ask_again`](fn@ask_again) | the policies judge it once more |
 //!
 //! Called by `http`; calls `store`. Each verb loads the conversation, plans the change, and writes it
 //! together with its audit entry on the condition that nobody changed it meanwhile. A caller who says

@@ -1,6 +1,6 @@
 //! Cases and deliveries with sane defaults.
 //!
-//! Everything happens at one invented moment, [`NOW_MS`](super::NOW_MS), in the inbox `post` of the department
+//! Everything happens at one invented moment, [`NOW_MS`], in the inbox `post` of the department
 //! `service`.
 
 use crate::types::{

@@ -2,7 +2,7 @@
 //!
 //! What a batch needs to know is asked in a few set-based queries ([`known`], [`people`],
 //! [`threads`]), worked out in memory in the order things happened ([`work`]), and written with one
-//! statement a table ([`write`]).
+//! statement a table ([`write`](mod@write)).
 
 mod changes;
 mod entry;
