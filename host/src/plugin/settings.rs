@@ -1,6 +1,7 @@
 //! Settings against the schema that a manifest declares.
 
-use jsonschema::{PatternOptions, Validator};
+use jsonschema::error::ValidationErrorKind;
+use jsonschema::{PatternOptions, ValidationError, Validator};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -46,9 +47,35 @@ pub fn validate_settings(schema: &Value, settings: &Value) -> Vec<SettingError> 
         Ok(validator) => validator
             .iter_errors(settings)
             .take(ERRORS_MAX)
-            .map(|error| SettingError::new(error.instance_path().as_str(), &error.to_string()))
+            .flat_map(|error| errors_of(schema, &error))
             .collect(),
         Err(message) => vec![SettingError::new("", &format!("the plugin's schema is not usable: {message}"))],
+    }
+}
+
+/// The validator points at the object for settings that do not exist; people look for the setting.
+fn errors_of(schema: &Value, error: &ValidationError<'_>) -> Vec<SettingError> {
+    let place = error.instance_path().as_str();
+    let ValidationErrorKind::AdditionalProperties { unexpected } = error.kind() else {
+        return vec![SettingError::new(place, &error.to_string())];
+    };
+    let known = known_settings(schema, error.schema_path().as_str());
+    let unknown = |name: &String| {
+        // RFC 6901, section 3.
+        let escaped = name.replace('~', "~0").replace('/', "~1");
+        SettingError::new(&format!("{place}/{escaped}"), &format!("there is no such setting{known}"))
+    };
+    unexpected.iter().map(unknown).collect()
+}
+
+/// The settings there are beside the keyword at this place of the schema, as the end of a sentence.
+fn known_settings(schema: &Value, keyword: &str) -> String {
+    let object = keyword.rsplit_once('/').map_or("", |(object, _)| object);
+    match schema.pointer(&format!("{object}/properties")) {
+        Some(Value::Object(known)) if !known.is_empty() => {
+            format!("; there is: {}", known.keys().map(String::as_str).collect::<Vec<_>>().join(", "))
+        }
+        _ => String::new(),
     }
 }
 
@@ -104,6 +131,13 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_setting_that_does_not_exist_is_pointed_at() {
+        let schema = json!({"properties": {"rules": {}}, "additionalProperties": false});
+        let errors = validate_settings(&schema, &json!({"rulez/2": []}));
+        assert_eq!(errors, [SettingError::new("/rulez~12", "there is no such setting; there is: rules")]);
+    }
 
     #[test]
     fn errors_name_their_place() {
