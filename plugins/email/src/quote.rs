@@ -29,8 +29,14 @@ struct Range {
     to: usize,
 }
 
+/// Longer text is a document, not an answer, and parting it would burn the fuel that a call has.
+const BODY_BYTES_MAX: usize = 512 * 1024;
+
 /// Parts a text.
 pub fn split(body: &str) -> Split {
+    if body.len() > BODY_BYTES_MAX {
+        return Split { text: body.to_owned(), quoted: None };
+    }
     let lines: Vec<&str> = body.lines().collect();
     let mut kept = vec![true; lines.len()];
     if let Some(history) = history(&lines) {

@@ -141,3 +141,10 @@ fn a_line_of_dashes_high_up_is_no_signature() {
     let body = format!("Shopping\n--\n{list}");
     assert_eq!(parts(&body).1, "");
 }
+
+#[test]
+fn a_text_that_is_too_long_to_be_an_answer_stays_whole() {
+    let body = format!("{}> quoted\n", "One line of a long document.\n".repeat(20_000));
+    let split = split(&body);
+    assert_eq!((split.text, split.quoted), (body, None));
+}
