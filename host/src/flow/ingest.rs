@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::pipeline::EnabledAdapter;
 use super::{Flow, FlowError};
-use crate::domain::arrival::{ARRIVALS_MAX, Intake, Response};
+use crate::domain::arrival::{Intake, Response};
 use crate::domain::delivery::RawDelivery;
 use crate::domain::ids::DeliveryId;
 use crate::domain::organisation::{Inbox, InboxAccess};
@@ -157,11 +157,6 @@ async fn read(
 }
 
 fn content_of(intake: Intake) -> (IntakeContent, Option<Response>) {
-    if intake.arrivals.len() > ARRIVALS_MAX {
-        let detail =
-            format!("{} arrivals in one delivery; at most {ARRIVALS_MAX} are taken", intake.arrivals.len());
-        return (unparsed("too-many-arrivals", &detail), None);
-    }
     if intake.arrivals.is_empty() && intake.response.is_none() {
         return (unparsed("nothing-found", "the adapter found nothing in it"), None);
     }
