@@ -60,7 +60,9 @@ impl App {
         let store: Arc<dyn Store> = Arc::new(store);
         let plugins = Plugins::new(parts.plugins).context("start the sandbox")?;
         let telemetry = Arc::new(Telemetry::default());
-        let (intakes, commit_loop) = ingest::Committer::new(Arc::clone(&store), Arc::clone(&telemetry));
+        let wake = Arc::new(Wake::default());
+        let (intakes, commit_loop) =
+            ingest::Committer::new(Arc::clone(&store), Arc::clone(&telemetry), Arc::clone(&wake));
         let directory = store.directory().await.context("read the names")?;
         let flow = Flow {
             store,
@@ -72,7 +74,7 @@ impl App {
             pipeline: Arc::new(ArcSwap::from_pointee(Pipeline::default())),
             directory: Arc::new(ArcSwap::from_pointee(directory)),
             intakes,
-            wake: Arc::new(Wake::default()),
+            wake,
             tasks: TaskTracker::new(),
             artefacts: Arc::new(ArtefactShelf::new(parts.artefact_shelf)),
             refreshing: Arc::new(Mutex::new(())),

@@ -116,6 +116,7 @@ pub struct AdapterComponent<A>(PhantomData<A>);
 impl<A: ExportedAdapter> bindings::base::exports::switchboard::plugin::plugin::Guest for AdapterComponent<A> {
     fn describe() -> Manifest {
         log_panics();
+        reserve();
         adapter_manifest::<A>()
     }
 

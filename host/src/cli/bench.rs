@@ -13,6 +13,7 @@ mod evaluate;
 pub mod load;
 mod machine;
 mod median;
+mod parts;
 mod pipeline;
 mod report;
 mod restart;

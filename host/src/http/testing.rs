@@ -68,7 +68,9 @@ impl Host {
         let store = SqliteStore::open(StorePath::Temporary, Arc::clone(&ids)).await.unwrap();
         let store: Arc<dyn Store> = Arc::new(store);
         let telemetry = Arc::new(Telemetry::default());
-        let (intakes, commit_loop) = ingest::Committer::new(Arc::clone(&store), Arc::clone(&telemetry));
+        let wake = Arc::new(Wake::default());
+        let (intakes, commit_loop) =
+            ingest::Committer::new(Arc::clone(&store), Arc::clone(&telemetry), Arc::clone(&wake));
         let tasks = TaskTracker::new();
         tasks.spawn(commit_loop);
         let flow = Flow {
@@ -81,7 +83,7 @@ impl Host {
             telemetry,
             pipeline: Arc::new(ArcSwap::from_pointee(Pipeline::default())),
             intakes,
-            wake: Arc::new(Wake::default()),
+            wake,
             tasks,
             artefacts: Arc::new(ArtefactShelf::new(None)),
             refreshing: Arc::new(Mutex::new(())),

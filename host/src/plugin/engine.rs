@@ -38,6 +38,9 @@ const STACK_BYTES: usize = 512 * 1024;
 /// still mapped.
 const SLOTS_PER_THREAD: u32 = 8;
 
+/// Counts the ways in which artefacts have been prepared: 2 since adapters are snapshotted too.
+const PREPARATION: u32 = 2;
+
 /// wasmtime's engine with the host's imports and the engine's fingerprint. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Engine {
@@ -141,12 +144,13 @@ fn tick(engine: &wasmtime::Engine) -> Result<(), PluginError> {
 }
 
 /// wasmtime's version and configuration (both are part of its compatibility hash), the contract's
-/// version, and every limit that a call can run into.
+/// version, how artefacts are prepared, and every limit that a call can run into.
 fn fingerprint(engine: &wasmtime::Engine) -> String {
     let mut hasher = StableHasher::default();
     hasher.feed(&engine.precompile_compatibility_hash());
     hasher.feed(&v0_1::VERSION);
     hasher.feed(&[Budget::POLICY, Budget::ADAPTER, Budget::SETUP]);
+    hasher.feed(&PREPARATION);
     hasher.feed(&[LOG_BYTES_MAX, LOG_LINE_BYTES_MAX, STACK_BYTES, TABLE_ELEMENTS]);
     hasher.hex_short()
 }

@@ -50,25 +50,34 @@ impl Executor {
         self.threads.len()
     }
 
-    /// Runs `job` on one of the threads, after waiting for room in the queue.
+    /// Runs `job` on one of the threads, after waiting for room in the queue, and waits for its result.
     ///
     /// A caller that goes away cancels nothing: the job runs all the same.
     pub async fn run<T: Send + 'static>(
         &self,
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, ExecutorError> {
-        let place = self.room.clone().acquire_owned().await.map_err(|_| ExecutorError::Closed)?;
         let (answer, answered) = oneshot::channel();
-        let boxed: Job = Box::new(move || {
-            drop(place);
+        self.start(move || {
             let result = catch_unwind(AssertUnwindSafe(job)).map_err(|_| ExecutorError::Panicked);
             // Nobody may be waiting any more.
             let _ = answer.send(result);
+        })
+        .await?;
+        answered.await.unwrap_or(Err(ExecutorError::Closed))
+    }
+
+    /// Has `job` run on one of the threads, after waiting for room in the queue; it tells its result
+    /// itself.
+    pub async fn start(&self, job: impl FnOnce() + Send + 'static) -> Result<(), ExecutorError> {
+        let place = self.room.clone().acquire_owned().await.map_err(|_| ExecutorError::Closed)?;
+        let job: Job = Box::new(move || {
+            drop(place);
+            job();
         });
         let jobs = self.jobs.as_ref().ok_or(ExecutorError::Closed)?;
         // The semaphore counts the queue's places, so this never blocks.
-        jobs.try_send(boxed).map_err(|_| ExecutorError::Closed)?;
-        answered.await.unwrap_or(Err(ExecutorError::Closed))
+        jobs.try_send(job).map_err(|_| ExecutorError::Closed)
     }
 }
 
@@ -85,7 +94,10 @@ impl Drop for Executor {
 fn spawn(number: usize, jobs: Receiver<Job>) -> io::Result<JoinHandle<()>> {
     thread::Builder::new().name(format!("plugin-{number}")).spawn(move || {
         for job in jobs {
-            job();
+            // What a job owes its caller goes with it; the thread stays.
+            if catch_unwind(AssertUnwindSafe(job)).is_err() {
+                tracing::error!("a job of the executor panicked");
+            }
         }
     })
 }

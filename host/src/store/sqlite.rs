@@ -29,6 +29,7 @@ mod organisation;
 mod outbox;
 mod paging;
 mod plugins;
+mod recent;
 mod rewrite;
 mod route;
 mod rows;
@@ -49,6 +50,8 @@ use tokio::sync::Mutex;
 
 use self::claims::Claims;
 pub use self::open::{StoreOptions, StorePath, Sync};
+use self::recent::Recent;
+use self::search::Texts;
 pub use self::rewrite::Rewrite;
 use super::StoreResult;
 use crate::domain::clock::IdGenerator;
@@ -59,6 +62,7 @@ pub struct SqliteStore {
     writer: Mutex<Writer>,
     readers: SqlitePool,
     claims: std::sync::Mutex<Claims>,
+    recent: std::sync::Mutex<Recent>,
     /// Held while what can be claimed is looked at, and while claims end.
     claim_order: Mutex<()>,
     outbox_claims: std::sync::Mutex<HashSet<OutboxId>>,
@@ -75,12 +79,19 @@ struct Writer {
     /// The next row of `item_revisions`. Dense numbers keep the search index small: it stores the
     /// differences between rows.
     next_content: i64,
+    /// What is in the file but not yet in the search index.
+    unindexed: Texts,
 }
 
 impl SqliteStore {
     fn claims(&self) -> std::sync::MutexGuard<'_, Claims> {
         // A panic cannot leave claims half changed.
         self.claims.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn recent(&self) -> std::sync::MutexGuard<'_, Recent> {
+        // At worst something is missing here, which is then read from the file.
+        self.recent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn outbox_claims(&self) -> std::sync::MutexGuard<'_, HashSet<OutboxId>> {

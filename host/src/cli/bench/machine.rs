@@ -1,6 +1,7 @@
 //! What the operating system knows of this process: processor time and memory (proc(5)).
 
 use std::fs;
+use std::path::Path;
 
 use anyhow::{Context, bail};
 
@@ -23,7 +24,21 @@ pub fn cpu_seconds() -> anyhow::Result<f64> {
 
 /// Processor nanoseconds that this thread has used so far.
 pub fn thread_cpu_nanos() -> anyhow::Result<f64> {
-    let stat = fs::read_to_string("/proc/thread-self/schedstat").context("read schedstat")?;
+    cpu_nanos(Path::new("/proc/thread-self/schedstat"))
+}
+
+/// Processor nanoseconds that the threads of this process have used so far; those that have ended
+/// are not counted.
+pub fn threads_cpu_nanos() -> anyhow::Result<f64> {
+    let mut nanos = 0.0;
+    for thread in fs::read_dir("/proc/self/task").context("list the threads")? {
+        nanos += cpu_nanos(&thread?.path().join("schedstat"))?;
+    }
+    Ok(nanos)
+}
+
+fn cpu_nanos(schedstat: &Path) -> anyhow::Result<f64> {
+    let stat = fs::read_to_string(schedstat).context("read schedstat")?;
     stat.split_whitespace().next().and_then(|it| it.parse().ok()).context("schedstat has another form")
 }
 

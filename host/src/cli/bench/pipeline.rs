@@ -4,9 +4,7 @@
 //! which a busy neighbour disturbs less than the clock on the wall.
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::process::Stdio;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -15,20 +13,15 @@ use tokio::process::Command;
 
 use super::load::Sent;
 use super::report::Report;
-use super::{machine, scene};
+use super::{machine, parts, scene};
 use crate::app::App;
-use crate::domain::delivery::{Header, RawDelivery};
-use crate::domain::time::Timestamp;
 use crate::http;
-use crate::store::sqlite::Rewrite;
 
 /// Items sent before measuring, so that caches and pools are warm.
 const WARM_UP: u64 = 2_000;
 /// From here on, the first tenth is compared with the last.
 const LONG_RUN: u64 = 100_000;
 const SEGMENTS: u64 = 10;
-/// Calls of each part; enough for a steady mean, few enough to take a second.
-const PART_CALLS: usize = 4_000;
 /// Looks at whether everything is routed come this often.
 const LOOK: Duration = Duration::from_millis(5);
 
@@ -68,7 +61,7 @@ pub async fn measure(report: &Report, items: u64, connections: usize) -> anyhow:
     let resident_after = machine::resident_mib()?;
     tell(report, &stretches, resident_after - resident_before);
     tell_steps(report, &app.flow.telemetry.render(), items + WARM_UP);
-    let parts = parts(&app, folder.path(), report).await?;
+    let parts = parts::sum(&app, folder.path(), report).await?;
     let cpu = total(&stretches).cpu_us();
     report.figure(
         "pipeline",
@@ -171,65 +164,5 @@ fn tell_steps(report: &Report, metrics: &str, items: u64) {
         let (Some(sum), Some(count)) = (value("sum", step), value("count", step)) else { continue };
         report.figure("pipeline", &format!("step {step}: items at a time"), items as f64 / count, "count");
         report.figure("pipeline", &format!("step {step}: time per item"), sum / items as f64, "us");
-    }
-}
-
-/// What the parts cost by themselves: the adapter's call, the three policies' calls, the same rows
-/// written in plain batches. Their sum in microseconds of processor time per item.
-async fn parts(app: &App, folder: &Path, report: &Report) -> anyhow::Result<f64> {
-    let pipeline = app.flow.pipeline.load_full();
-    let calls = app.flow.plugins.executor().run({
-        let directory = app.flow.directory.load_full();
-        move || -> anyhow::Result<Vec<(String, f64)>> {
-            let inbox = Arc::clone(directory.inbox_named(scene::INBOX).context("the inbox")?);
-            let adapter = pipeline.adapter("cloudevents").context("the adapter")?;
-            let raw = delivery();
-            let mut costs = vec![(
-                "adapter call".to_owned(),
-                mean(|| adapter.adapter.receive(&inbox, &raw).result.is_ok())?,
-            )];
-            let (event, case) = scene::case();
-            for policy in &pipeline.policies {
-                let cost = mean(|| policy.policy.evaluate(&event, &case).result.is_ok())?;
-                costs.push((format!("{} call", policy.activation.name), cost));
-            }
-            Ok(costs)
-        }
-    });
-    let mut costs = calls.await??;
-    let mut rows = Rewrite::prepare(&folder.join("bench.db"), &folder.join("plain.db")).await?;
-    let cpu = machine::cpu_seconds()?;
-    rows.write().await?;
-    let cpu = machine::cpu_seconds()? - cpu;
-    costs.push(("identical rows in plain batches".to_owned(), cpu * 1e6 / rows.items as f64));
-    for (name, cost) in &costs {
-        report.figure("pipeline", &format!("part: {name}"), *cost, "us");
-    }
-    let sum = costs.iter().map(|(_, cost)| cost).sum();
-    report.figure("pipeline", "sum of the parts", sum, "us");
-    Ok(sum)
-}
-
-/// The mean processor time of a call on this thread, in microseconds.
-fn mean(mut call: impl FnMut() -> bool) -> anyhow::Result<f64> {
-    let began = machine::thread_cpu_nanos()?;
-    for _ in 0..PART_CALLS {
-        anyhow::ensure!(call(), "a call that is measured failed");
-    }
-    Ok((machine::thread_cpu_nanos()? - began) / 1_000.0 / PART_CALLS as f64)
-}
-
-fn delivery() -> RawDelivery {
-    let header = |name: &str, value: &str| Header { name: name.to_owned(), value: value.to_owned() };
-    let mut body = String::new();
-    // Writing to a string does not fail.
-    let _ = super::load::write_item(&mut body, 2_004);
-    RawDelivery {
-        method: "POST".to_owned(),
-        path: String::new(),
-        query: None,
-        headers: vec![header("host", "127.0.0.1"), header("content-type", "application/json")],
-        body: body.into_bytes(),
-        received_at: Timestamp::from_ms(1_800_000_000_000),
     }
 }

@@ -2,6 +2,7 @@
 
 use wasmtime::component::{Component, InstancePre};
 
+use super::prepare::prepare;
 use crate::domain::release::{Manifest, PluginKind};
 use crate::plugin::abi::v0_1::adapter_world::AdapterPre;
 use crate::plugin::abi::v0_1::plugin_world::SelfDescribingPre;
@@ -32,9 +33,14 @@ pub(in crate::plugin) fn inspect(engine: &Engine, bytes: &[u8]) -> Result<Inspec
     let plugin = SelfDescribingPre::new(pre.clone()).map_err(wrong_world)?;
     check_exports(shape.kind, pre).map_err(wrong_world)?;
     let manifest = describe(engine, &plugin, shape.kind)?;
-    let artefact = component
-        .serialize()
-        .map_err(|error| Refusal::new(RefusalKind::NotCompilable, format!("{error:#}")))?;
+    let artefact = match shape.kind {
+        // An adapter needs no settings to be made ready, so it is ready with this.
+        PluginKind::ChannelAdapter => prepare(engine, PluginKind::ChannelAdapter, "", bytes)
+            .map_err(|failure| Refusal::new(RefusalKind::NotCompilable, failure.to_string()))?,
+        PluginKind::Policy => component
+            .serialize()
+            .map_err(|error| Refusal::new(RefusalKind::NotCompilable, format!("{error:#}")))?,
+    };
     Ok(Inspection { manifest, imports: shape.imports, artefact })
 }
 

@@ -1,4 +1,5 @@
-//! Making a plugin ready: policies are configured and snapshotted, adapters compiled as they are.
+//! Making a plugin ready: it is warmed up, policies by their settings, and snapshotted, so that every
+//! call begins where that ended.
 
 use futures::FutureExt;
 use wasmtime::Store;
@@ -25,8 +26,12 @@ pub(in crate::plugin) fn prepare(
     component: &[u8],
 ) -> Result<Vec<u8>, PrepareFailure> {
     match kind {
-        PluginKind::ChannelAdapter => compile(engine, component),
-        PluginKind::Policy => compile(engine, &snapshot(engine, settings, component)?),
+        PluginKind::ChannelAdapter => match snapshot(engine, Warmth::Described, component) {
+            Ok(snapshot) => compile(engine, &snapshot),
+            // It has no settings to keep, so it works without.
+            Err(_) => compile(engine, component),
+        },
+        PluginKind::Policy => compile(engine, &snapshot(engine, Warmth::Configured(settings), component)?),
     }
 }
 
@@ -34,13 +39,22 @@ fn compile(engine: &Engine, component: &[u8]) -> Result<Vec<u8>, PrepareFailure>
     engine.wasmtime().precompile_component(component).map_err(not_compilable)
 }
 
-/// The component as it stands after `configure`: a new component, whose memories and globals begin
-/// where the configured one's are.
-fn snapshot(engine: &Engine, settings: &str, component: &[u8]) -> Result<Vec<u8>, PrepareFailure> {
+/// What an instance has done before the snapshot.
+#[derive(Clone, Copy)]
+enum Warmth<'a> {
+    /// It has described itself: its allocator and whatever it makes at first use are there.
+    Described,
+    /// It has taken its settings.
+    Configured(&'a str),
+}
+
+/// The component as it stands when it is warm: a new component, whose memories and globals begin
+/// where the warm one's are.
+fn snapshot(engine: &Engine, warmth: Warmth<'_>, component: &[u8]) -> Result<Vec<u8>, PrepareFailure> {
     let wizer = Wizer::new();
     let (context, instrumented) = wizer.instrument_component(component).map_err(not_snapshottable)?;
     let instrumented = Component::from_binary(engine.wasmtime(), &instrumented).map_err(not_compilable)?;
-    let (mut store, instance) = configure(engine, &instrumented, settings)?;
+    let (mut store, instance) = warm_up(engine, &instrumented, warmth)?;
     call::refill(&mut store, &Budget::SNAPSHOT).map_err(not_snapshottable)?;
     store.data_mut().limiter.raise(Budget::SNAPSHOT.memory_bytes);
     let mut reader = StateReader::new(store, instance);
@@ -55,14 +69,14 @@ fn snapshot(engine: &Engine, settings: &str, component: &[u8]) -> Result<Vec<u8>
     }
 }
 
-/// A configured instance, in the store that holds it.
-fn configure(
+/// A warm instance, in the store that holds it.
+fn warm_up(
     engine: &Engine,
     component: &Component,
-    settings: &str,
+    warmth: Warmth<'_>,
 ) -> Result<(Store<CallState>, Instance), PrepareFailure> {
     let mut store = call::open(engine, &Budget::SETUP, Imports::Refused).map_err(not_snapshottable)?;
-    let answer = instantiate_and_configure(engine, component, settings, &mut store);
+    let answer = instantiate(engine, component, warmth, &mut store);
     match answer {
         Ok((Ok(()), instance)) => Ok((store, instance)),
         Ok((Err(errors), _)) => Err(PrepareFailure::invalid_settings(errors)),
@@ -70,17 +84,21 @@ fn configure(
     }
 }
 
-type Configured = (Result<(), Vec<SettingError>>, Instance);
+type Warm = (Result<(), Vec<SettingError>>, Instance);
 
-fn instantiate_and_configure(
+fn instantiate(
     engine: &Engine,
     component: &Component,
-    settings: &str,
+    warmth: Warmth<'_>,
     store: &mut Store<CallState>,
-) -> wasmtime::Result<Configured> {
+) -> wasmtime::Result<Warm> {
     let instance = engine.linker().instantiate_pre(component)?.instantiate(&mut *store)?;
-    let plugin = SelfDescribing::new(&mut *store, &instance)?;
-    let answer = plugin.switchboard_plugin_plugin().call_configure(store, settings)?;
+    let bindings = SelfDescribing::new(&mut *store, &instance)?;
+    let plugin = bindings.switchboard_plugin_plugin();
+    let answer = match warmth {
+        Warmth::Described => plugin.call_describe(store).map(|_| Ok(()))?,
+        Warmth::Configured(settings) => plugin.call_configure(store, settings)?,
+    };
     Ok((answer.map_err(raise_setting_errors), instance))
 }
 
@@ -107,4 +125,21 @@ fn not_compilable(error: wasmtime::Error) -> PrepareFailure {
 /// changes to tables.
 fn not_snapshottable(error: wasmtime::Error) -> PrepareFailure {
     PrepareFailure::new("not-snapshottable", format!("{error:#}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bundled::BUNDLED;
+
+    /// One that falls back to its cold state works, but each of its calls would pay for that.
+    #[test]
+    fn the_bundled_adapters_are_snapshotted() {
+        let engine = Engine::new(1).unwrap();
+        for name in ["cloudevents", "email", "feed"] {
+            let (_, component) = BUNDLED.iter().find(|it| it.0 == name).unwrap();
+            let snapshot = snapshot(&engine, Warmth::Described, component);
+            assert!(snapshot.is_ok(), "{name}: {:?}", snapshot.err());
+        }
+    }
 }

@@ -105,5 +105,7 @@ pub(super) async fn set_vip(
         return Err(StoreError::Missing(format!("contact {id}")));
     }
     audit::record(audit, &mut tx).await?;
-    Ok(tx.commit().await?)
+    tx.commit().await?;
+    store.recent().clear();
+    Ok(())
 }

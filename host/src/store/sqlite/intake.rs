@@ -18,10 +18,11 @@ mod write;
 use std::ops::Range;
 
 use async_trait::async_trait;
+use sqlx::Connection as _;
 
 use self::work::Work;
+use super::search::Texts;
 use super::{SqliteStore, Writer, deliveries};
-use crate::domain::clock::IdGenerator;
 use crate::domain::delivery::{Delivery, DeliveryOutcome, RawDelivery};
 use crate::domain::ids::{DeliveryId, InboxId};
 use crate::store::{IngestStore, IntakeCommitted, IntakeEntry, Page, PageRequest, StoreError, StoreResult};
@@ -33,11 +34,11 @@ impl IngestStore for SqliteStore {
         entries: &[IntakeEntry],
     ) -> StoreResult<Vec<StoreResult<IntakeCommitted>>> {
         let mut writer = self.writer.lock().await;
-        match commit(&mut writer, &self.ids, entries).await {
+        match commit(self, &mut writer, entries).await {
             Ok(committed) => Ok(committed.into_iter().map(Ok).collect()),
             Err(error @ StoreError::Unavailable(_)) => Err(error),
             Err(error) if entries.len() < 2 => Ok(vec![Err(error)]),
-            Err(_) => Ok(commit_in_halves(&mut writer, &self.ids, entries).await),
+            Err(_) => Ok(commit_in_halves(self, &mut writer, entries).await),
         }
     }
 
@@ -57,30 +58,39 @@ impl IngestStore for SqliteStore {
 
 /// Stores a batch whole or not at all.
 async fn commit(
+    store: &SqliteStore,
     writer: &mut Writer,
-    ids: &IdGenerator,
     entries: &[IntakeEntry],
 ) -> StoreResult<Vec<IntakeCommitted>> {
-    let next_content = writer.next_content;
-    let mut tx = writer.begin().await?;
-    let work = Work::prepare(entries, ids, next_content, &mut tx).await?;
-    let (committed, next_content) = work.carry_out(&mut tx).await?;
+    let Writer { connection, next_content, unindexed } = writer;
+    let mut tx = connection.begin_with("BEGIN IMMEDIATE").await?;
+    let work = Work::prepare(entries, &store.ids, *next_content, &mut tx).await?;
+    let done = work.carry_out(&mut tx).await?;
+    let takes_texts_along = unindexed.are_enough();
+    if takes_texts_along {
+        unindexed.index(&mut tx).await?;
+    }
     tx.commit().await?;
-    writer.next_content = next_content;
-    Ok(committed)
+    *next_content = done.next_content;
+    if takes_texts_along {
+        *unindexed = Texts::default();
+    }
+    unindexed.append(done.texts);
+    store.recent().keep(done.arrived);
+    Ok(done.committed)
 }
 
 /// Stores a batch that failed whole in ever smaller parts, in order, until the entries that cannot be
 /// stored stand alone.
 async fn commit_in_halves(
+    store: &SqliteStore,
     writer: &mut Writer,
-    ids: &IdGenerator,
     entries: &[IntakeEntry],
 ) -> Vec<StoreResult<IntakeCommitted>> {
     let mut answers = Vec::with_capacity(entries.len());
     let mut parts: Vec<Range<usize>> = halves(0..entries.len());
     while let Some(part) = parts.pop() {
-        match commit(writer, ids, &entries[part.clone()]).await {
+        match commit(store, writer, &entries[part.clone()]).await {
             Ok(committed) => answers.extend(committed.into_iter().map(Ok)),
             Err(error) if part.len() < 2 => answers.push(Err(error)),
             Err(_) => parts.extend(halves(part)),

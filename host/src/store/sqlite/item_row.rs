@@ -4,7 +4,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, SqliteConnection};
 
 use super::rows::Rows;
-use super::search::searchable;
+use super::search::Texts;
 use super::words::{case, direction_word};
 use crate::domain::ids::{ConversationId, DeliveryId, IdentityId, InboxId, ItemId};
 use crate::domain::item::{Direction, Item, StoredItem};
@@ -75,7 +75,7 @@ pub(super) struct NewItem<'a> {
 pub(super) struct ItemRows {
     items: Rows,
     revisions: Rows,
-    search: Rows,
+    texts: Texts,
 }
 
 impl ItemRows {
@@ -112,12 +112,12 @@ impl ItemRows {
     ) -> StoreResult<()> {
         let json = serde_json::to_vec(item)?;
         let _ = self.revisions.row().int(content).int(id.0).int(revision).heap(&json);
-        let _ = self.search.row().int(content).heap(searchable(item).as_bytes());
+        self.texts.add(content, item);
         Ok(())
     }
 
-    /// Writes them.
-    pub(super) async fn write(self, connection: &mut SqliteConnection) -> StoreResult<()> {
+    /// Writes them; what is to be indexed once they are committed.
+    pub(super) async fn write(self, connection: &mut SqliteConnection) -> StoreResult<Texts> {
         let items = "INSERT INTO items (
                 id, conversation, inbox, external_id, identity, delivery, direction, received_at, revision,
                 content
@@ -132,9 +132,6 @@ impl ItemRows {
                 value ->> 0, value ->> 1, value ->> 2, CAST(substr(?2, value ->> 3, value ->> 4) AS TEXT)
             FROM jsonb_each(?1)";
         self.revisions.run_each("revisions added", revisions, connection).await?;
-        let search = "INSERT INTO item_search (rowid, text)
-            SELECT value ->> 0, CAST(substr(?2, value ->> 1, value ->> 2) AS TEXT)
-            FROM jsonb_each(?1)";
-        self.search.run_each("texts indexed", search, connection).await
+        Ok(self.texts)
     }
 }

@@ -14,6 +14,7 @@ use tokio::sync::Mutex;
 
 use super::claims::Claims;
 use super::error::surprise;
+use super::search::Texts;
 use super::{SqliteStore, Writer};
 use crate::domain::clock::IdGenerator;
 use crate::domain::ids::ItemId;
@@ -98,10 +99,12 @@ impl SqliteStore {
         let mut connection = writer_options(&file, options).connect().await?;
         MIGRATIONS.run(&mut connection).await.map_err(|error| surprise(error.to_string()))?;
         let next_content = continue_numbers(&mut connection, &ids).await?;
+        let unindexed = Texts::load(&mut connection).await?;
         Ok(Self {
-            writer: Mutex::new(Writer { connection, next_content }),
+            writer: Mutex::new(Writer { connection, next_content, unindexed }),
             readers: readers(&file),
             claims: std::sync::Mutex::new(Claims::default()),
+            recent: std::sync::Mutex::default(),
             claim_order: Mutex::default(),
             outbox_claims: std::sync::Mutex::default(),
             ids,

@@ -1,36 +1,73 @@
 //! The rows of a repository written once more, in plain batches: what storing them costs at least.
 //!
-//! For benchmarks alone. The tables, indexes, journal and synchronisation are those of the real
-//! thing; what is missing is everything around the rows: no look-ups, no de-duplication, no JSON, each
-//! row written once in its final form.
+//! For benchmarks alone. The tables, indexes, constraints, journal and synchronisation are those of
+//! the real thing, and rows come from the program's memory by the same set-based statements, one a
+//! table and batch. What is missing is everything around the rows: no look-ups, no de-duplication,
+//! no second version of a row, and one transaction for what takes two.
 
 use std::path::Path;
 use std::sync::Arc;
 
-use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{AssertSqlSafe, Column as _, Connection, Row as _, SqliteConnection, TypeInfo as _};
 
-use super::SqliteStore;
 use super::error::surprise;
 use super::open::{StoreOptions, StorePath, writer_options};
+use super::rows::{Row, Rows};
+use super::search::searchable;
+use super::SqliteStore;
 use crate::domain::clock::IdGenerator;
+use crate::domain::item::Item;
 use crate::store::StoreResult;
 
 /// Items a transaction writes: as many as the real one does when there is much to do.
-const BATCH: i64 = 256;
+const BATCH: usize = 256;
 
-/// Tables whose rows have ids from the common generator: a range of ids is a stretch of time.
-const BY_ID: [&str; 7] =
-    ["contacts", "identities", "conversations", "deliveries", "items", "decisions", "notes"];
+/// What rows refer to, copied beforehand.
+const NAMES: [&str; 4] = ["departments", "agents", "queues", "inboxes"];
 
-/// Tables with rows of a conversation.
-const BY_CONVERSATION: [&str; 3] = ["thread_references", "conversation_tags", "timers"];
+/// Up to which ids the rows of a batch go.
+#[derive(Clone, Copy, Default)]
+struct Bounds {
+    item: i64,
+    conversation: i64,
+    identity: i64,
+    contact: i64,
+}
+
+/// The tables of an item's way, parents first, each with the column and the bound by which its rows
+/// fall into batches.
+const TABLES: [(&str, &str, fn(&Bounds) -> i64); 10] = [
+    ("deliveries", "id", |it| it.item),
+    ("contacts", "id", |it| it.contact),
+    ("identities", "id", |it| it.identity),
+    ("conversations", "id", |it| it.conversation),
+    ("items", "id", |it| it.item),
+    ("item_revisions", "item", |it| it.item),
+    ("thread_references", "conversation", |it| it.conversation),
+    ("conversation_tags", "conversation", |it| it.conversation),
+    ("timers", "conversation", |it| it.conversation),
+    ("decisions", "id", |it| it.item),
+];
+
+/// Columns that hold much: handed over beside the rows, as the store does.
+const LARGE: [&str; 4] = ["headers", "body", "content", "facts"];
 
 /// A repository being written once more.
 pub struct Rewrite {
-    connection: SqliteConnection,
-    batches: Vec<(i64, i64)>,
+    source: SqliteConnection,
+    target: SqliteConnection,
+    last_items: std::vec::IntoIter<i64>,
+    written: Bounds,
+    inserts: Vec<String>,
     /// How many items there are.
     pub items: i64,
+}
+
+/// The rows of some items, in memory.
+pub struct Batch {
+    tables: Vec<Rows>,
+    search: Rows,
 }
 
 impl Rewrite {
@@ -38,87 +75,173 @@ impl Rewrite {
     pub async fn prepare(from: &Path, to: &Path) -> StoreResult<Self> {
         let path = StorePath::File(to.to_owned());
         SqliteStore::open(path, Arc::new(IdGenerator::new(0))).await?.close().await?;
-        let options = writer_options(to, StoreOptions::default()).foreign_keys(false);
-        let mut connection = SqliteConnection::connect_with(&options).await?;
-        sqlx::query("ATTACH ?1 AS source")
-            .bind(from.to_string_lossy().into_owned())
-            .execute(&mut connection)
-            .await?;
-        // Sorted by conversation, so that a batch finds its rows without a scan.
-        for table in BY_CONVERSATION {
-            let copy = format!(
-                "CREATE TEMP TABLE sorted_{table} AS SELECT * FROM source.{table};
-                CREATE INDEX temp.sorted_{table}_index ON sorted_{table} (conversation)"
-            );
-            sqlx::raw_sql(AssertSqlSafe(copy)).execute(&mut connection).await?;
+        let mut target = SqliteConnection::connect_with(&writer_options(to, StoreOptions::default())).await?;
+        copy_names(from, &mut target).await?;
+        let mut source = SqliteConnection::connect_with(&writer_options(from, StoreOptions::default())).await?;
+        sort_tags(&mut source).await?;
+        let ids: Vec<i64> =
+            sqlx::query_scalar("SELECT id FROM items ORDER BY id").fetch_all(&mut source).await?;
+        let mut inserts = Vec::new();
+        for (table, ..) in TABLES {
+            inserts.push(insert(table, &mut source).await?);
         }
-        let ids: Vec<(i64,)> =
-            sqlx::query_as("SELECT id FROM source.items ORDER BY id").fetch_all(&mut connection).await?;
-        let items = ids.len() as i64;
-        Ok(Self { connection, batches: ranges(&ids), items })
+        let mut last_items: Vec<i64> = ids.chunks(BATCH).filter_map(|it| it.last().copied()).collect();
+        // The last batch takes everything that is left.
+        if let Some(last) = last_items.last_mut() {
+            *last = i64::MAX;
+        }
+        let (items, last_items) = (ids.len() as i64, last_items.into_iter());
+        Ok(Self { source, target, last_items, written: Bounds::default(), inserts, items })
     }
 
-    /// Writes every row.
-    pub async fn write(&mut self) -> StoreResult<()> {
-        let statements = statements();
-        for (after, to) in &self.batches {
-            let mut transaction = self.connection.begin_with("BEGIN IMMEDIATE").await?;
-            for statement in &statements {
-                sqlx::query(AssertSqlSafe(statement.as_str()))
-                    .bind(after)
-                    .bind(to)
-                    .execute(&mut *transaction)
-                    .await?;
+    /// Reads the next rows into memory; `None` when all are written.
+    pub async fn take_batch(&mut self) -> StoreResult<Option<Batch>> {
+        let Some(last_item) = self.last_items.next() else { return Ok(None) };
+        let (after, to) = (self.written, self.bounds(last_item).await?);
+        self.written = to;
+        let mut tables = Vec::new();
+        for (table, column, bound) in TABLES {
+            let sql =
+                format!("SELECT * FROM {table} WHERE {column} > ? AND {column} <= ? ORDER BY {column}");
+            let found = sqlx::query(AssertSqlSafe(sql)).bind(bound(&after)).bind(bound(&to));
+            let mut rows = Rows::default();
+            for row in &found.fetch_all(&mut self.source).await? {
+                push(row, &mut rows)?;
             }
-            transaction.commit().await?;
+            tables.push(rows);
         }
-        let (written,): (i64,) =
-            sqlx::query_as("SELECT count(*) FROM main.items").fetch_one(&mut self.connection).await?;
-        if written == self.items {
-            Ok(())
-        } else {
-            Err(surprise(format!("{written} of {} items", self.items)))
+        let search = self.texts(after.item, to.item).await?;
+        Ok(Some(Batch { tables, search }))
+    }
+
+    /// What the items up to this one refer to.
+    async fn bounds(&mut self, item: i64) -> StoreResult<Bounds> {
+        let before = self.written;
+        if item == i64::MAX {
+            return Ok(Bounds { item, conversation: item, identity: item, contact: item });
         }
-    }
-}
-
-/// Half-open ranges of ids that hold a batch of items each; the first begins and the last ends with
-/// the repository.
-fn ranges(ids: &[(i64,)]) -> Vec<(i64, i64)> {
-    let mut after = 0;
-    let mut ranges: Vec<_> = ids
-        .chunks(BATCH as usize)
-        .map(|chunk| {
-            let to = chunk.last().map_or(after, |it| it.0);
-            (std::mem::replace(&mut after, to), to)
-        })
-        .collect();
-    if let Some(last) = ranges.last_mut() {
-        last.1 = i64::MAX;
-    }
-    ranges
-}
-
-fn statements() -> Vec<String> {
-    let by_id =
-        |table| format!("INSERT INTO main.{table} SELECT * FROM source.{table} WHERE id > ?1 AND id <= ?2");
-    let by_conversation = |table| {
-        format!(
-            "INSERT INTO main.{table} SELECT * FROM temp.sorted_{table} WHERE conversation > ?1 AND conversation <= ?2"
+        let (conversation, identity): (i64, i64) = sqlx::query_as(
+            "SELECT max(conversation, ?1), max(ifnull(identity, 0), ?2)
+             FROM (
+                 SELECT max(conversation) AS conversation, max(identity) AS identity
+                 FROM items
+                 WHERE id > ?3 AND id <= ?4
+             )",
         )
-    };
-    let revisions = "INSERT INTO main.item_revisions
-        SELECT revisions.* FROM source.items AS items
-        JOIN source.item_revisions AS revisions ON revisions.item = items.id
-        WHERE items.id > ?1 AND items.id <= ?2";
-    let search = "INSERT INTO main.item_search (rowid, text)
-        SELECT revisions.id, lower(revisions.content ->> '$.text') FROM source.items AS items
-        JOIN source.item_revisions AS revisions ON revisions.item = items.id
-        WHERE items.id > ?1 AND items.id <= ?2";
-    BY_ID
-        .into_iter()
-        .map(by_id)
-        .chain(BY_CONVERSATION.into_iter().map(by_conversation))
-        .chain([revisions.to_owned(), search.to_owned()])
-        .collect()
+        .bind(before.conversation)
+        .bind(before.identity)
+        .bind(before.item)
+        .bind(item)
+        .fetch_one(&mut self.source)
+        .await?;
+        let contact: Option<i64> =
+            sqlx::query_scalar("SELECT max(contact) FROM identities WHERE id > ? AND id <= ?")
+                .bind(before.identity)
+                .bind(identity)
+                .fetch_one(&mut self.source)
+                .await?;
+        Ok(Bounds { item, conversation, identity, contact: before.contact.max(contact.unwrap_or(0)) })
+    }
+
+    async fn texts(&mut self, after: i64, to: i64) -> StoreResult<Rows> {
+        let sql = "SELECT id, content FROM item_revisions WHERE item > ? AND item <= ? ORDER BY id";
+        let found = sqlx::query(sql).bind(after).bind(to).fetch_all(&mut self.source).await?;
+        let mut rows = Rows::default();
+        for row in &found {
+            let item: Item = serde_json::from_str(row.try_get(1)?)?;
+            let _ = rows.row().int(row.try_get(0)?).heap(searchable(&item).as_bytes());
+        }
+        Ok(rows)
+    }
+
+    /// Writes the rows in one transaction.
+    pub async fn write(&mut self, batch: Batch) -> StoreResult<()> {
+        let mut transaction = self.target.begin_with("BEGIN IMMEDIATE").await?;
+        for (rows, sql) in batch.tables.into_iter().zip(&self.inserts) {
+            rows.run(AssertSqlSafe(sql.as_str()), &mut transaction).await?;
+        }
+        let search = "INSERT INTO item_search (rowid, text)
+            SELECT value ->> 0, CAST(substr(?2, value ->> 1, value ->> 2) AS TEXT)
+            FROM jsonb_each(?1)";
+        batch.search.run(search, &mut transaction).await?;
+        Ok(transaction.commit().await?)
+    }
+
+    /// Fails unless everything was written.
+    pub async fn finish(mut self) -> StoreResult<()> {
+        for (table, ..) in TABLES {
+            let sql = format!("SELECT count(*) FROM {table}");
+            let count = |sql: &str| sqlx::query_scalar::<_, i64>(AssertSqlSafe(sql.to_owned()));
+            let there: i64 = count(&sql).fetch_one(&mut self.source).await?;
+            let written: i64 = count(&sql).fetch_one(&mut self.target).await?;
+            if written != there {
+                return Err(surprise(format!("{written} of {there} rows of {table}")));
+            }
+        }
+        Ok(())
+    }
+}
+
+async fn copy_names(from: &Path, target: &mut SqliteConnection) -> StoreResult<()> {
+    let from = from.to_string_lossy().into_owned();
+    sqlx::query("ATTACH ?1 AS source").bind(from).execute(&mut *target).await?;
+    for table in NAMES {
+        let sql = format!("INSERT INTO main.{table} SELECT * FROM source.{table}");
+        sqlx::query(AssertSqlSafe(sql)).execute(&mut *target).await?;
+    }
+    sqlx::query("DETACH source").execute(target).await?;
+    Ok(())
+}
+
+/// Tags have no index that begins with the conversation; one of this connection's own finds them.
+async fn sort_tags(source: &mut SqliteConnection) -> StoreResult<()> {
+    sqlx::raw_sql(
+        "CREATE TEMP TABLE tags AS SELECT * FROM main.conversation_tags;
+        CREATE INDEX temp.tags_by_conversation ON tags (conversation);
+        CREATE TEMP VIEW conversation_tags AS SELECT * FROM temp.tags",
+    )
+    .execute(source)
+    .await?;
+    Ok(())
+}
+
+/// The statement that inserts rows as [`push`] writes them.
+async fn insert(table: &str, source: &mut SqliteConnection) -> StoreResult<String> {
+    let columns: Vec<(String, String)> =
+        sqlx::query_as("SELECT name, type FROM main.pragma_table_info(?) ORDER BY cid")
+            .bind(table)
+            .fetch_all(source)
+            .await?;
+    let mut place = 0;
+    let values = columns.iter().map(|(name, kind)| {
+        let at = place;
+        let large = LARGE.contains(&name.as_str());
+        place += if large { 2 } else { 1 };
+        match (large, kind.as_str()) {
+            (false, _) => format!("value ->> {at}"),
+            (true, "BLOB") => format!("substr(?2, value ->> {at}, value ->> {})", at + 1),
+            (true, _) => format!("CAST(substr(?2, value ->> {at}, value ->> {}) AS TEXT)", at + 1),
+        }
+    });
+    let values: Vec<String> = values.collect();
+    let names: Vec<&str> = columns.iter().map(|it| it.0.as_str()).collect();
+    Ok(format!(
+        "INSERT INTO {table} ({}) SELECT {} FROM jsonb_each(?1)",
+        names.join(", "),
+        values.join(", ")
+    ))
+}
+
+fn push(row: &SqliteRow, rows: &mut Rows) -> StoreResult<()> {
+    let mut written: Row<'_> = rows.row();
+    for (index, column) in row.columns().iter().enumerate() {
+        written = if LARGE.contains(&column.name()) {
+            written.heap(row.try_get_unchecked::<&[u8], _>(index)?)
+        } else if column.type_info().name() == "TEXT" {
+            written.opt_text(row.try_get(index)?)
+        } else {
+            written.opt_int(row.try_get(index)?)
+        };
+    }
+    Ok(())
 }

@@ -6,8 +6,9 @@
 //! bytes would be escaped, parsed and copied several times; here a statement cuts them out with
 //! `substr(?2, value ->> n, value ->> (n + 1))`.
 
-use sqlx::SqliteConnection;
+use serde::de::DeserializeOwned;
 use sqlx::sqlite::SqliteRow;
+use sqlx::{SqlSafeStr, SqliteConnection};
 
 use super::error::expect_rows;
 use crate::store::StoreResult;
@@ -45,7 +46,11 @@ impl Rows {
     }
 
     /// Runs a statement on the rows, if there are any; how many rows it changed.
-    pub(super) async fn run(self, sql: &'static str, connection: &mut SqliteConnection) -> StoreResult<u64> {
+    pub(super) async fn run(
+        self,
+        sql: impl SqlSafeStr,
+        connection: &mut SqliteConnection,
+    ) -> StoreResult<u64> {
         if self.is_empty() {
             return Ok(0);
         }
@@ -74,6 +79,20 @@ impl Rows {
             return Ok(Vec::new());
         }
         Ok(sqlx::query(sql).bind(self.json + "]").fetch_all(connection).await?)
+    }
+
+    /// Asks for what belongs to the rows, if there are any. The statement gives all of it as one
+    /// JSON array: handing rows over one by one costs more than most rows do.
+    pub(super) async fn fetch_all_at_once<T: DeserializeOwned>(
+        self,
+        sql: &'static str,
+        connection: &mut SqliteConnection,
+    ) -> StoreResult<Vec<T>> {
+        if self.is_empty() {
+            return Ok(Vec::new());
+        }
+        let found: String = sqlx::query_scalar(sql).bind(self.json + "]").fetch_one(connection).await?;
+        Ok(serde_json::from_str(&found)?)
     }
 }
 

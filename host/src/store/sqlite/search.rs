@@ -5,12 +5,14 @@
 //! alike: composed (NFC) and in lower case.
 
 mod query;
+mod waiting;
 
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, SqliteConnection};
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
 use self::query::SearchQuery;
+pub(super) use self::waiting::Texts;
 use super::{SqliteStore, item_row};
 use crate::domain::item::Item;
 use crate::store::{Page, PageRequest, SearchHit, StoreResult};
@@ -62,8 +64,9 @@ pub(super) async fn page(
     }
     let mut reader = store.readers.acquire().await?;
     let mut before = page.after.unwrap_or(i64::MAX);
+    let mut source = Source::of(&query, before, &mut reader).await?;
     for _ in 0..CANDIDATES_MAX / CANDIDATES_AT_ONCE as usize {
-        let rows = candidates(&query, before, &mut reader).await?;
+        let rows = source.candidates(before, &mut reader).await?;
         for row in &rows {
             before = row.try_get(11)?;
             let is_present: bool = row.try_get(12)?;
@@ -77,7 +80,8 @@ pub(super) async fn page(
             }
         }
         if rows.len() < CANDIDATES_AT_ONCE as usize {
-            return Ok(found);
+            let Some((earlier, source_before)) = source.earlier() else { return Ok(found) };
+            (source, before) = (earlier, source_before);
         }
     }
     found.next = Some(before);
@@ -88,42 +92,77 @@ fn searchable_of(row: &SqliteRow) -> StoreResult<String> {
     Ok(searchable(&serde_json::from_str(row.try_get(10)?)?))
 }
 
-/// Revisions that may match, each with whether it is the latest of an item that its channel has not
-/// removed. The others are not found, but count as looked at.
-async fn candidates(
-    query: &SearchQuery,
-    before: i64,
-    connection: &mut SqliteConnection,
-) -> StoreResult<Vec<SqliteRow>> {
-    let indexed = concat!(
-        "SELECT ",
-        item_row::item_columns!(),
-        ", r.id, r.id = i.content AND i.deleted_at IS NULL
-         FROM (
-             SELECT rowid FROM item_search
-             WHERE item_search MATCH ?1 AND rowid < ?2
-             ORDER BY rowid DESC
-             LIMIT ?3
-         ) AS s
-         CROSS JOIN item_revisions AS r ON r.id = s.rowid
-         CROSS JOIN items AS i ON i.id = r.item
-         ORDER BY r.id DESC"
-    );
-    let walked = concat!(
-        "SELECT ",
-        item_row::item_columns!(),
-        ", r.id, r.id = i.content AND i.deleted_at IS NULL
-         FROM item_revisions AS r
-         CROSS JOIN items AS i ON i.id = r.item
-         WHERE r.id < ?2 AND ?1 IS NULL
-         ORDER BY r.id DESC
-         LIMIT ?3"
-    );
-    let pieces = query.pieces();
-    Ok(sqlx::query(if pieces.is_some() { indexed } else { walked })
-        .bind(pieces)
-        .bind(before)
-        .bind(CANDIDATES_AT_ONCE)
-        .fetch_all(connection)
-        .await?)
+/// Where candidates come from.
+enum Source {
+    /// All texts behind this row, one after the other; then the index, if there are pieces to look
+    /// up in it.
+    Walk { after: i64, pieces: Option<String> },
+    /// Those that have these pieces.
+    Index { pieces: String },
+}
+
+impl Source {
+    /// The first source. Texts that are not indexed yet are newer than all that are.
+    async fn of(query: &SearchQuery, before: i64, connection: &mut SqliteConnection) -> StoreResult<Self> {
+        let Some(pieces) = query.pieces() else { return Ok(Self::Walk { after: 0, pieces: None }) };
+        let indexed: i64 =
+            sqlx::query_scalar("SELECT indexed FROM search_progress").fetch_one(connection).await?;
+        Ok(match before > indexed + 1 {
+            true => Self::Walk { after: indexed, pieces: Some(pieces) },
+            false => Self::Index { pieces },
+        })
+    }
+
+    /// The source of what is older, and before which row it begins.
+    fn earlier(&self) -> Option<(Self, i64)> {
+        match self {
+            Self::Walk { after, pieces: Some(pieces) } => {
+                Some((Self::Index { pieces: pieces.clone() }, after + 1))
+            }
+            Self::Walk { pieces: None, .. } | Self::Index { .. } => None,
+        }
+    }
+
+    /// Revisions that may match, each with whether it is the latest of an item that its channel has
+    /// not removed. The others are not found, but count as looked at.
+    async fn candidates(
+        &self,
+        before: i64,
+        connection: &mut SqliteConnection,
+    ) -> StoreResult<Vec<SqliteRow>> {
+        let indexed = concat!(
+            "SELECT ",
+            item_row::item_columns!(),
+            ", r.id, r.id = i.content AND i.deleted_at IS NULL
+             FROM (
+                 SELECT rowid FROM item_search
+                 WHERE item_search MATCH ?3 AND rowid < ?1
+                 ORDER BY rowid DESC
+                 LIMIT ?2
+             ) AS s
+             CROSS JOIN item_revisions AS r ON r.id = s.rowid
+             CROSS JOIN items AS i ON i.id = r.item
+             ORDER BY r.id DESC"
+        );
+        let walked = concat!(
+            "SELECT ",
+            item_row::item_columns!(),
+            ", r.id, r.id = i.content AND i.deleted_at IS NULL
+             FROM item_revisions AS r
+             CROSS JOIN items AS i ON i.id = r.item
+             WHERE r.id < ?1 AND r.id > ?3
+             ORDER BY r.id DESC
+             LIMIT ?2"
+        );
+        let rows = match self {
+            Self::Walk { after, .. } => {
+                sqlx::query(walked).bind(before).bind(CANDIDATES_AT_ONCE).bind(after).fetch_all(connection)
+            }
+            Self::Index { pieces } => {
+                let query = sqlx::query(indexed).bind(before).bind(CANDIDATES_AT_ONCE);
+                query.bind(pieces.as_str()).fetch_all(connection)
+            }
+        };
+        Ok(rows.await?)
+    }
 }

@@ -12,6 +12,7 @@ use crate::store::sqlite::events::EventRows;
 use crate::store::sqlite::item_row::{ItemRows, NewItem};
 use crate::store::sqlite::notes::NoteRows;
 use crate::store::sqlite::rows::Rows;
+use crate::store::sqlite::search::Texts;
 use crate::store::sqlite::{SqliteStore, audit, conversation_row, outbox, tags, timers};
 use crate::store::{NewReply, PersonChange, StoreError, StoreResult};
 
@@ -25,9 +26,10 @@ pub(super) async fn carry_out(store: &SqliteStore, change: &PersonChange) -> Sto
         notes.add(note.id, after.id, &note.by, &note.text, note.at);
         notes.write(&mut tx).await?;
     }
-    if let Some(reply) = &change.reply {
-        write_reply(reply, content, &mut tx).await?;
-    }
+    let texts = match &change.reply {
+        Some(reply) => write_reply(reply, content, &mut tx).await?,
+        None => Texts::default(),
+    };
     if change.ends_waiting {
         let mut ended = Rows::default();
         let _ = ended.row().int(after.id.0);
@@ -39,6 +41,7 @@ pub(super) async fn carry_out(store: &SqliteStore, change: &PersonChange) -> Sto
     if change.reply.is_some() {
         writer.next_content = content + 1;
     }
+    writer.unindexed.append(texts);
     Ok(after)
 }
 
@@ -70,7 +73,11 @@ fn place_of(conversation: &Conversation) -> String {
 }
 
 /// The external id of an answer is its outbox id until the channel gives it another.
-async fn write_reply(reply: &NewReply, content: i64, connection: &mut SqliteConnection) -> StoreResult<()> {
+async fn write_reply(
+    reply: &NewReply,
+    content: i64,
+    connection: &mut SqliteConnection,
+) -> StoreResult<Texts> {
     let mut item = reply.item.clone();
     item.external_id = reply.outbox.id.to_string();
     let mut items = ItemRows::default();
@@ -87,9 +94,10 @@ async fn write_reply(reply: &NewReply, content: i64, connection: &mut SqliteConn
         },
         content,
     )?;
-    items.write(connection).await?;
+    let texts = items.write(connection).await?;
     outbox::insert(&reply.outbox, connection).await?;
-    counts::change(Change { items: 1, ..Change::default() }, connection).await
+    counts::change(Change { items: 1, ..Change::default() }, connection).await?;
+    Ok(texts)
 }
 
 async fn write_event(

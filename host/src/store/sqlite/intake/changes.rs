@@ -49,6 +49,11 @@ impl Changes {
         Ok(Self { current, ..Self::default() })
     }
 
+    /// Whether nothing that came earlier changes.
+    pub(super) fn is_empty(&self) -> bool {
+        self.edited.is_empty() && self.deleted.is_empty() && self.statuses.is_empty()
+    }
+
     /// Writes what changed of the items and their ways out.
     pub(super) async fn write(self, connection: &mut SqliteConnection) -> StoreResult<()> {
         let mut edited = Rows::default();

@@ -10,7 +10,6 @@ use crate::domain::ids::{ConversationId, InboxId, ItemId};
 use crate::domain::item::Direction;
 use crate::domain::threading::{REFERENCES_MAX, Reference};
 use crate::store::sqlite::rows::Rows;
-use crate::store::sqlite::words::case;
 use crate::store::{IntakeEntry, StoreResult};
 
 /// An item that is in the repository.
@@ -48,18 +47,18 @@ impl Known {
         named: &HashSet<(InboxId, &str)>,
         connection: &mut SqliteConnection,
     ) -> StoreResult<()> {
-        let sql = "SELECT i.inbox, i.external_id, i.id, i.conversation, i.direction
+        let sql = "SELECT json_group_array(
+                json_array(i.inbox, i.external_id, i.id, i.conversation, i.direction)
+            )
             FROM jsonb_each(?1) AS k
             CROSS JOIN items AS i ON i.inbox = k.value ->> 0 AND i.external_id = k.value ->> 1";
-        for row in rows_of(named).fetch(sql, connection).await? {
-            let key = (InboxId(row.try_get(0)?), row.try_get(1)?);
-            let item = KnownItem {
-                id: ItemId(row.try_get(2)?),
-                conversation: ConversationId(row.try_get(3)?),
-                direction: case(row.try_get(4)?)?,
-            };
-            self.conversations.insert(key.clone(), item.conversation);
-            self.items.insert(key, item);
+        type Found = (i64, String, i64, i64, Direction);
+        for (inbox, external_id, id, conversation, direction) in
+            rows_of(named).fetch_all_at_once::<Found>(sql, connection).await?
+        {
+            let (key, conversation) = ((InboxId(inbox), external_id), ConversationId(conversation));
+            self.conversations.insert(key.clone(), conversation);
+            self.items.insert(key, KnownItem { id: ItemId(id), conversation, direction });
         }
         Ok(())
     }
@@ -69,13 +68,15 @@ impl Known {
         named: &HashSet<(InboxId, &str)>,
         connection: &mut SqliteConnection,
     ) -> StoreResult<()> {
-        let sql = "SELECT t.inbox, t.reference, t.conversation
+        let sql = "SELECT json_group_array(json_array(t.inbox, t.reference, t.conversation))
             FROM jsonb_each(?1) AS k
             CROSS JOIN thread_references AS t
                 ON t.inbox = k.value ->> 0 AND t.reference = k.value ->> 1";
-        for row in rows_of(named).fetch(sql, connection).await? {
-            let key = (InboxId(row.try_get(0)?), row.try_get(1)?);
-            self.conversations.entry(key).or_insert(ConversationId(row.try_get(2)?));
+        type Found = (i64, String, i64);
+        for (inbox, reference, conversation) in
+            rows_of(named).fetch_all_at_once::<Found>(sql, connection).await?
+        {
+            self.conversations.entry((InboxId(inbox), reference)).or_insert(ConversationId(conversation));
         }
         Ok(())
     }

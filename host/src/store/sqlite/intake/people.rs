@@ -2,10 +2,12 @@
 
 use std::collections::HashMap;
 
-use sqlx::{Row as _, SqliteConnection};
+use serde::Deserialize;
+use sqlx::SqliteConnection;
 
 use super::entry::Fresh;
 use crate::domain::clock::IdGenerator;
+use crate::domain::contact::Contact;
 use crate::domain::ids::{ContactId, IdentityId};
 use crate::domain::item::Author;
 use crate::domain::time::Timestamp;
@@ -18,14 +20,33 @@ struct Person {
     contact: ContactId,
     author: Author,
     contact_name: Option<String>,
+    vip: bool,
+    met_at: Timestamp,
     state: State,
 }
+
+/// A presence as it is looked up: channel, external id, identity, contact, handle, name, followers,
+/// verified, the contact's name, VIP, when it was first met.
+#[derive(Deserialize)]
+struct Found(
+    String,
+    String,
+    i64,
+    i64,
+    Option<String>,
+    Option<String>,
+    Option<i64>,
+    i64,
+    Option<String>,
+    i64,
+    i64,
+);
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
     Kept,
     Changed,
-    New { met_at: Timestamp },
+    New,
 }
 
 /// The authors of a batch: by channel, then by external id.
@@ -50,30 +71,48 @@ impl People {
         for (channel, external_id) in authors {
             let _ = rows.row().text(channel).text(external_id);
         }
-        let sql = "SELECT
-                i.channel, i.external_id, i.id, i.contact, i.handle, i.name, i.followers, i.verified, c.name
+        let sql = "SELECT json_group_array(
+                json_array(
+                    i.channel, i.external_id, i.id, i.contact, i.handle, i.name, i.followers, i.verified,
+                    c.name, c.vip, c.created_at
+                )
+            )
             FROM jsonb_each(?1) AS k
             CROSS JOIN identities AS i ON i.channel = k.value ->> 0 AND i.external_id = k.value ->> 1
             CROSS JOIN contacts AS c ON c.id = i.contact";
         let mut people = Self::default();
-        for row in rows.fetch(sql, connection).await? {
-            let author = Author {
-                external_id: row.try_get(1)?,
-                handle: row.try_get(4)?,
-                name: row.try_get(5)?,
-                followers: row.try_get::<Option<i64>, _>(6)?.map(i64::unsigned_abs),
-                verified: row.try_get(7)?,
-            };
-            let person = Person {
-                identity: IdentityId(row.try_get(2)?),
-                contact: ContactId(row.try_get(3)?),
-                author,
-                contact_name: row.try_get(8)?,
-                state: State::Kept,
-            };
-            people.add(row.try_get(0)?, person);
+        for found in rows.fetch_all_at_once::<Found>(sql, connection).await? {
+            people.add_found(found);
         }
         Ok(people)
+    }
+
+    fn add_found(&mut self, found: Found) {
+        let Found(
+            channel,
+            external_id,
+            identity,
+            contact,
+            handle,
+            name,
+            followers,
+            verified,
+            contact_name,
+            vip,
+            met_at,
+        ) = found;
+        let followers = followers.map(i64::unsigned_abs);
+        let author = Author { external_id, handle, name, followers, verified: verified != 0 };
+        let person = Person {
+            identity: IdentityId(identity),
+            contact: ContactId(contact),
+            author,
+            contact_name,
+            vip: vip != 0,
+            met_at: Timestamp::from_ms(met_at),
+            state: State::Kept,
+        };
+        self.add(channel, person);
     }
 
     fn add(&mut self, channel: String, person: Person) -> usize {
@@ -103,12 +142,25 @@ impl People {
                     contact: ids.next(at),
                     author: author.clone(),
                     contact_name: author.name.clone().or_else(|| author.handle.clone()),
-                    state: State::New { met_at: at },
+                    vip: false,
+                    met_at: at,
+                    state: State::New,
                 };
                 self.add(channel.to_owned(), person)
             }
         };
         (self.people[index].identity, self.people[index].contact)
+    }
+
+    /// The contacts as they will be.
+    pub(super) fn contacts(&self) -> Vec<Contact> {
+        let contact = |it: &Person| Contact {
+            id: it.contact,
+            name: it.contact_name.clone(),
+            vip: it.vip,
+            created_at: it.met_at,
+        };
+        self.people.iter().map(contact).collect()
     }
 
     /// Writes who is new and who changed.
@@ -160,13 +212,13 @@ impl PeopleRows {
         let author = &person.author;
         let identities = match person.state {
             State::Kept => return,
-            State::New { met_at } => {
+            State::New => {
                 let _ = self
                     .new_contacts
                     .row()
                     .int(person.contact.0)
                     .opt_text(person.contact_name.as_deref())
-                    .int(met_at.as_ms());
+                    .int(person.met_at.as_ms());
                 &mut self.new_identities
             }
             State::Changed => {

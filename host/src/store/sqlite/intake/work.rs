@@ -17,12 +17,14 @@ use crate::domain::case::Occasion;
 use crate::domain::clock::IdGenerator;
 use crate::domain::conversation::{Conversation, PersonSet, Status};
 use crate::domain::ids::{ContactId, ConversationId, IdentityId, ItemId};
-use crate::domain::item::{Direction, Item};
+use crate::domain::item::{Direction, Item, StoredItem};
 use crate::domain::proposal::Priority;
 use crate::domain::threading::Reference;
 use crate::domain::time::Timestamp;
 use crate::store::sqlite::error::surprise;
 use crate::store::sqlite::item_row::NewItem;
+use crate::store::sqlite::recent::Arrived;
+use crate::store::sqlite::search::Texts;
 use crate::store::{IntakeCommitted, IntakeEntry, StoreResult};
 
 /// A batch being worked out.
@@ -38,7 +40,21 @@ pub(super) struct Work<'a> {
     people: People,
     places: OperatorPlaces,
     /// New items whose turn has come.
-    arrived: HashMap<Reference, KnownItem>,
+    seen: HashMap<Reference, KnownItem>,
+    /// What the router will ask for.
+    arrived: Arrived,
+}
+
+/// What a batch did.
+pub(super) struct Done {
+    /// What became of each entry.
+    pub(super) committed: Vec<IntakeCommitted>,
+    /// The next free row of `item_revisions`.
+    pub(super) next_content: i64,
+    /// What is to be indexed.
+    pub(super) texts: Texts,
+    /// What the router will ask for.
+    pub(super) arrived: Arrived,
 }
 
 impl<'a> Work<'a> {
@@ -67,18 +83,15 @@ impl<'a> Work<'a> {
             fresh,
             people,
             places,
-            arrived: HashMap::new(),
+            seen: HashMap::new(),
+            arrived: Arrived::default(),
         };
         work.find_begun_by_echo(connection).await?;
         Ok(work)
     }
 
-    /// Works the batch out and writes it; what became of each entry, and the next free row of
-    /// `item_revisions`.
-    pub(super) async fn carry_out(
-        mut self,
-        connection: &mut SqliteConnection,
-    ) -> StoreResult<(Vec<IntakeCommitted>, i64)> {
+    /// Works the batch out and writes it.
+    pub(super) async fn carry_out(mut self, connection: &mut SqliteConnection) -> StoreResult<Done> {
         let mut next_fresh = 0;
         for (index, entry) in self.entries.iter().enumerate() {
             self.writes.delivery(entry)?;
@@ -92,9 +105,12 @@ impl<'a> Work<'a> {
                 }
             }
         }
-        let Self { threads, writes, changes, people, committed, .. } = self;
-        let next_content = writes.carry_out(threads, people, changes, connection).await?;
-        Ok((committed, next_content))
+        let Self { threads, writes, changes, people, committed, mut arrived, .. } = self;
+        arrived.contacts = people.contacts();
+        arrived.changed_others = !threads.merges.is_empty() || !changes.is_empty();
+        let (next_content, texts) =
+            writes.carry_out(threads, people, changes, &mut arrived.conversations, connection).await?;
+        Ok(Done { committed, next_content, texts, arrived })
     }
 
     /// Loaded conversations that nobody outside has written in yet.
@@ -161,15 +177,27 @@ impl<'a> Work<'a> {
         for reference in fresh.thread_item(self.entries).references() {
             let named = reference == key
                 || self.known.conversations.contains_key(&reference)
-                || self.arrived.contains_key(&reference);
+                || self.seen.contains_key(&reference);
             if !named {
                 self.writes.reference(&reference, conversation);
             }
         }
         if let Some(occasion) = occasion {
             self.writes.event(self.ids.next(at), conversation, id, occasion, at)?;
+            self.arrived.items.push(StoredItem {
+                id,
+                conversation,
+                inbox: entry.inbox.id,
+                identity,
+                delivery: Some(entry.delivery),
+                direction: fresh.direction,
+                revision: 1,
+                received_at: at,
+                deleted_at: None,
+                item: fresh.item.clone().into_owned(),
+            });
         }
-        self.arrived.insert(key, KnownItem { id, conversation, direction: fresh.direction });
+        self.seen.insert(key, KnownItem { id, conversation, direction: fresh.direction });
         self.committed[fresh.entry].items.push((id, conversation));
         Ok(())
     }
@@ -235,7 +263,7 @@ impl<'a> Work<'a> {
 
     /// An item of this key that is known or has arrived.
     pub(super) fn find(&self, key: &Reference) -> Option<KnownItem> {
-        let mut found = self.known.items.get(key).or_else(|| self.arrived.get(key)).copied()?;
+        let mut found = self.known.items.get(key).or_else(|| self.seen.get(key)).copied()?;
         found.conversation = self.threads.survivor(found.conversation);
         Some(found)
     }

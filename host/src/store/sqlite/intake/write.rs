@@ -7,6 +7,7 @@ use super::merge;
 use super::people::People;
 use super::threads::Threads;
 use crate::domain::case::{Event, Occasion};
+use crate::domain::conversation::Conversation;
 use crate::domain::ids::{ConversationId, EventId, ItemId, NoteId};
 use crate::domain::item::Item;
 use crate::domain::threading::Reference;
@@ -17,6 +18,7 @@ use crate::store::sqlite::events::EventRows;
 use crate::store::sqlite::item_row::{ItemRows, NewItem};
 use crate::store::sqlite::notes::{NoteRows, SWITCHBOARD};
 use crate::store::sqlite::rows::Rows;
+use crate::store::sqlite::search::Texts;
 use crate::store::sqlite::{conversation_row, timers};
 use crate::store::{IntakeEntry, StoreResult};
 
@@ -84,30 +86,35 @@ impl Writes {
     }
 
     /// Writes everything, in the order in which rows refer to one another; the next free row of
-    /// `item_revisions`.
+    /// `item_revisions`, and what is to be indexed. `written` gets the conversations as they are now.
     pub(super) async fn carry_out(
         self,
         threads: Threads,
         people: People,
         changes: Changes,
+        written: &mut Vec<Conversation>,
         connection: &mut SqliteConnection,
-    ) -> StoreResult<i64> {
+    ) -> StoreResult<(i64, Texts)> {
         let mut totals = self.deliveries.write(connection).await?;
         people.write(connection).await?;
         totals.items = self.items.items() as i64;
-        totals.conversations = write_conversations(threads, connection).await?;
-        self.items.write(connection).await?;
+        totals.conversations = write_conversations(threads, written, connection).await?;
+        let texts = self.items.write(connection).await?;
         write_references(self.references, connection).await?;
         self.events.write(connection).await?;
         self.notes.write(connection).await?;
         changes.write(connection).await?;
         counts::change(totals, connection).await?;
-        Ok(self.next_content)
+        Ok((self.next_content, texts))
     }
 }
 
 /// How many more conversations there are.
-async fn write_conversations(threads: Threads, connection: &mut SqliteConnection) -> StoreResult<i64> {
+async fn write_conversations(
+    threads: Threads,
+    written: &mut Vec<Conversation>,
+    connection: &mut SqliteConnection,
+) -> StoreResult<i64> {
     let Threads { conversations, merges, .. } = threads;
     let (mut added, mut changed, mut answered) = (Rows::default(), Rows::default(), Rows::default());
     let mut touched: Vec<_> = conversations.into_values().filter(|it| it.touched).collect();
@@ -128,6 +135,7 @@ async fn write_conversations(threads: Threads, connection: &mut SqliteConnection
     conversation_row::insert(added, connection).await?;
     conversation_row::update(changed, connection).await?;
     timers::end_waiting(answered, connection).await?;
+    written.extend(touched.into_iter().map(|it| it.conversation));
     for merge in &merges {
         merge::carry_out(merge, connection).await?;
     }

@@ -12,13 +12,14 @@ use crate::domain::ids::{ContactId, ConversationId, ItemId};
 use crate::domain::item::StoredItem;
 use crate::store::sqlite::error::surprise;
 use crate::store::sqlite::rows::Rows;
-use crate::store::sqlite::{contacts, conversation_row, item_row};
+use crate::store::sqlite::{SqliteStore, contacts, conversation_row, item_row};
 use crate::store::{CaseNeeds, ClaimedCase, HistoryEntry, StoreResult};
 
 // The limit in the history's query; SQLite takes no column there.
 const _: () = assert!(HISTORY_MAX == 10);
 
 /// What was loaded, to be handed out.
+#[derive(Default)]
 struct Loaded {
     conversations: HashMap<ConversationId, Conversation>,
     items: HashMap<ItemId, StoredItem>,
@@ -28,6 +29,7 @@ struct Loaded {
 }
 
 pub(super) async fn load(
+    store: &SqliteStore,
     claimed: Vec<Claimed>,
     needs: CaseNeeds,
     connection: &mut SqliteConnection,
@@ -35,18 +37,8 @@ pub(super) async fn load(
     if claimed.is_empty() {
         return Ok(Vec::new());
     }
-    let ids = claimed.iter().map(|it| it.claim.conversation);
-    let conversations: HashMap<_, _> =
-        conversation_row::load(ids, connection).await?.into_iter().map(|it| (it.id, it)).collect();
-    let items = item_row::load(claimed.iter().map(|it| it.item), connection).await?;
-    let contacts = contacts::load(conversations.values().map(|it| it.contact), connection).await?;
-    let mut loaded = Loaded {
-        conversations,
-        items: items.into_iter().map(|it| (it.id, it)).collect(),
-        contacts: contacts.into_iter().map(|it| (it.id, it)).collect(),
-        history: HashMap::new(),
-        other_open: HashMap::new(),
-    };
+    let mut loaded = Loaded::recently(store, &claimed);
+    loaded.load_the_rest(&claimed, connection).await?;
     if needs.history {
         loaded.load_history(&claimed, connection).await?;
     }
@@ -57,6 +49,43 @@ pub(super) async fn load(
 }
 
 impl Loaded {
+    /// What was taken in so recently that it need not be read.
+    fn recently(store: &SqliteStore, claimed: &[Claimed]) -> Self {
+        let mut recent = store.recent();
+        let mut loaded = Self::default();
+        for it in claimed {
+            if let Some(conversation) = recent.take_conversation(it.claim.conversation) {
+                loaded.contacts.extend(recent.contact(conversation.contact).map(|it| (it.id, it)));
+                loaded.conversations.insert(conversation.id, conversation);
+            }
+            loaded.items.extend(recent.take_item(it.item).map(|it| (it.id, it)));
+        }
+        loaded
+    }
+
+    async fn load_the_rest(
+        &mut self,
+        claimed: &[Claimed],
+        connection: &mut SqliteConnection,
+    ) -> StoreResult<()> {
+        let ids = claimed.iter().map(|it| it.claim.conversation);
+        let missing: Vec<_> = ids.filter(|it| !self.conversations.contains_key(it)).collect();
+        for conversation in conversation_row::load(missing, connection).await? {
+            self.conversations.insert(conversation.id, conversation);
+        }
+        let ids = claimed.iter().map(|it| it.item);
+        let missing: Vec<_> = ids.filter(|it| !self.items.contains_key(it)).collect();
+        for item in item_row::load(missing, connection).await? {
+            self.items.insert(item.id, item);
+        }
+        let ids = self.conversations.values().map(|it| it.contact);
+        let missing: Vec<_> = ids.filter(|it| !self.contacts.contains_key(it)).collect();
+        for contact in contacts::load(missing, connection).await? {
+            self.contacts.insert(contact.id, contact);
+        }
+        Ok(())
+    }
+
     /// Only conversations with more than one item have a history.
     async fn load_history(
         &mut self,
@@ -100,20 +129,26 @@ impl Loaded {
         for conversation in self.conversations.values() {
             let _ = rows.row().int(conversation.id.0).int(conversation.contact.0);
         }
-        let sql = "SELECT
-                k.value ->> 0,
-                (
-                    SELECT count(*)
-                    FROM (
-                        SELECT 1
-                        FROM conversations AS c
-                        WHERE c.contact = k.value ->> 1 AND c.status = 'open' AND c.id <> k.value ->> 0
-                        LIMIT 10
-                    )
-                )
-            FROM jsonb_each(?1) AS k";
-        for row in rows.fetch(sql, connection).await? {
-            self.other_open.insert(ConversationId(row.try_get(0)?), row.try_get(1)?);
+        let sql = "SELECT json_group_array(json_array(conversation, others))
+            FROM (
+                SELECT
+                    k.value ->> 0 AS conversation,
+                    (
+                        SELECT count(*)
+                        FROM (
+                            SELECT 1
+                            FROM conversations AS c
+                            WHERE
+                                c.contact = k.value ->> 1 AND c.status = 'open'
+                                AND c.id <> k.value ->> 0
+                            LIMIT 10
+                        )
+                    ) AS others
+                FROM jsonb_each(?1) AS k
+            )
+            WHERE others > 0";
+        for (conversation, others) in rows.fetch_all_at_once::<(i64, u32)>(sql, connection).await? {
+            self.other_open.insert(ConversationId(conversation), others);
         }
         Ok(())
     }

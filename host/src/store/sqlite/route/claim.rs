@@ -1,10 +1,9 @@
 //! Claiming conversations with something to judge.
 
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Connection as _, Row as _, SqliteConnection};
+use sqlx::{Connection as _, SqliteConnection};
 
 use super::case;
-use crate::domain::case::Event;
+use crate::domain::case::{Event, Occasion};
 use crate::domain::ids::{ConversationId, EventId, ItemId};
 use crate::domain::time::Timestamp;
 use crate::store::sqlite::SqliteStore;
@@ -59,13 +58,18 @@ pub(super) async fn claim(
     let mut tx = reader.begin().await?;
     let claimed = take(store, max, &mut tx).await?;
     let held = Held::new(store, claimed.iter().map(|it| (it.claim.conversation, it.claim.fence)).collect());
-    let cases = case::load(claimed, needs, &mut tx).await?;
+    let cases = case::load(store, claimed, needs, &mut tx).await?;
     held.keep();
     Ok(cases)
 }
 
+/// An event as the file has it: its id, its conversation, its occasion, when, how deep, its item.
+type Waiting = (i64, i64, Occasion, i64, u8, i64);
+
 /// Takes the oldest claimable events. Every conversation has one at most, and only those held
 /// already are passed over, so the limit bounds what is read.
+///
+/// They come as one value: a row of its own for each would cost more than the event.
 async fn take(
     store: &SqliteStore,
     max: usize,
@@ -73,46 +77,41 @@ async fn take(
 ) -> StoreResult<Vec<Claimed>> {
     let _order = store.claim_order.lock().await;
     let limit = max + store.claims().len();
-    let rows = sqlx::query(
-        "SELECT
-             e.id, e.conversation, e.occasion, e.at, e.depth,
-             coalesce(
-                 e.item,
-                 (
-                     SELECT max(i.id)
-                     FROM items AS i
-                     WHERE i.conversation = e.conversation AND i.direction = 'inbound'
-                 ),
-                 (SELECT max(i.id) FROM items AS i WHERE i.conversation = e.conversation)
-             )
-         FROM events AS e
-         WHERE e.is_next = 1
-         ORDER BY e.id
-         LIMIT ?",
+    let waiting: String = sqlx::query_scalar(
+        "SELECT json_group_array(json_array(id, conversation, json(occasion), at, depth, item))
+         FROM (
+             SELECT
+                 e.id, e.conversation, e.occasion, e.at, e.depth,
+                 coalesce(
+                     e.item,
+                     (
+                         SELECT max(i.id)
+                         FROM items AS i
+                         WHERE i.conversation = e.conversation AND i.direction = 'inbound'
+                     ),
+                     (SELECT max(i.id) FROM items AS i WHERE i.conversation = e.conversation)
+                 ) AS item
+             FROM events AS e
+             WHERE e.is_next = 1
+             ORDER BY e.id
+             LIMIT ?
+         )",
     )
     .bind(limit as i64)
-    .fetch_all(connection)
+    .fetch_one(connection)
     .await?;
+    let waiting: Vec<Waiting> = serde_json::from_str(&waiting)?;
     let mut claims = store.claims();
-    let mut taken = Vec::with_capacity(max.min(rows.len()));
-    for row in &rows {
+    let mut taken = Vec::with_capacity(max.min(waiting.len()));
+    for (id, conversation, occasion, at, depth, item) in waiting {
         if taken.len() == max {
             break;
         }
-        let (event, conversation, item) = read(row)?;
+        let conversation = ConversationId(conversation);
         if let Some(fence) = claims.take(conversation) {
-            taken.push(Claimed { claim: Claim { event, conversation, fence }, item });
+            let event = Event { id: EventId(id), occasion, at: Timestamp::from_ms(at), depth };
+            taken.push(Claimed { claim: Claim { event, conversation, fence }, item: ItemId(item) });
         }
     }
     Ok(taken)
-}
-
-fn read(row: &SqliteRow) -> StoreResult<(Event, ConversationId, ItemId)> {
-    let event = Event {
-        id: EventId(row.try_get(0)?),
-        occasion: serde_json::from_str(row.try_get(2)?)?,
-        at: Timestamp::from_ms(row.try_get(3)?),
-        depth: row.try_get(4)?,
-    };
-    Ok((event, ConversationId(row.try_get(1)?), ItemId(row.try_get(5)?)))
 }

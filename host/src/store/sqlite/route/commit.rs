@@ -43,21 +43,32 @@ async fn still_as_seen(
     connection: &mut SqliteConnection,
 ) -> StoreResult<HashSet<usize>> {
     let mut rows = Rows::default();
+    let mut current = HashSet::new();
     {
         let claims = store.claims();
         for (index, it) in routed.iter().enumerate() {
             if claims.stands(it.claim.conversation, it.claim.fence) {
+                current.insert(index);
                 let row = rows.row().int(index as i64).int(it.claim.conversation.0);
                 let _ = row.int(it.seen_revision).int(it.claim.event.id.0);
             }
         }
     }
+    // Asks for those that changed: most batches have none.
     let sql = "SELECT k.value ->> 0
         FROM jsonb_each(?1) AS k
-        CROSS JOIN conversations AS c ON c.id = k.value ->> 1 AND c.revision = k.value ->> 2
-        CROSS JOIN events AS e ON e.id = k.value ->> 3 AND e.conversation = c.id";
-    let found = rows.fetch(sql, connection).await?;
-    found.iter().map(|row| Ok(row.try_get::<i64, _>(0)? as usize)).collect()
+        WHERE NOT EXISTS (
+            SELECT 1
+            FROM conversations AS c
+            CROSS JOIN events AS e
+            WHERE
+                c.id = k.value ->> 1 AND c.revision = k.value ->> 2
+                AND e.id = k.value ->> 3 AND e.conversation = c.id
+        )";
+    for row in rows.fetch(sql, connection).await? {
+        current.remove(&(row.try_get::<i64, _>(0)? as usize));
+    }
+    Ok(current)
 }
 
 /// What a batch of decisions writes.

@@ -1,0 +1,122 @@
+//! Deliveries that have been read, stored in common.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{mpsc, oneshot};
+
+use super::{Received, ReceivedOutcome};
+use crate::domain::arrival::Response;
+use crate::flow::{FlowError, Wake};
+use crate::store::{IntakeCommitted, IntakeContent, IntakeEntry, Store, StoreError};
+use crate::telemetry::Telemetry;
+
+/// How many deliveries one transaction stores at most: beyond this a larger one gains nothing and
+/// only keeps the first ones waiting.
+const BATCH_MAX: usize = 256;
+
+/// How many deliveries may wait for their transaction; more are told to come back.
+const WAITING_MAX: usize = 2_048;
+
+/// A delivery that has been read, and who waits for it to be stored.
+pub(super) struct ReadDelivery {
+    /// What is to be stored.
+    pub(super) entry: IntakeEntry,
+    /// What the channel wants to hear.
+    pub(super) response: Option<Response>,
+    /// Who waits.
+    pub(super) answer: oneshot::Sender<Result<Received, FlowError>>,
+}
+
+/// Where read deliveries wait for their common transaction. Cheap to clone.
+#[derive(Clone)]
+pub struct Committer {
+    queue: mpsc::Sender<ReadDelivery>,
+}
+
+impl Committer {
+    /// A committer, and the loop that works for it: run it until it ends, which it does when the last
+    /// clone of the committer is gone.
+    pub fn new(
+        store: Arc<dyn Store>,
+        telemetry: Arc<Telemetry>,
+        wake: Arc<Wake>,
+    ) -> (Self, impl Future<Output = ()> + Send) {
+        let (queue, waiting) = mpsc::channel(WAITING_MAX);
+        (Self { queue }, commit_batches(store, telemetry, wake, waiting))
+    }
+
+    /// Has a delivery stored. Never waits: whoever waits hears what became of it.
+    pub(super) fn hand_in(&self, read: ReadDelivery) {
+        let (read, why) = match self.queue.try_send(read) {
+            Ok(()) => return,
+            Err(TrySendError::Full(read)) => {
+                (read, "too many deliveries wait to be stored; try again shortly")
+            }
+            Err(TrySendError::Closed(read)) => (read, "Switchboard is shutting down; try again"),
+        };
+        tell(read.answer, Err(FlowError::Unavailable(why.to_owned())));
+    }
+}
+
+/// Stores whatever waits, as soon as the transaction before is done: alone when there is little to do,
+/// together when there is much.
+async fn commit_batches(
+    store: Arc<dyn Store>,
+    telemetry: Arc<Telemetry>,
+    wake: Arc<Wake>,
+    mut waiting: mpsc::Receiver<ReadDelivery>,
+) {
+    let mut batch = Vec::with_capacity(BATCH_MAX);
+    while waiting.recv_many(&mut batch, BATCH_MAX).await > 0 {
+        let (entries, waiters): (Vec<_>, Vec<_>) =
+            batch.drain(..).map(|it| (it.entry, (it.response, it.answer))).unzip();
+        let began = Instant::now();
+        match store.commit_intakes(&entries).await {
+            Ok(outcomes) => {
+                wake.router.notify_one();
+                for ((entry, outcome), (response, answer)) in entries.iter().zip(outcomes).zip(waiters) {
+                    let stored = outcome.map(|committed| received(entry, committed, response));
+                    if let Ok(stored) = &stored {
+                        count(&telemetry, &entry.inbox.name, &stored.outcome);
+                    }
+                    tell(answer, stored.map_err(FlowError::from));
+                }
+            }
+            Err(error) => refuse_all(waiters.into_iter().map(|(_, answer)| answer), &error),
+        }
+        telemetry.step("commit_intakes", began.elapsed().as_micros() as u64);
+    }
+}
+
+fn received(entry: &IntakeEntry, committed: IntakeCommitted, response: Option<Response>) -> Received {
+    let outcome = match &entry.content {
+        IntakeContent::Arrivals(_) => ReceivedOutcome::Accepted(committed),
+        IntakeContent::Unparsed { reason } => ReceivedOutcome::Unparsed { reason: reason.clone() },
+    };
+    Received { delivery: entry.delivery, outcome, response }
+}
+
+fn count(telemetry: &Telemetry, inbox: &str, outcome: &ReceivedOutcome) {
+    match outcome {
+        ReceivedOutcome::Accepted(committed) => {
+            telemetry.delivery(inbox, "accepted", committed.items.len() as u64)
+        }
+        ReceivedOutcome::Unparsed { .. } => telemetry.delivery(inbox, "unparsed", 0),
+    }
+}
+
+type Answer = oneshot::Sender<Result<Received, FlowError>>;
+
+fn refuse_all(answers: impl ExactSizeIterator<Item = Answer>, error: &StoreError) {
+    tracing::error!(deliveries = answers.len(), %error, "a batch of deliveries could not be stored");
+    for answer in answers {
+        tell(answer, Err(StoreError::Unavailable(error.to_string()).into()));
+    }
+}
+
+fn tell(answer: Answer, stored: Result<Received, FlowError>) {
+    // Whoever waited may have gone; what was stored stays stored.
+    let _ = answer.send(stored);
+}
