@@ -11,11 +11,11 @@ use std::sync::Arc;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Column as _, Connection, Row as _, SqliteConnection, TypeInfo as _};
 
+use super::SqliteStore;
 use super::error::surprise;
 use super::open::{StoreOptions, StorePath, writer_options};
 use super::rows::{Row, Rows};
 use super::search::searchable;
-use super::SqliteStore;
 use crate::domain::clock::IdGenerator;
 use crate::domain::item::Item;
 use crate::store::StoreResult;
@@ -35,9 +35,11 @@ struct Bounds {
     contact: i64,
 }
 
-/// The tables of an item's way, parents first, each with the column and the bound by which its rows
-/// fall into batches.
-const TABLES: [(&str, &str, fn(&Bounds) -> i64); 10] = [
+/// A table with the column and the bound by which its rows fall into batches.
+type Table = (&'static str, &'static str, fn(&Bounds) -> i64);
+
+/// The tables of an item's way, parents first.
+const TABLES: [Table; 10] = [
     ("deliveries", "id", |it| it.item),
     ("contacts", "id", |it| it.contact),
     ("identities", "id", |it| it.identity),
@@ -77,7 +79,8 @@ impl Rewrite {
         SqliteStore::open(path, Arc::new(IdGenerator::new(0))).await?.close().await?;
         let mut target = SqliteConnection::connect_with(&writer_options(to, StoreOptions::default())).await?;
         copy_names(from, &mut target).await?;
-        let mut source = SqliteConnection::connect_with(&writer_options(from, StoreOptions::default())).await?;
+        let mut source =
+            SqliteConnection::connect_with(&writer_options(from, StoreOptions::default())).await?;
         sort_tags(&mut source).await?;
         let ids: Vec<i64> =
             sqlx::query_scalar("SELECT id FROM items ORDER BY id").fetch_all(&mut source).await?;
@@ -101,8 +104,7 @@ impl Rewrite {
         self.written = to;
         let mut tables = Vec::new();
         for (table, column, bound) in TABLES {
-            let sql =
-                format!("SELECT * FROM {table} WHERE {column} > ? AND {column} <= ? ORDER BY {column}");
+            let sql = format!("SELECT * FROM {table} WHERE {column} > ? AND {column} <= ? ORDER BY {column}");
             let found = sqlx::query(AssertSqlSafe(sql)).bind(bound(&after)).bind(bound(&to));
             let mut rows = Rows::default();
             for row in &found.fetch_all(&mut self.source).await? {
@@ -225,11 +227,7 @@ async fn insert(table: &str, source: &mut SqliteConnection) -> StoreResult<Strin
     });
     let values: Vec<String> = values.collect();
     let names: Vec<&str> = columns.iter().map(|it| it.0.as_str()).collect();
-    Ok(format!(
-        "INSERT INTO {table} ({}) SELECT {} FROM jsonb_each(?1)",
-        names.join(", "),
-        values.join(", ")
-    ))
+    Ok(format!("INSERT INTO {table} ({}) SELECT {} FROM jsonb_each(?1)", names.join(", "), values.join(", ")))
 }
 
 fn push(row: &SqliteRow, rows: &mut Rows) -> StoreResult<()> {

@@ -4,10 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::{SqliteStore, StorePath};
+use crate::domain::arrival::Arrival;
 use crate::domain::clock::IdGenerator;
 use crate::domain::ids::InboxId;
-use crate::store::conformance::world::{ALL, World, inbound};
-use crate::store::{OrganisationStore, RouteStore, StoreError};
+use crate::store::conformance::world::{ALL, NEEDS, World, inbound, item};
+use crate::store::{ConversationStore, OrganisationStore, PageRequest, RouteStore, StoreError};
 
 async fn open() -> World {
     let ids = Arc::new(IdGenerator::new(1));
@@ -44,6 +45,67 @@ async fn a_restart_keeps_everything_and_frees_claims() {
     // The clock may stand where it stood before: ids grow all the same.
     let next: InboxId = ids.next(before.opened_at);
     assert!(next.0 > claimed[0].claim.event.id.0);
+}
+
+/// What was just taken in is judged from memory; it must be what the file has.
+#[tokio::test]
+async fn a_case_is_the_same_from_memory_and_from_the_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("switchboard.db");
+    let (store, ids) = open_file(&file).await.unwrap();
+    let world = World::found(Arc::new(store), ids).await;
+    // The second batch meets the same person again, in another conversation.
+    for arrivals in [["a", "b"], ["c", "d"]] {
+        world.take(arrivals.map(|it| inbound(it, &[]))).await;
+    }
+    let from_memory = world.store.claim_cases(10, NEEDS).await.unwrap();
+    assert_eq!(from_memory.len(), 4);
+    drop(world);
+
+    let (store, _) = open_file(&file).await.unwrap();
+    let from_file = store.claim_cases(10, NEEDS).await.unwrap();
+    assert_eq!(from_memory, from_file);
+}
+
+/// Texts are indexed in groups of thousands; until then they are looked through.
+#[tokio::test]
+async fn a_text_is_found_before_and_after_it_is_indexed() {
+    const ITEMS: usize = 2_300;
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("switchboard.db");
+    let (store, ids) = open_file(&file).await.unwrap();
+    let world = World::found(Arc::new(store), ids).await;
+    let all: Vec<usize> = (0..ITEMS).collect();
+    for numbers in all.chunks(150) {
+        let say = |number: &usize| {
+            let mut said = item(&format!("m{number}"), &[]);
+            said.text = format!("parcel number-{number}.");
+            world.delivery(vec![Arrival::Item(said)])
+        };
+        let entries: Vec<_> = numbers.iter().map(say).collect();
+        assert!(world.store.commit_intakes(&entries).await.unwrap().iter().all(Result::is_ok));
+    }
+    drop(world);
+
+    let (store, _) = open_file(&file).await.unwrap();
+    let indexed: i64 =
+        sqlx::query_scalar("SELECT indexed FROM search_progress").fetch_one(&store.readers).await.unwrap();
+    assert!((2_048..ITEMS as i64).contains(&indexed), "{indexed} of {ITEMS} are indexed");
+    for number in [0, indexed - 1, indexed, ITEMS as i64 - 1] {
+        let page = store.search(&format!("number-{number}."), ALL).await.unwrap();
+        let found: Vec<_> = page.entries.iter().map(|it| it.item.item.external_id.as_str()).collect();
+        assert_eq!(found, [format!("m{number}")]);
+    }
+    let (mut found, mut after) = (0, None);
+    loop {
+        let page = store.search("parcel", PageRequest { after, limit: 70 }).await.unwrap();
+        found += page.entries.len();
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(found, ITEMS);
 }
 
 #[tokio::test]

@@ -53,12 +53,14 @@ pub(super) async fn claim(
     max: usize,
     needs: CaseNeeds,
 ) -> StoreResult<Vec<ClaimedCase>> {
-    let mut reader = store.readers.acquire().await?;
-    // One transaction, so that events and cases are of one moment.
-    let mut tx = reader.begin().await?;
+    // The writer's connection, because it has at hand what it has just written; a reader begins with
+    // an empty cache after every commit. One transaction, so that events and cases are of one moment.
+    let mut writer = store.writer.lock().await;
+    let mut tx = writer.connection.begin().await?;
     let claimed = take(store, max, &mut tx).await?;
     let held = Held::new(store, claimed.iter().map(|it| (it.claim.conversation, it.claim.fence)).collect());
     let cases = case::load(store, claimed, needs, &mut tx).await?;
+    tx.commit().await?;
     held.keep();
     Ok(cases)
 }
