@@ -53,6 +53,7 @@ macro_rules! conformance {
                 events_of_a_conversation_are_claimed_in_order,
                 a_claim_given_back_is_claimed_again,
                 a_decision_is_carried_out,
+                a_decision_names_its_policies,
                 a_decision_on_a_changed_conversation_is_stale,
                 an_old_fence_is_refused,
                 a_busy_conversation_hides_no_other,

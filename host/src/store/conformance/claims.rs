@@ -1,9 +1,15 @@
 //! Claims, cases, and decisions.
 
+use serde_json::json;
+
 use super::world::{ALL, NEEDS, World, inbound, item};
+use crate::domain::activation::{AppliesTo, Mode, Phase, Reach};
 use crate::domain::arrival::Arrival;
-use crate::domain::decision::{EscalationFired, Remark};
+use crate::domain::decision::{Contribution, EscalationFired, FailureRecord, Remark};
+use crate::domain::generation::{Generation, GenerationEntry};
+use crate::domain::ids::ActivationId;
 use crate::domain::proposal::Priority;
+use crate::domain::release::PluginKind;
 use crate::store::{CaseNeeds, RouteCommit};
 
 pub(crate) async fn a_case_has_all_that_was_asked_for(world: World) {
@@ -52,6 +58,50 @@ pub(crate) async fn a_claim_given_back_is_claimed_again(world: World) {
     let second = world.claim().await.remove(0);
     assert_eq!(first.claim.event, second.claim.event);
     assert!(second.claim.fence > first.claim.fence);
+}
+
+/// What a generation says of its policies need not be kept with each decision, but is read with it.
+pub(crate) async fn a_decision_names_its_policies(world: World) {
+    let entry = |activation: i64, digest: &str| -> GenerationEntry {
+        serde_json::from_value(json!({
+            "activation": ActivationId(activation), "name": "router", "kind": PluginKind::Policy,
+            "release": "keyword-router@0.1.0", "digest": digest, "revision": 1, "settings_digest": "5e77",
+            "applies_to": AppliesTo::default(), "reach": Reach::default(), "phase": Phase::Route,
+            "rank": 3, "mode": Mode::Active,
+        }))
+        .unwrap()
+    };
+    let contribution = |of: GenerationEntry| Contribution {
+        activation: of.activation,
+        name: of.name,
+        release: of.release,
+        digest: of.digest,
+        settings_digest: of.settings_digest,
+        phase: of.phase,
+        mode: of.mode,
+        proposals: Vec::new(),
+        failure: Some(FailureRecord { name: "trap".into(), detail: "unreachable".into() }),
+        fuel: 7,
+        micros: 8,
+        log: vec!["info: hello".into()],
+    };
+    let generation = Generation {
+        id: world.ids.next(world.now()),
+        number: 1,
+        created_at: world.now(),
+        cause: "tests".into(),
+        entries: vec![entry(1, "d1"), entry(2, "d2")],
+    };
+    world.store.add_generation(&generation).await.unwrap();
+    let id = world.take_one(inbound("a", &[])).await;
+    let mut routed = world.judged(&world.claim().await.remove(0));
+    routed.decision.generation = generation.id;
+    // As the generation has it; otherwise than it has it; not in it at all.
+    routed.decision.contributions =
+        [entry(1, "d1"), entry(2, "another"), entry(3, "d3")].map(contribution).to_vec();
+    world.store.commit_routed(&[routed.clone()]).await.unwrap();
+    assert_eq!(world.store.decision(routed.decision.id).await.unwrap(), Some(routed.decision.clone()));
+    assert_eq!(world.store.decisions(Some(id), ALL).await.unwrap().entries, [routed.decision]);
 }
 
 pub(crate) async fn a_decision_is_carried_out(world: World) {

@@ -1,16 +1,24 @@
 //! Decisions, as they were made.
 
+mod kept;
+
+use sqlx::SqliteConnection;
+
+use self::kept::Read;
+pub(super) use self::kept::{Generations, write};
+use super::rows::Rows;
 use super::{SqliteStore, paging};
 use crate::domain::decision::Decision;
-use crate::domain::ids::{ConversationId, DecisionId};
+use crate::domain::ids::{ConversationId, DecisionId, GenerationId};
 use crate::store::{Page, PageRequest, StoreResult};
 
 pub(super) async fn by_id(store: &SqliteStore, id: DecisionId) -> StoreResult<Option<Decision>> {
+    let mut reader = store.readers.acquire().await?;
     let content: Option<String> = sqlx::query_scalar("SELECT content FROM decisions WHERE id = ?")
         .bind(id.0)
-        .fetch_optional(&store.readers)
+        .fetch_optional(&mut *reader)
         .await?;
-    Ok(content.map(|it| serde_json::from_str(&it)).transpose()?)
+    Ok(complete(content, &mut reader).await?.pop())
 }
 
 pub(super) async fn page(
@@ -26,8 +34,34 @@ pub(super) async fn page(
         .bind(conversation.0),
         None => sqlx::query_scalar("SELECT content FROM decisions WHERE id < ? ORDER BY id DESC LIMIT ?"),
     };
-    let contents: Vec<String> = query.bind(after).bind(page.limit).fetch_all(&store.readers).await?;
-    let entries =
-        contents.iter().map(|it| Ok(serde_json::from_str(it)?)).collect::<StoreResult<Vec<Decision>>>()?;
-    Ok(paging::by_id(entries, page, |it| it.id.0))
+    let mut reader = store.readers.acquire().await?;
+    let contents: Vec<String> = query.bind(after).bind(page.limit).fetch_all(&mut *reader).await?;
+    Ok(paging::by_id(complete(contents, &mut reader).await?, page, |it| it.id.0))
+}
+
+/// Decisions with what their generations say.
+async fn complete(
+    contents: impl IntoIterator<Item = String>,
+    connection: &mut SqliteConnection,
+) -> StoreResult<Vec<Decision>> {
+    let kept = contents.into_iter().map(|it| Read::from_json(&it)).collect::<StoreResult<Vec<_>>>()?;
+    let generations = generations(kept.iter().map(Read::generation), connection).await?;
+    kept.into_iter().map(|it| it.complete(&generations)).collect()
+}
+
+/// The generations of these ids; those that are not there are left out.
+pub(super) async fn generations(
+    ids: impl IntoIterator<Item = GenerationId>,
+    connection: &mut SqliteConnection,
+) -> StoreResult<Generations> {
+    let ids: std::collections::HashSet<GenerationId> = ids.into_iter().collect();
+    let mut rows = Rows::default();
+    for id in ids {
+        let _ = rows.row().int(id.0);
+    }
+    let sql = "SELECT json_group_array(json(g.content))
+        FROM jsonb_each(?1) AS k
+        CROSS JOIN generations AS g ON g.id = k.value ->> 0";
+    let found: Vec<crate::domain::generation::Generation> = rows.fetch_all_at_once(sql, connection).await?;
+    Ok(found.into_iter().map(|it| (it.id, it.into())).collect())
 }

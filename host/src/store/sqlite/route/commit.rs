@@ -7,6 +7,7 @@ use sqlx::{Row as _, SqliteConnection};
 use super::claim::Held;
 use crate::domain::clock::IdGenerator;
 use crate::store::sqlite::counts::{self, Change};
+use crate::store::sqlite::decisions::{self, Generations};
 use crate::store::sqlite::notes::{NoteRows, SWITCHBOARD};
 use crate::store::sqlite::rows::Rows;
 use crate::store::sqlite::tags::TagRows;
@@ -20,10 +21,12 @@ pub(super) async fn commit(store: &SqliteStore, routed: &[Routed]) -> StoreResul
         let mut writer = store.writer.lock().await;
         let mut tx = writer.begin().await?;
         let current = still_as_seen(store, routed, &mut tx).await?;
+        let generations = routed.iter().map(|it| it.decision.generation);
+        let generations = decisions::generations(generations, &mut tx).await?;
         let mut rows = DecisionRows::default();
         for (index, it) in routed.iter().enumerate() {
             if current.contains(&index) {
-                rows.add(it, &store.ids)?;
+                rows.add(it, &generations, &store.ids)?;
             }
         }
         rows.write(&mut tx).await?;
@@ -83,7 +86,7 @@ struct DecisionRows {
 }
 
 impl DecisionRows {
-    fn add(&mut self, routed: &Routed, ids: &IdGenerator) -> StoreResult<()> {
+    fn add(&mut self, routed: &Routed, generations: &Generations, ids: &IdGenerator) -> StoreResult<()> {
         let decision = &routed.decision;
         let conversation = routed.claim.conversation;
         let mut after = routed.conversation.clone();
@@ -92,7 +95,7 @@ impl DecisionRows {
         self.tags.add(&after);
         self.timers.add(&routed.timers)?;
         let _ = self.events.row().int(routed.claim.event.id.0).int(conversation.0);
-        let json = serde_json::to_vec(decision)?;
+        let json = decisions::write(decision, generations)?;
         let _ = self.decisions.row().int(decision.id.0).int(conversation.0).heap(&json);
         for note in &decision.outcome.notes {
             self.notes.add(ids.next(decision.at), conversation, &note.by, &note.text, decision.at);

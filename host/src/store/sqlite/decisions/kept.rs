@@ -1,0 +1,183 @@
+//! A decision as it is kept: without what the generation it names says already.
+//!
+//! What identifies a policy (names, digests, its place) is the same for every decision of a
+//! generation and half of a decision's bytes; it is left out where the generation has it, and put
+//! back when the decision is read.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::activation::{Mode, Phase};
+use crate::domain::case::Event;
+use crate::domain::decision::{Contribution, Decision, FailureRecord, Judged, Outcome, Receipt};
+use crate::domain::generation::{Generation, GenerationEntry};
+use crate::domain::ids::{ActivationId, ConversationId, DecisionId, GenerationId, ItemId};
+use crate::domain::time::Timestamp;
+use crate::store::StoreResult;
+use crate::store::sqlite::error::surprise;
+
+/// Generations by their ids.
+pub(in crate::store::sqlite) type Generations = HashMap<GenerationId, Arc<Generation>>;
+
+#[derive(Serialize, Deserialize)]
+struct Kept<'a> {
+    id: DecisionId,
+    conversation: ConversationId,
+    item: ItemId,
+    event: Cow<'a, Event>,
+    generation: GenerationId,
+    at: Timestamp,
+    outcome: Cow<'a, Outcome>,
+    contributions: Vec<KeptContribution<'a>>,
+    receipt: Cow<'a, Receipt>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct KeptContribution<'a> {
+    activation: ActivationId,
+    #[serde(flatten)]
+    policy: Option<KeptPolicy<'a>>,
+    #[serde(default, skip_serializing_if = "<[Judged]>::is_empty")]
+    proposals: Cow<'a, [Judged]>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    failure: Option<Cow<'a, FailureRecord>>,
+    fuel: u64,
+    micros: u64,
+    #[serde(default, skip_serializing_if = "<[String]>::is_empty")]
+    log: Cow<'a, [String]>,
+}
+
+/// What a generation says of a policy.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+struct KeptPolicy<'a> {
+    name: Cow<'a, str>,
+    release: Cow<'a, str>,
+    digest: Cow<'a, str>,
+    settings_digest: Cow<'a, str>,
+    phase: Phase,
+    mode: Mode,
+}
+
+impl<'a> KeptPolicy<'a> {
+    fn of(entry: &'a GenerationEntry) -> Self {
+        Self {
+            name: (&*entry.name).into(),
+            release: (&*entry.release).into(),
+            digest: (&*entry.digest).into(),
+            settings_digest: (&*entry.settings_digest).into(),
+            phase: entry.phase,
+            mode: entry.mode,
+        }
+    }
+
+    fn in_decision(contribution: &'a Contribution) -> Self {
+        Self {
+            name: (&*contribution.name).into(),
+            release: (&*contribution.release).into(),
+            digest: (&*contribution.digest).into(),
+            settings_digest: (&*contribution.settings_digest).into(),
+            phase: contribution.phase,
+            mode: contribution.mode,
+        }
+    }
+}
+
+fn entry(generation: Option<&Generation>, activation: ActivationId) -> Option<&GenerationEntry> {
+    generation?.entries.iter().find(|it| it.activation == activation)
+}
+
+fn unless_known<'a>(
+    contribution: &'a Contribution,
+    generation: Option<&Generation>,
+) -> Option<KeptPolicy<'a>> {
+    let said = KeptPolicy::in_decision(contribution);
+    let known = entry(generation, contribution.activation).is_some_and(|it| KeptPolicy::of(it) == said);
+    (!known).then_some(said)
+}
+
+/// The decision as JSON.
+pub(in crate::store::sqlite) fn write(
+    decision: &Decision,
+    generations: &Generations,
+) -> StoreResult<Vec<u8>> {
+    let generation = generations.get(&decision.generation).map(|it| &**it);
+    let contributions = decision.contributions.iter().map(|it| KeptContribution {
+        activation: it.activation,
+        policy: unless_known(it, generation),
+        proposals: (&it.proposals).into(),
+        failure: it.failure.as_ref().map(Cow::Borrowed),
+        fuel: it.fuel,
+        micros: it.micros,
+        log: (&it.log).into(),
+    });
+    Ok(serde_json::to_vec(&Kept {
+        id: decision.id,
+        conversation: decision.conversation,
+        item: decision.item,
+        event: Cow::Borrowed(&decision.event),
+        generation: decision.generation,
+        at: decision.at,
+        outcome: Cow::Borrowed(&decision.outcome),
+        contributions: contributions.collect(),
+        receipt: Cow::Borrowed(&decision.receipt),
+    })?)
+}
+
+/// A decision as it was kept.
+pub(in crate::store::sqlite) struct Read(Kept<'static>);
+
+impl Read {
+    /// Reads the JSON.
+    pub(in crate::store::sqlite) fn from_json(json: &str) -> StoreResult<Self> {
+        Ok(Self(serde_json::from_str(json)?))
+    }
+
+    /// The generation that says who the policies were.
+    pub(in crate::store::sqlite) fn generation(&self) -> GenerationId {
+        self.0.generation
+    }
+
+    /// The whole decision.
+    pub(in crate::store::sqlite) fn complete(self, generations: &Generations) -> StoreResult<Decision> {
+        let kept = self.0;
+        let generation = generations.get(&kept.generation).map(|it| &**it);
+        let contributions = kept.contributions.into_iter().map(|it| contribution(it, generation));
+        Ok(Decision {
+            contributions: contributions.collect::<StoreResult<_>>()?,
+            id: kept.id,
+            conversation: kept.conversation,
+            item: kept.item,
+            event: kept.event.into_owned(),
+            generation: kept.generation,
+            at: kept.at,
+            outcome: kept.outcome.into_owned(),
+            receipt: kept.receipt.into_owned(),
+        })
+    }
+}
+
+fn contribution(
+    kept: KeptContribution<'static>,
+    generation: Option<&Generation>,
+) -> StoreResult<Contribution> {
+    let known = || entry(generation, kept.activation).map(KeptPolicy::of);
+    let unknown = || surprise(format!("the generation of a decision by {} is not there", kept.activation));
+    let policy = kept.policy.clone().or_else(known).ok_or_else(unknown)?;
+    Ok(Contribution {
+        name: policy.name.into_owned(),
+        release: policy.release.into_owned(),
+        digest: policy.digest.into_owned(),
+        settings_digest: policy.settings_digest.into_owned(),
+        phase: policy.phase,
+        mode: policy.mode,
+        activation: kept.activation,
+        proposals: kept.proposals.into_owned(),
+        failure: kept.failure.map(Cow::into_owned),
+        fuel: kept.fuel,
+        micros: kept.micros,
+        log: kept.log.into_owned(),
+    })
+}
