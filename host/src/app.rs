@@ -17,16 +17,20 @@ use crate::bundled::BUNDLED;
 use crate::domain::clock::{Clock, IdGenerator};
 use crate::domain::principal::Principal;
 use crate::egress::Egress;
+use crate::flow::artefact::Artefacts;
 use crate::flow::pipeline::Pipeline;
 use crate::flow::{Flow, Wake, ingest, publish};
 use crate::plugin::digest::digest;
-use crate::plugin::{PluginConfig, Plugins};
+use crate::plugin::{PluginConfig, Plugins, Seal};
+use crate::store::Store;
 use crate::store::sqlite::{SqliteStore, StorePath};
-use crate::store::{ArtefactShelf, Store};
 use crate::telemetry::Telemetry;
 use crate::worker;
 
 pub mod clock;
+
+/// The name of the file beside the repository that holds the key of its compiled plugins.
+pub const ARTEFACT_KEY: &str = "artefact-key";
 
 /// What an installation is made of.
 pub struct Parts {
@@ -55,10 +59,13 @@ impl App {
     /// worked on yet: see [`App::work`].
     pub async fn open(parts: Parts) -> anyhow::Result<Self> {
         let ids = Arc::new(IdGenerator::new(0));
+        let seal = seal_of(&parts.repository)?;
         let store =
             SqliteStore::open(parts.repository, Arc::clone(&ids)).await.context("open the repository")?;
         let store: Arc<dyn Store> = Arc::new(store);
         let plugins = Plugins::new(parts.plugins).context("start the sandbox")?;
+        let artefacts =
+            Artefacts::new(seal, parts.artefact_shelf).context("open the shelf of compiled plugins")?;
         let telemetry = Arc::new(Telemetry::default());
         let wake = Arc::new(Wake::default());
         let (intakes, commit_loop) =
@@ -76,7 +83,7 @@ impl App {
             intakes,
             wake,
             tasks: TaskTracker::new(),
-            artefacts: Arc::new(ArtefactShelf::new(parts.artefact_shelf)),
+            artefacts: Arc::new(artefacts),
             refreshing: Arc::new(Mutex::new(())),
         };
         let workers = TaskTracker::new();
@@ -119,5 +126,17 @@ impl App {
         drop(flow);
         workers.close();
         workers.wait().await;
+    }
+}
+
+/// The seal of the repository's compiled plugins: its key is made at the first start and kept beside
+/// the database, because whoever can change one of them must not be able to make the other fit.
+fn seal_of(repository: &StorePath) -> anyhow::Result<Seal> {
+    match repository {
+        StorePath::File(file) => {
+            let key = file.with_file_name(ARTEFACT_KEY);
+            Seal::kept_in(&key).with_context(|| format!("read or make the key {}", key.display()))
+        }
+        StorePath::Temporary => Seal::of_this_process().context("make a key"),
     }
 }

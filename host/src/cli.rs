@@ -41,7 +41,7 @@ enum Command {
     BenchLoad(bench::load::Load),
     /// Compile one plugin; started by Switchboard itself
     #[command(hide = true)]
-    CompileChild,
+    CompileChild(compile_child::CompileChild),
 }
 
 /// Runs the command of this process's arguments.
@@ -54,7 +54,7 @@ pub fn main() -> ExitCode {
         Command::Schema(schema) => schema.run(),
         Command::Bench(bench) => bench.run(),
         Command::BenchLoad(load) => load.run(),
-        Command::CompileChild => return compile_child::run(),
+        Command::CompileChild(child) => return child.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -6,8 +6,8 @@
 //!    result is carried out. [`evaluate`] does the same to a case that is only imagined.
 //! 3. [`escalate`]: what is due becomes an event, judged like any other.
 //! 4. [`converse`]: a person claims, remarks, replies, hands over, closes. [`deliver`] sends replies.
-//! 5. [`publish`], [`enable`]: the rules change; [`pipeline`] is what is enabled now. [`organise`]:
-//!    departments, agents, queues and inboxes change.
+//! 5. [`publish`], [`enable`]: the rules change; [`pipeline`] is what is enabled now, [`artefact`] what
+//!    it is made of. [`organise`]: departments, agents, queues and inboxes change.
 //!
 //! Called by `http`, `worker` and `cli`; calls `plugin`, `store` and `egress`.
 //!
@@ -28,9 +28,10 @@ use crate::domain::principal::Principal;
 use crate::domain::time::Timestamp;
 use crate::egress::Egress;
 use crate::plugin::Plugins;
-use crate::store::{ArtefactShelf, AuditEntry, Store};
+use crate::store::{AuditEntry, Store};
 use crate::telemetry::Telemetry;
 
+pub mod artefact;
 pub mod converse;
 pub mod deliver;
 pub mod enable;
@@ -71,8 +72,8 @@ pub struct Flow {
     pub wake: Arc<Wake>,
     /// What runs in the background; awaited when the host stops.
     pub tasks: TaskTracker,
-    /// Compiled plugins shared with other repositories of this machine.
-    pub artefacts: Arc<ArtefactShelf>,
+    /// Where compiled plugins are kept, and under which seals.
+    pub artefacts: Arc<artefact::Artefacts>,
     /// Held while the pipeline is being replaced.
     pub refreshing: Arc<Mutex<()>>,
 }

@@ -7,13 +7,15 @@
 //! | [`upload`], [`compile`] | what a file must be; checking, configuring and compiling it in a child process |
 //! | [`policy`], [`adapter`], [`task`] | plugins ready to be called |
 //! | [`call`], [`failure`], [`budget`] | one call, why it failed, what it may use |
-//! | [`settings`], [`digest`] | settings against their schema; names of artefacts |
+//! | [`settings`], [`digest`] | settings against their schema; names of what was compiled |
+//! | [`seal`] | compiled code of this host, told from all other |
 //! | [`executor`] | threads for calls |
 //! | [`guest_build`] | building plugins written in Rust |
 //! | [`abi`] | the contract's versions: bindings and conversions |
 //!
 //! **Invariant:** the only room that knows wasmtime and its kin.
 //! **Invariant:** no upload is parsed, compiled or run in the host before the child found it good.
+//! **Invariant:** machine code is loaded only straight from the child or from under this host's seal.
 //! **Invariant:** every call starts from the same bytes in a store of its own, under limits set before
 //! the guest's first instruction. Nothing a guest does is an error of the host.
 
@@ -33,20 +35,23 @@ mod limiter;
 mod load;
 pub mod plugins;
 pub mod policy;
+pub mod seal;
 pub mod settings;
 mod state;
 pub mod task;
 pub mod upload;
 
 pub use adapter::Adapter;
-pub use budget::UPLOAD_BYTES_MAX;
+pub use budget::{ChildLimits, UPLOAD_BYTES_MAX};
 pub use call::Call;
-pub use digest::{artefact_key, settings_digest};
+pub use compile::Owner;
+pub use digest::settings_digest;
 pub use error::{InspectError, LoadError, PluginError, PrepareFailure};
 pub use executor::{Executor, ExecutorError};
 pub use failure::{Failure, FailureKind};
 pub use plugins::{Inspected, PluginConfig, Plugins};
 pub use policy::{Policy, ReusedPolicy};
+pub use seal::{Artefact, MadeOf, Seal};
 pub use settings::{SettingError, validate_settings};
 pub use task::{Answer, Outbound, ReceiveResult, Request, SendOutcome, Step, StepResult, TaskError};
 pub use upload::{Refusal, RefusalKind};

@@ -71,6 +71,11 @@ struct EndLabels {
     end: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PlaceLabels {
+    place: &'static str,
+}
+
 /// Every metric of a host.
 pub struct Telemetry {
     registry: Registry,
@@ -81,6 +86,7 @@ pub struct Telemetry {
     requests: Family<RouteLabels, Counter>,
     request_times: Family<StepLabels, Histogram>,
     replies: Family<EndLabels, Counter>,
+    refused_artefacts: Family<PlaceLabels, Counter>,
     items: Counter,
     decisions: Counter,
     conflicts: Counter,
@@ -104,6 +110,7 @@ impl Default for Telemetry {
             requests: Family::default(),
             request_times: Family::new_with_constructor(micros),
             replies: Family::default(),
+            refused_artefacts: Family::default(),
             items: Counter::default(),
             decisions: Counter::default(),
             conflicts: Counter::default(),
@@ -138,6 +145,11 @@ impl Telemetry {
             self.request_times.clone(),
         );
         to.register("replies", "Attempts to send a reply, by how they ended", self.replies.clone());
+        to.register(
+            "artefacts_refused",
+            "Compiled plugins that were not what this host had kept, by where they were",
+            self.refused_artefacts.clone(),
+        );
         to.register("items", "Items taken in", self.items.clone());
         to.register("decisions", "Decisions made", self.decisions.clone());
         to.register("conflicts", "Proposals that contradicted the one that stands", self.conflicts.clone());
@@ -193,6 +205,11 @@ impl Telemetry {
     /// An attempt to send a reply ended so.
     pub fn reply(&self, end: &'static str) {
         self.replies.get_or_create(&EndLabels { end }).inc();
+    }
+
+    /// A compiled plugin kept in this place was not under this host's seal.
+    pub fn artefact_refused(&self, place: &'static str) {
+        self.refused_artefacts.get_or_create(&PlaceLabels { place }).inc();
     }
 
     /// The pipeline is now at this generation.

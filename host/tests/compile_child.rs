@@ -6,10 +6,15 @@ use serde_json::json;
 use switchboard::bundled::BUNDLED;
 use switchboard::domain::case::{Case, Event};
 use switchboard::domain::release::PluginKind;
-use switchboard::plugin::{InspectError, PluginConfig, Plugins};
+use switchboard::plugin::{ChildLimits, InspectError, PluginConfig, Plugins};
 
 fn plugins() -> Arc<Plugins> {
-    Plugins::new(PluginConfig::new(env!("CARGO_BIN_EXE_switchboard").into())).unwrap()
+    plugins_within(ChildLimits::ORDINARY)
+}
+
+fn plugins_within(child_limits: ChildLimits) -> Arc<Plugins> {
+    let config = PluginConfig::new(env!("CARGO_BIN_EXE_switchboard").into());
+    Plugins::new(PluginConfig { child_limits, ..config }).unwrap()
 }
 
 fn bundled(name: &str) -> &'static [u8] {
@@ -39,11 +44,11 @@ fn case() -> Case {
 async fn a_policy_goes_from_bytes_to_proposals() {
     let plugins = plugins();
     let component = bundled("keyword-router");
-    let inspected = plugins.inspect(component.into()).await.unwrap();
+    let inspected = plugins.inspect(None, component.into()).await.unwrap();
     assert_eq!(inspected.manifest.name, "keyword-router");
     assert_eq!(inspected.imports, ["switchboard:plugin/log@0.1.0"]);
     let settings = json!({"rules": [{"name": "parcels", "any": ["parcel"], "destination": {"department": "logistics"}}]});
-    let artefact = plugins.prepare(component.into(), PluginKind::Policy, &settings).await.unwrap();
+    let artefact = plugins.prepare(None, component.into(), PluginKind::Policy, &settings).await.unwrap();
     let policy = plugins.load_policy(&artefact, inspected.manifest.into()).unwrap();
     let call = plugins.executor().run(move || policy.evaluate(&event(), &case())).await.unwrap();
     let proposals = serde_json::to_value(call.result.unwrap()).unwrap();
@@ -54,15 +59,21 @@ async fn a_policy_goes_from_bytes_to_proposals() {
 async fn what_a_policy_refuses_of_its_settings_comes_with_its_place() {
     let settings = json!({"rules": [{"name": "broken", "any": [{"regex": "("}], "tags": ["x"]}]});
     let component = bundled("keyword-router");
-    let failure = plugins().prepare(component.into(), PluginKind::Policy, &settings).await.unwrap_err();
+    let failure = plugins().prepare(None, component.into(), PluginKind::Policy, &settings).await.unwrap_err();
     assert_eq!(failure.name, "invalid-settings");
     assert!(failure.setting_errors[0].pointer.starts_with("/rules/0/any/0"), "{failure:?}");
 }
 
 #[tokio::test]
 async fn a_text_is_refused_with_a_remedy() {
-    let error = plugins().inspect("(component)".into()).await.unwrap_err();
+    let error = plugins().inspect(None, "(component)".into()).await.unwrap_err();
     let InspectError::Refused(refusal) = error else { panic!("{error}") };
     assert_eq!(refusal.name.name(), "text-format");
     assert!(refusal.remedy.contains("wasm-tools"));
+}
+
+#[tokio::test]
+async fn an_ordinary_plugin_compiles_in_a_quarter_of_what_a_child_may_use() {
+    let quarter = ChildLimits { memory_bytes: 1 << 30, ..ChildLimits::ORDINARY };
+    plugins_within(quarter).inspect(None, bundled("email").into()).await.unwrap();
 }

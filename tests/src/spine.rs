@@ -111,7 +111,7 @@ async fn read(answer: reqwest::Response) -> Value {
 async fn furnished(stage: Stage) -> (TempDir, String) {
     let template = template::shared().await;
     let data = TempDir::new().unwrap();
-    std::fs::write(data.path().join("switchboard.db"), template.database(stage)).unwrap();
+    template.furnish(stage, data.path());
     (data, template.token.clone())
 }
 

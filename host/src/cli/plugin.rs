@@ -74,7 +74,7 @@ fn sandbox() -> anyhow::Result<Arc<Plugins>> {
 /// Reads a component and checks it.
 async fn inspect(plugins: &Plugins, path: &Path) -> anyhow::Result<(Vec<u8>, Inspected)> {
     let component = std::fs::read(path).with_context(|| format!("read {}", path.display()))?;
-    match plugins.inspect(component.clone().into()).await {
+    match plugins.inspect(None, component.clone().into()).await {
         Ok(inspected) => Ok((component, inspected)),
         Err(InspectError::Refused(refusal)) => Err(Refused { path: path.to_owned(), refusal }.into()),
         Err(other) => Err(other.into()),

@@ -9,13 +9,14 @@ use semver::Version;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::pipeline::{artefact_key_of, refuse_settings};
+use super::artefact::Wanted;
+use super::pipeline::refuse_settings;
 use super::{Flow, FlowError};
 use crate::domain::activation::{Activation, AppliesTo, Mode, NextVersion, Phase, Preparation, Reach};
 use crate::domain::ids::DepartmentId;
 use crate::domain::principal::Principal;
 use crate::domain::release::{PluginKind, Release, check_name};
-use crate::plugin::{PrepareFailure, validate_settings};
+use crate::plugin::validate_settings;
 use crate::store::AuditEntry;
 
 /// What to enable, and how.
@@ -331,7 +332,9 @@ async fn prepare(flow: &Flow, activation: &Activation) -> Result<(), FlowError> 
         Some(next) => (next.digest.clone(), next.settings.clone()),
         None => (activation.digest.clone(), activation.settings.clone()),
     };
-    let prepared = match flow.make_artefact(activation.kind, &digest, &settings).await {
+    let wanted =
+        Wanted { owner: activation.owner, kind: activation.kind, digest: &digest, settings: &settings };
+    let prepared = match flow.artefact(wanted).await {
         Ok(_) => Preparation::Ready,
         Err(failure) => {
             tracing::warn!(activation = %activation.name, %failure, "preparing failed");
@@ -379,36 +382,6 @@ fn settle(activation: &mut Activation, prepared: Preparation) {
 }
 
 impl Flow {
-    /// The artefact of a release with settings: the kept one, or one made now and kept.
-    pub async fn make_artefact(
-        &self,
-        kind: PluginKind,
-        digest: &str,
-        settings: &Value,
-    ) -> Result<Vec<u8>, PrepareFailure> {
-        let unavailable = |error: String| PrepareFailure::unavailable(error);
-        let key = artefact_key_of(self, kind, digest, settings);
-        if let Some(kept) = self.store.artefact(&key).await.map_err(|error| unavailable(error.to_string()))? {
-            return Ok(kept);
-        }
-        let component =
-            self.store
-                .component(digest)
-                .await
-                .map_err(|error| unavailable(error.to_string()))?
-                .ok_or_else(|| unavailable(format!("the component {digest} is not in the repository")))?;
-        let artefact = match self.artefacts.get(&key) {
-            Some(shared) => shared,
-            None => {
-                let made = self.plugins.prepare(component.into(), kind, settings).await?;
-                self.artefacts.put(&key, &made);
-                made
-            }
-        };
-        self.store.put_artefact(&key, &artefact).await.map_err(|error| unavailable(error.to_string()))?;
-        Ok(artefact)
-    }
-
     /// Takes up the preparations that an earlier run of the host did not finish.
     pub async fn resume_preparations(&self) -> Result<(), FlowError> {
         for activation in self.store.activations().await? {

@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::artefact::Wanted;
 use super::{FieldError, Flow, FlowError};
 use crate::domain::activation::{Activation, Mode, Preparation};
 use crate::domain::case::CaseField;
 use crate::domain::generation::{Generation, GenerationEntry};
 use crate::domain::ids::{ActivationId, GenerationId};
 use crate::domain::release::{Manifest, PluginKind};
-use crate::plugin::{Adapter, Policy, artefact_key, settings_digest};
+use crate::plugin::{Adapter, Artefact, Policy, settings_digest};
 use crate::store::{CaseNeeds, StoreError};
 
 /// A policy, ready to be asked.
@@ -74,15 +75,6 @@ impl Pipeline {
     }
 }
 
-/// The key of the artefact that an activation runs. Adapters are prepared without settings.
-pub fn artefact_key_of(flow: &Flow, kind: PluginKind, digest: &str, settings: &serde_json::Value) -> String {
-    let settings = match kind {
-        PluginKind::Policy => settings_digest(settings),
-        PluginKind::ChannelAdapter => String::new(),
-    };
-    artefact_key(digest, &settings, flow.plugins.fingerprint())
-}
-
 impl Flow {
     /// Loads what is enabled and puts it to work, as a new generation if anything changed.
     ///
@@ -145,7 +137,7 @@ impl Flow {
         let policy = match before.policy(activation.id, activation.revision) {
             Some(loaded) => loaded.policy.clone(),
             None => {
-                let artefact = self.artefact(&activation).await?;
+                let artefact = self.ready_artefact(&activation).await?;
                 self.plugins.load_policy(&artefact, Arc::clone(&manifest)).map_err(FlowError::failed)?
             }
         };
@@ -164,7 +156,7 @@ impl Flow {
         let adapter = match loaded {
             Some(loaded) => loaded.adapter.clone(),
             None => {
-                let artefact = self.artefact(&activation).await?;
+                let artefact = self.ready_artefact(&activation).await?;
                 self.plugins.load_adapter(&artefact, Arc::clone(&manifest)).map_err(FlowError::failed)?
             }
         };
@@ -172,15 +164,11 @@ impl Flow {
     }
 
     /// The artefact of a ready activation; made again when the engine has changed since.
-    async fn artefact(&self, activation: &Activation) -> Result<Vec<u8>, FlowError> {
-        let key = artefact_key_of(self, activation.kind, &activation.digest, &activation.settings);
-        if let Some(artefact) = self.store.artefact(&key).await? {
-            return Ok(artefact);
-        }
-        tracing::info!(activation = %activation.name, "no artefact for this engine yet: preparing it again");
-        self.make_artefact(activation.kind, &activation.digest, &activation.settings).await.map_err(
-            |failure| FlowError::Conflict(format!("{} cannot be prepared: {failure}", activation.name)),
-        )
+    async fn ready_artefact(&self, activation: &Activation) -> Result<Artefact, FlowError> {
+        let made = self.artefact(Wanted::by(activation)).await;
+        made.map_err(|failure| {
+            FlowError::Conflict(format!("{} cannot be prepared: {failure}", activation.name))
+        })
     }
 
     async fn enter_generation(&self, pipeline: &Pipeline, cause: &str) -> Result<Generation, FlowError> {

@@ -2,13 +2,13 @@
 
 use bytes::Bytes;
 
-use super::pipeline::artefact_key_of;
+use super::artefact::Wanted;
 use super::{Flow, FlowError};
 use crate::domain::ids::DepartmentId;
 use crate::domain::principal::Principal;
 use crate::domain::release::{PluginKind, Release, ReleaseState};
 use crate::plugin::digest::digest;
-use crate::plugin::{InspectError, Inspected, UPLOAD_BYTES_MAX};
+use crate::plugin::{InspectError, Inspected, Owner, UPLOAD_BYTES_MAX};
 use crate::store::Published;
 
 /// A release in the marketplace.
@@ -33,7 +33,7 @@ pub async fn publish(
         let (have, most) = (component.len(), UPLOAD_BYTES_MAX);
         return Err(FlowError::TooLarge(format!("the component has {have} bytes; at most {most} are taken")));
     }
-    let inspected = inspect(flow, component.clone()).await?;
+    let inspected = inspect(flow, owner, component.clone()).await?;
     let release = release_of(flow, &inspected, component.len(), owner);
     let audit = flow.audit(
         principal,
@@ -58,23 +58,24 @@ pub async fn publish(
 }
 
 /// Inspects a component, unless the shelf remembers what an inspection under this engine found.
-async fn inspect(flow: &Flow, component: Bytes) -> Result<Inspected, FlowError> {
-    let key = format!("inspected-{}-{}", digest(&component), flow.plugins.fingerprint());
-    if let Some(remembered) = flow.artefacts.get(&key).and_then(|it| Inspected::from_bytes(&it)) {
+async fn inspect(flow: &Flow, owner: Owner, component: Bytes) -> Result<Inspected, FlowError> {
+    if let Some(remembered) = flow.remembered_inspection(&digest(&component)) {
         return Ok(remembered);
     }
-    let inspected = flow.plugins.inspect(component).await.map_err(refused)?;
-    flow.artefacts.put(&key, &inspected.to_bytes());
+    let inspected = flow.plugins.inspect(owner, component).await.map_err(refused)?;
+    flow.remember_inspection(&inspected);
     Ok(inspected)
 }
 
 /// An adapter runs as it was inspected, so its artefact is made already.
 async fn keep_adapter_artefact(flow: &Flow, inspected: &Inspected) -> Result<(), FlowError> {
-    if inspected.manifest.kind != PluginKind::ChannelAdapter {
+    let kind = inspected.manifest.kind;
+    if kind != PluginKind::ChannelAdapter {
         return Ok(());
     }
-    let key = artefact_key_of(flow, PluginKind::ChannelAdapter, &inspected.digest, &serde_json::Value::Null);
-    Ok(flow.store.put_artefact(&key, &inspected.artefact).await?)
+    let (digest, settings) = (&inspected.digest, &serde_json::Value::Null);
+    let made_of = flow.made_of(Wanted { owner: None, kind, digest, settings });
+    Ok(flow.keep_artefact(&made_of, &inspected.artefact).await?)
 }
 
 fn release_of(flow: &Flow, inspected: &Inspected, bytes: usize, owner: Option<DepartmentId>) -> Release {

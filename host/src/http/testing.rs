@@ -18,11 +18,12 @@ use super::router::router;
 use crate::domain::clock::{Clock, IdGenerator};
 use crate::domain::time::Timestamp;
 use crate::egress::{self, Egress, EgressError};
+use crate::flow::artefact::Artefacts;
 use crate::flow::pipeline::Pipeline;
 use crate::flow::{Flow, Wake, ingest, organise};
-use crate::plugin::{PluginConfig, Plugins};
+use crate::plugin::{PluginConfig, Plugins, Seal};
+use crate::store::Store;
 use crate::store::sqlite::{SqliteStore, StorePath};
-use crate::store::{ArtefactShelf, Store};
 use crate::telemetry::Telemetry;
 
 /// 2026-03-02T09:00:00Z.
@@ -85,7 +86,7 @@ impl Host {
             intakes,
             wake,
             tasks,
-            artefacts: Arc::new(ArtefactShelf::new(None)),
+            artefacts: Arc::new(Artefacts::new(Seal::of_this_process().unwrap(), None).unwrap()),
             refreshing: Arc::new(Mutex::new(())),
         };
         flow.refresh_pipeline("the test began").await.unwrap();

@@ -9,9 +9,6 @@ pub const MEMORY_BYTES_MAX: usize = 64 * MIB;
 /// The largest component that is accepted. JavaScript components have 12 MB, Python ones 18 MB.
 pub const UPLOAD_BYTES_MAX: usize = 32 * MIB;
 
-/// How long one job of the compile child may take.
-pub const CHILD_TIMEOUT: Duration = Duration::from_secs(120);
-
 /// What is kept of one log line.
 pub const LOG_LINE_BYTES_MAX: usize = 4 * 1024;
 
@@ -75,4 +72,32 @@ impl Budget {
         let ticks = self.wall.as_millis().div_ceil(TICK.as_millis());
         u64::try_from(ticks).unwrap_or(u64::MAX).saturating_add(1)
     }
+}
+
+/// What one compile child may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChildLimits {
+    /// By the wall clock, from its start.
+    pub wall: Duration,
+    /// Of the processors, all threads together; whole seconds.
+    pub cpu: Duration,
+    /// Memory, and address space beyond what the engine reserves.
+    pub memory_bytes: u64,
+    /// Files it has open at once: its pipes, and an image for each module.
+    pub open_files: u64,
+    /// Threads that compile.
+    pub threads: usize,
+}
+
+impl ChildLimits {
+    /// The largest components (JavaScript's, Python's) take up to half a minute of the wall clock and
+    /// well below a gigabyte on a busy machine with two cores.
+    pub const ORDINARY: ChildLimits = ChildLimits {
+        wall: Duration::from_secs(120),
+        cpu: Duration::from_secs(240),
+        memory_bytes: 4 * 1024 * MIB as u64,
+        open_files: 256,
+        // More would take a small machine's processors from everybody else and gain little.
+        threads: 4,
+    };
 }

@@ -1,4 +1,4 @@
-//! Digests that name components, settings and artefacts.
+//! Digests that name components and settings.
 
 use std::hash::{Hash, Hasher};
 
@@ -13,11 +13,6 @@ pub fn digest(bytes: &[u8]) -> String {
 /// SHA-256 of settings, whatever the order of their keys.
 pub fn settings_digest(settings: &Value) -> String {
     digest(canonical(settings).to_string().as_bytes())
-}
-
-/// Names what was compiled: the same key is the same artefact.
-pub fn artefact_key(digest: &str, settings_digest: &str, fingerprint: &str) -> String {
-    format!("{digest}-{settings_digest}-{fingerprint}")
 }
 
 /// The settings with every object's keys in order.

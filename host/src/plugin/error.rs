@@ -52,7 +52,8 @@ pub enum InspectError {
 #[error("prepare the plugin ({name}): {reason}")]
 pub struct PrepareFailure {
     /// Its name: `invalid-settings`, `called-import`, `snapshot-too-large`, `not-snapshottable`,
-    /// `not-compilable`, `timed-out`, `crashed`, `unavailable`, or that of a
+    /// `not-compilable`, `too-slow-to-compile`, `too-large-to-compile`, `crashed`, `unavailable`, or
+    /// that of a
     /// [`FailureKind`](super::FailureKind).
     pub name: String,
     /// What happened.

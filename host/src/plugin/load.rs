@@ -4,15 +4,17 @@ use wasmtime::component::{Component, InstancePre};
 
 use super::engine::Engine;
 use super::error::LoadError;
+use super::seal::Artefact;
 use super::state::CallState;
 
 /// Loads what this host's own compile child made, and links it.
 #[allow(unsafe_code, reason = "loading compiled code cannot be checked by the compiler")]
-pub(super) fn load(engine: &Engine, artefact: &[u8]) -> Result<InstancePre<CallState>, LoadError> {
+pub(super) fn load(engine: &Engine, artefact: &Artefact) -> Result<InstancePre<CallState>, LoadError> {
     // SAFETY: `deserialize` runs the bytes as machine code, so they must be what wasmtime compiled.
-    // They are: artefacts are made by the compile child alone, never uploaded; they reach this
-    // function straight from the child's output or from the host's own artefact table, to which
-    // nothing else is ever written; and wasmtime refuses those of another version or configuration.
-    let component = unsafe { Component::deserialize(engine.wasmtime(), artefact) }.map_err(LoadError::of)?;
+    // They are: an `Artefact` is made in two places alone, from the compile child's own output and
+    // by a `Seal` from bytes whose authentication code matched (a code that only this host can make,
+    // and makes only of such output); and wasmtime refuses those of another version or configuration.
+    let component = unsafe { Component::deserialize(engine.wasmtime(), artefact.bytes()) };
+    let component = component.map_err(LoadError::of)?;
     engine.linker().instantiate_pre(&component).map_err(LoadError::of)
 }

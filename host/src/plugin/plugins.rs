@@ -3,26 +3,26 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::adapter::Adapter;
-use super::budget::{Budget, CHILD_TIMEOUT};
-use super::compile::{Answer, ChildError, Compiler, Job};
+use super::budget::{Budget, ChildLimits};
+use super::compile::{Answer, ChildError, Compiler, Job, Owner};
 use super::digest::{canonical, digest};
 use super::engine::Engine;
 use super::error::{InspectError, LoadError, PluginError, PrepareFailure};
 use super::executor::Executor;
 use super::load::load;
 use super::policy::Policy;
+use super::seal::{Artefact, MadeOf, Seal};
 use super::upload::{Refusal, RefusalKind};
 use crate::domain::release::{Manifest, PluginKind};
 
-/// Compiles at once; each takes the better part of a core and a few hundred megabytes.
-const CHILDREN_MAX: usize = 2;
+/// Compiles at once; each takes a few hundred megabytes. One owner has all but one of them at most.
+const CHILDREN_MAX: usize = 3;
 
 /// Slots for calls outside the executor, such as settings' checks and benchmarks.
 const SPARE_THREADS: usize = 2;
@@ -36,8 +36,8 @@ pub struct PluginConfig {
     pub threads: usize,
     /// Compile children at once.
     pub children_max: usize,
-    /// How long one compile child may take.
-    pub child_timeout: Duration,
+    /// What one compile child may use.
+    pub child_limits: ChildLimits,
 }
 
 impl PluginConfig {
@@ -47,7 +47,7 @@ impl PluginConfig {
             child_program,
             threads: thread::available_parallelism().map_or(1, usize::from),
             children_max: CHILDREN_MAX,
-            child_timeout: CHILD_TIMEOUT,
+            child_limits: ChildLimits::ORDINARY,
         }
     }
 }
@@ -78,7 +78,7 @@ pub struct Inspected {
     pub digest: String,
     /// The component compiled as it is: an adapter's artefact. A policy's comes from
     /// [`Plugins::prepare`].
-    pub artefact: Vec<u8>,
+    pub artefact: Artefact,
 }
 
 /// The form in which an inspection is kept on a shelf: all but the artefact, as JSON.
@@ -90,22 +90,23 @@ struct InspectedHead {
 }
 
 impl Inspected {
-    /// As bytes: one line of JSON, then the artefact.
-    pub fn to_bytes(&self) -> Vec<u8> {
+    /// As it is kept: under seal, one line of JSON, then the artefact.
+    pub fn close(&self, seal: &Seal, made_of: &MadeOf) -> Vec<u8> {
         let Self { manifest, imports, digest, artefact } = self.clone();
         let head = InspectedHead { manifest, imports, digest };
         // A manifest is plain data: writing it as JSON does not fail.
         let mut bytes = serde_json::to_vec(&head).unwrap_or_default();
         bytes.push(b'\n');
-        bytes.extend_from_slice(&artefact);
-        bytes
+        bytes.extend_from_slice(artefact.bytes());
+        seal.close_bytes(made_of, &bytes)
     }
 
-    /// What [`Inspected::to_bytes`] wrote; absent if the bytes are something else.
-    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+    /// What [`Inspected::close`] wrote; absent if the bytes are something else.
+    pub fn open(seal: &Seal, made_of: &MadeOf, kept: &[u8]) -> Option<Self> {
+        let bytes = seal.open_bytes(made_of, kept)?;
         let end = bytes.iter().position(|byte| *byte == b'\n')?;
         let InspectedHead { manifest, imports, digest } = serde_json::from_slice(&bytes[..end]).ok()?;
-        Some(Self { manifest, imports, digest, artefact: bytes[end + 1..].to_vec() })
+        Some(Self { manifest, imports, digest, artefact: Artefact::made(bytes[end + 1..].to_vec()) })
     }
 }
 
@@ -116,7 +117,7 @@ impl Plugins {
         let slots = u32::try_from(threads + SPARE_THREADS).unwrap_or(u32::MAX);
         Ok(Arc::new(Self {
             engine: Engine::new(slots)?,
-            compiler: Compiler::new(config.child_program, config.children_max, config.child_timeout),
+            compiler: Compiler::new(config.child_program, config.children_max, config.child_limits),
             executor: Executor::new(threads).map_err(PluginError::Thread)?,
         }))
     }
@@ -136,12 +137,12 @@ impl Plugins {
         &self.executor
     }
 
-    /// Checks an upload in a compile child.
-    pub async fn inspect(&self, component: Bytes) -> Result<Inspected, InspectError> {
+    /// Checks an upload in a compile child, when it is this owner's turn.
+    pub async fn inspect(&self, owner: Owner, component: Bytes) -> Result<Inspected, InspectError> {
         let digest = digest(&component);
-        match self.compiler.run(&Job::Inspect, component).await {
+        match self.compiler.run(owner, &Job::Inspect, component).await {
             Ok((Answer::Inspected { manifest, imports }, artefact)) => {
-                Ok(Inspected { manifest, imports, digest, artefact })
+                Ok(Inspected { manifest, imports, digest, artefact: Artefact::made(artefact) })
             }
             Ok((Answer::Refused(refusal), _)) => Err(InspectError::Refused(refusal)),
             Ok(_) => Err(InspectError::Unavailable("it answered something else".into())),
@@ -149,18 +150,19 @@ impl Plugins {
         }
     }
 
-    /// Makes an inspected component ready to be called with these settings, in a compile child. The
-    /// settings match the schema already; see
+    /// Makes an inspected component ready to be called with these settings, in a compile child, when
+    /// it is this owner's turn. The settings match the schema already; see
     /// [`validate_settings`](super::validate_settings).
     pub async fn prepare(
         &self,
+        owner: Owner,
         component: Bytes,
         kind: PluginKind,
         settings: &Value,
-    ) -> Result<Vec<u8>, PrepareFailure> {
+    ) -> Result<Artefact, PrepareFailure> {
         let job = Job::Prepare { kind, settings: canonical(settings).to_string() };
-        match self.compiler.run(&job, component).await {
-            Ok((Answer::Prepared, artefact)) => Ok(artefact),
+        match self.compiler.run(owner, &job, component).await {
+            Ok((Answer::Prepared, artefact)) => Ok(Artefact::made(artefact)),
             Ok((Answer::PrepareFailed(failure), _)) => Err(failure),
             Ok(_) => Err(PrepareFailure::unavailable("the compile child answered something else")),
             Err(error) => Err(prepare_failure(&error)),
@@ -168,12 +170,12 @@ impl Plugins {
     }
 
     /// Loads a policy's artefact, as [`Plugins::prepare`] made it.
-    pub fn load_policy(&self, artefact: &[u8], manifest: Arc<Manifest>) -> Result<Policy, LoadError> {
+    pub fn load_policy(&self, artefact: &Artefact, manifest: Arc<Manifest>) -> Result<Policy, LoadError> {
         Policy::new(self.engine.clone(), load(&self.engine, artefact)?, manifest, Budget::POLICY)
     }
 
     /// Loads an adapter's artefact, as [`Plugins::prepare`] or [`Plugins::inspect`] made it.
-    pub fn load_adapter(&self, artefact: &[u8], manifest: Arc<Manifest>) -> Result<Adapter, LoadError> {
+    pub fn load_adapter(&self, artefact: &Artefact, manifest: Arc<Manifest>) -> Result<Adapter, LoadError> {
         Adapter::new(self.engine.clone(), load(&self.engine, artefact)?, manifest)
     }
 }
@@ -181,7 +183,8 @@ impl Plugins {
 fn inspect_error(error: &ChildError) -> InspectError {
     let kind = match error {
         ChildError::Unavailable(reason) => return InspectError::Unavailable(reason.clone()),
-        ChildError::TimedOut(_) => RefusalKind::TimedOut,
+        ChildError::TooSlow(_) => RefusalKind::TooSlowToCompile,
+        ChildError::TooLarge(_) => RefusalKind::TooLargeToCompile,
         ChildError::Crashed(_) => RefusalKind::Crashed,
     };
     InspectError::Refused(Refusal::new(kind, format!("checking the component: {error}")))
@@ -190,8 +193,9 @@ fn inspect_error(error: &ChildError) -> InspectError {
 fn prepare_failure(error: &ChildError) -> PrepareFailure {
     let name = match error {
         ChildError::Unavailable(_) => "unavailable",
-        ChildError::TimedOut(_) => "timed-out",
-        ChildError::Crashed(_) => "crashed",
+        ChildError::TooSlow(_) => RefusalKind::TooSlowToCompile.name(),
+        ChildError::TooLarge(_) => RefusalKind::TooLargeToCompile.name(),
+        ChildError::Crashed(_) => RefusalKind::Crashed.name(),
     };
     PrepareFailure::new(name, format!("configuring and compiling: {error}"))
 }

@@ -54,9 +54,11 @@ pub enum RefusalKind {
     WrongWorld,
     /// It does not compile.
     NotCompilable,
-    /// It took too long.
-    TimedOut,
-    /// Reading it ended the compile child.
+    /// Checking and compiling it took too long.
+    TooSlowToCompile,
+    /// Checking and compiling it took too much memory.
+    TooLargeToCompile,
+    /// Checking and compiling it ended the compile child.
     Crashed,
     /// It does not say what it is.
     DescribeFailed,
@@ -98,7 +100,8 @@ impl RefusalKind {
             Self::UnsupportedContract => "unsupported-contract",
             Self::WrongWorld => "wrong-world",
             Self::NotCompilable => "not-compilable",
-            Self::TimedOut => "timed-out",
+            Self::TooSlowToCompile => "too-slow-to-compile",
+            Self::TooLargeToCompile => "too-large-to-compile",
             Self::Crashed => "crashed",
             Self::DescribeFailed => "describe-failed",
             Self::BadManifest => "bad-manifest",
@@ -128,7 +131,8 @@ impl RefusalKind {
                  same package, in the shape the contract gives them"
             }
             Self::NotCompilable => "make functions smaller or fewer; use no experimental proposals",
-            Self::TimedOut => "make it smaller, or start up with less work",
+            Self::TooSlowToCompile => "make functions smaller or fewer, or start up with less work",
+            Self::TooLargeToCompile => "make functions smaller or fewer, or split the largest of them",
             Self::Crashed => "if the file is an ordinary build, report it with the file",
             Self::DescribeFailed => "`describe` must answer without settings, in little time and memory",
             Self::BadManifest => "correct what `describe` returns",

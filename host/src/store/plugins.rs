@@ -39,7 +39,7 @@ pub trait PluginStore: Send + Sync {
     async fn release(&self, digest: &str) -> StoreResult<Option<Release>>;
     /// The bytes of a release's component.
     async fn component(&self, digest: &str) -> StoreResult<Option<Vec<u8>>>;
-    /// Keeps an artefact; the same key again is no error.
+    /// Keeps an artefact, in the place of one that has this key already.
     async fn put_artefact(&self, key: &str, bytes: &[u8]) -> StoreResult<()>;
     /// An artefact by key.
     async fn artefact(&self, key: &str) -> StoreResult<Option<Vec<u8>>>;

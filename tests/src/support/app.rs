@@ -59,7 +59,7 @@ impl TestApp {
     async fn from_template(stage: Stage) -> Self {
         let template = template::shared().await;
         let folder = new_folder();
-        std::fs::write(database(folder.path()), template.database(stage)).unwrap();
+        template.furnish(stage, folder.path());
         Self::open(Arc::new(folder), Place::default(), template.token.clone()).await
     }
 

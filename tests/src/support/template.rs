@@ -1,9 +1,13 @@
 //! Repositories to start from, made once a run: a test copies one instead of publishing and enabling
 //! everything again.
 
+use std::fs::{self, File};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
 
+use switchboard::app::ARTEFACT_KEY;
 use switchboard::domain::clock::IdGenerator;
 use switchboard::store::sqlite::{SqliteStore, StorePath};
 use tokio::sync::OnceCell;
@@ -25,15 +29,21 @@ pub struct Template {
     pub token: String,
     company: Vec<u8>,
     staffed: Vec<u8>,
+    /// Under which their compiled plugins are kept.
+    artefact_key: Vec<u8>,
 }
 
 impl Template {
-    /// The file of a repository at this stage.
-    pub fn database(&self, stage: Stage) -> &[u8] {
-        match stage {
+    /// Puts a repository at this stage into a folder, as a host would have left it there.
+    pub fn furnish(&self, stage: Stage, folder: &Path) {
+        let database = match stage {
             Stage::Company => &self.company,
             Stage::Staffed => &self.staffed,
-        }
+        };
+        fs::write(folder.join("switchboard.db"), database).unwrap();
+        let mut key =
+            File::options().write(true).create_new(true).mode(0o600).open(folder.join(ARTEFACT_KEY)).unwrap();
+        key.write_all(&self.artefact_key).unwrap();
     }
 }
 
@@ -51,8 +61,9 @@ async fn make() -> Template {
     company::staff(&app).await;
     let staffed = copy(&app).await;
     let token = app.token.clone();
+    let artefact_key = fs::read(app.file().with_file_name(ARTEFACT_KEY)).unwrap();
     app.stop().await;
-    Template { token, company, staffed }
+    Template { token, company, staffed, artefact_key }
 }
 
 /// The repository's file, complete in itself.
@@ -64,12 +75,12 @@ async fn copy(app: &TestApp) -> Vec<u8> {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let copied = folder.path().join("switchboard.db");
     for ending in ["", "-wal"] {
-        std::fs::copy(with_ending(&app.file(), ending), with_ending(&copied, ending)).unwrap();
+        fs::copy(with_ending(&app.file(), ending), with_ending(&copied, ending)).unwrap();
     }
     let ids = Arc::new(IdGenerator::new(0));
     SqliteStore::open(StorePath::File(copied.clone()), ids).await.unwrap().close().await.unwrap();
     assert!(!with_ending(&copied, "-wal").exists(), "the log was not carried over");
-    std::fs::read(&copied).unwrap()
+    fs::read(&copied).unwrap()
 }
 
 fn with_ending(file: &Path, ending: &str) -> std::path::PathBuf {

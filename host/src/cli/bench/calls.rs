@@ -35,7 +35,7 @@ pub async fn measure(report: &Report) -> anyhow::Result<()> {
     let app = scene::open(folder.path()).await?;
     scene::set(&app, &[("keyword-router", Phase::Route, scene::regex_rules())]).await?;
     let enabled = app.flow.pipeline.load().policies[0].clone();
-    let inspected = app.flow.plugins.inspect(component()?.into()).await?;
+    let inspected = app.flow.plugins.inspect(None, component()?.into()).await?;
     let unconfigured = app.flow.plugins.load_policy(&inspected.artefact, enabled.manifest.clone())?;
     // On one of the executor's threads, where calls happen.
     let times = app.flow.plugins.executor().run(move || time_all(&enabled, &unconfigured)).await??;

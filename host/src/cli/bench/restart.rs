@@ -12,8 +12,8 @@ use super::scene;
 use crate::app::App;
 use crate::domain::activation::{Activation, Phase};
 use crate::domain::principal::Principal;
-use crate::domain::release::{PluginKind, Release};
-use crate::flow::pipeline::artefact_key_of;
+use crate::domain::release::Release;
+use crate::flow::artefact::Wanted;
 
 const RELEASES: usize = 50;
 const ACTIVATIONS: usize = 100;
@@ -43,9 +43,8 @@ pub async fn measure(report: &Report) -> anyhow::Result<()> {
 async fn multiply(app: &App) -> anyhow::Result<usize> {
     let flow = &app.flow;
     let pattern = flow.pipeline.load().policies[0].activation.clone();
-    let key = artefact_key_of(flow, PluginKind::Policy, &pattern.digest, &pattern.settings);
+    let artefact = flow.artefact(Wanted::by(&pattern)).await?;
     let missing = || anyhow::anyhow!("the router is not in the repository");
-    let artefact = flow.store.artefact(&key).await?.ok_or_else(missing)?;
     let release = flow.store.release(&pattern.digest).await?.ok_or_else(missing)?;
     for number in 0..RELEASES {
         let release = renamed(app, &release, number);
@@ -58,12 +57,11 @@ async fn multiply(app: &App) -> anyhow::Result<usize> {
                 continue;
             }
             let activation = activation_of(app, &pattern, &release, number * 2 + half);
-            let key = artefact_key_of(flow, PluginKind::Policy, &activation.digest, &activation.settings);
-            flow.store.put_artefact(&key, &artefact).await?;
+            flow.keep_artefact(&flow.made_of(Wanted::by(&activation)), &artefact).await?;
             flow.store.add_activation(&activation, &audit_again(app)).await?;
         }
     }
-    Ok(artefact.len())
+    Ok(artefact.size_bytes())
 }
 
 fn audit_again(app: &App) -> crate::store::AuditEntry {

@@ -62,7 +62,7 @@ impl Run {
         let manifest = inspected.manifest.into();
         match kind {
             PluginKind::Policy => {
-                let prepared = plugins.prepare(component.into(), PluginKind::Policy, &settings);
+                let prepared = plugins.prepare(None, component.into(), PluginKind::Policy, &settings);
                 let artefact = wait(async { Ok(prepared.await?) })?;
                 policy::run(&plugins.load_policy(&artefact, manifest)?, &items, format)
             }

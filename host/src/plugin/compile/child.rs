@@ -1,10 +1,11 @@
-//! The compile child: reads one job, writes one answer, ends.
+//! The compile child: confines itself, reads one job, writes one answer, ends.
 
 use std::io::{self, Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::protocol::{self, Answer, Job};
-use super::{inspect, prepare};
+use super::{confine, inspect, prepare};
+use crate::plugin::budget::ChildLimits;
 use crate::plugin::engine::Engine;
 use crate::plugin::error::{PluginError, PrepareFailure};
 use crate::plugin::upload::{Refusal, RefusalKind};
@@ -12,6 +13,9 @@ use crate::plugin::upload::{Refusal, RefusalKind};
 /// Why a child ends without an answer.
 #[derive(Debug, thiserror::Error)]
 pub enum ChildError {
+    /// The system does not let it limit itself.
+    #[error("confine itself")]
+    Confine(#[source] io::Error),
     /// The pipes to the host are broken.
     #[error("talk to the host")]
     Pipe(#[from] io::Error),
@@ -23,12 +27,15 @@ pub enum ChildError {
     Plugin(#[from] PluginError),
 }
 
-/// Does the job that stands on `input` and writes its answer to `output`.
-pub fn serve(mut input: impl Read, mut output: impl Write) -> Result<(), ChildError> {
+/// Confines this process, does the job that stands on `input` and writes its answer to `output`.
+pub fn serve(limits: &ChildLimits, mut input: impl Read, mut output: impl Write) -> Result<(), ChildError> {
+    let unconfined = |error: rustix::io::Errno| ChildError::Confine(error.into());
+    confine::begin(limits).map_err(unconfined)?;
+    let engine = Engine::new(1)?;
+    confine::end(limits).map_err(unconfined)?;
     let mut message = Vec::new();
     input.read_to_end(&mut message)?;
     let (job, component) = protocol::decode(&message).map_err(ChildError::Protocol)?;
-    let engine = Engine::new(1)?;
     let (answer, artefact) = work(&engine, &job, component);
     output.write_all(&protocol::encode_header(&answer).map_err(ChildError::Protocol)?)?;
     output.write_all(&artefact)?;

@@ -2,6 +2,7 @@
 
 use wasmtime::component::{Component, InstancePre};
 
+use super::is_out_of_memory;
 use super::prepare::prepare;
 use crate::domain::release::{Manifest, PluginKind};
 use crate::plugin::abi::v0_1::adapter_world::AdapterPre;
@@ -11,6 +12,7 @@ use crate::plugin::abi::v0_1::raise_manifest;
 use crate::plugin::budget::Budget;
 use crate::plugin::call;
 use crate::plugin::engine::Engine;
+use crate::plugin::error::PrepareFailure;
 use crate::plugin::state::{CallState, Imports};
 use crate::plugin::upload::{Refusal, RefusalKind, check_file, check_manifest, read_shape};
 
@@ -26,8 +28,7 @@ pub(in crate::plugin) struct Inspection {
 pub(in crate::plugin) fn inspect(engine: &Engine, bytes: &[u8]) -> Result<Inspection, Refusal> {
     check_file(bytes)?;
     let shape = read_shape(bytes)?;
-    let component = Component::from_binary(engine.wasmtime(), bytes)
-        .map_err(|error| Refusal::new(RefusalKind::NotCompilable, format!("{error:#}")))?;
+    let component = Component::from_binary(engine.wasmtime(), bytes).map_err(not_compilable)?;
     let wrong_world = |error: wasmtime::Error| Refusal::new(RefusalKind::WrongWorld, format!("{error:#}"));
     let pre = engine.linker().instantiate_pre(&component).map_err(wrong_world)?;
     let plugin = SelfDescribingPre::new(pre.clone()).map_err(wrong_world)?;
@@ -35,13 +36,28 @@ pub(in crate::plugin) fn inspect(engine: &Engine, bytes: &[u8]) -> Result<Inspec
     let manifest = describe(engine, &plugin, shape.kind)?;
     let artefact = match shape.kind {
         // An adapter needs no settings to be made ready, so it is ready with this.
-        PluginKind::ChannelAdapter => prepare(engine, PluginKind::ChannelAdapter, "", bytes)
-            .map_err(|failure| Refusal::new(RefusalKind::NotCompilable, failure.to_string()))?,
-        PluginKind::Policy => component
-            .serialize()
-            .map_err(|error| Refusal::new(RefusalKind::NotCompilable, format!("{error:#}")))?,
+        PluginKind::ChannelAdapter => {
+            prepare(engine, PluginKind::ChannelAdapter, "", bytes).map_err(|failure| not_ready(&failure))?
+        }
+        PluginKind::Policy => component.serialize().map_err(not_compilable)?,
     };
     Ok(Inspection { manifest, imports: shape.imports, artefact })
+}
+
+fn not_ready(failure: &PrepareFailure) -> Refusal {
+    let kind = match failure.name == RefusalKind::TooLargeToCompile.name() {
+        true => RefusalKind::TooLargeToCompile,
+        false => RefusalKind::NotCompilable,
+    };
+    Refusal::new(kind, failure.to_string())
+}
+
+fn not_compilable(error: wasmtime::Error) -> Refusal {
+    let kind = match is_out_of_memory(&error) {
+        true => RefusalKind::TooLargeToCompile,
+        false => RefusalKind::NotCompilable,
+    };
+    Refusal::new(kind, format!("{error:#}"))
 }
 
 /// Whether the functions of its kind are there. Their types are checked when they are loaded.

@@ -6,6 +6,7 @@ use wasmtime::Store;
 use wasmtime::component::{Component, Instance};
 use wasmtime_wizer::Wizer;
 
+use super::is_out_of_memory;
 use super::reader::StateReader;
 use crate::domain::release::PluginKind;
 use crate::plugin::abi::v0_1::plugin_world::SelfDescribing;
@@ -17,6 +18,7 @@ use crate::plugin::error::PrepareFailure;
 use crate::plugin::failure::{Failure, FailureKind};
 use crate::plugin::settings::SettingError;
 use crate::plugin::state::{CallState, Imports};
+use crate::plugin::upload::RefusalKind;
 
 /// The artefact from which every call of the plugin starts.
 pub(in crate::plugin) fn prepare(
@@ -118,7 +120,11 @@ fn failed(error: &wasmtime::Error, state: &CallState) -> PrepareFailure {
 }
 
 fn not_compilable(error: wasmtime::Error) -> PrepareFailure {
-    PrepareFailure::new("not-compilable", format!("{error:#}"))
+    let name = match is_out_of_memory(&error) {
+        true => RefusalKind::TooLargeToCompile.name(),
+        false => "not-compilable",
+    };
+    PrepareFailure::new(name, format!("{error:#}"))
 }
 
 /// The snapshot knows no nested components with modules, no module instantiated twice, and no

@@ -129,6 +129,7 @@ pub(crate) async fn generations_follow_one_another(world: World) {
 pub(crate) async fn artefacts_are_kept_by_key(world: World) {
     assert_eq!(world.store.artefact("k").await.unwrap(), None);
     world.store.put_artefact("k", b"one").await.unwrap();
-    world.store.put_artefact("k", b"one").await.unwrap();
     assert_eq!(world.store.artefact("k").await.unwrap().as_deref(), Some(&b"one"[..]));
+    world.store.put_artefact("k", b"another").await.unwrap();
+    assert_eq!(world.store.artefact("k").await.unwrap().as_deref(), Some(&b"another"[..]));
 }

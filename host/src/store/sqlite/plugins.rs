@@ -43,11 +43,14 @@ impl PluginStore for SqliteStore {
 
     async fn put_artefact(&self, key: &str, bytes: &[u8]) -> StoreResult<()> {
         let mut writer = self.writer.lock().await;
-        sqlx::query("INSERT INTO artefacts (key, bytes) VALUES (?, ?) ON CONFLICT (key) DO NOTHING")
-            .bind(key)
-            .bind(bytes)
-            .execute(&mut writer.connection)
-            .await?;
+        sqlx::query(
+            "INSERT INTO artefacts (key, bytes) VALUES (?, ?)
+             ON CONFLICT (key) DO UPDATE SET bytes = excluded.bytes",
+        )
+        .bind(key)
+        .bind(bytes)
+        .execute(&mut writer.connection)
+        .await?;
         Ok(())
     }
 
