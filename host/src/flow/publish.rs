@@ -22,7 +22,8 @@ pub struct PublishedRelease {
 
 /// Publishes a component under the name and version it gives itself.
 ///
-/// The same bytes again are no error; other bytes under the same version are refused.
+/// The same bytes again are no error; other bytes under the same version are refused, and so is a name
+/// that another owner has published first.
 pub async fn publish(
     flow: &Flow,
     principal: &Principal,
@@ -54,7 +55,21 @@ pub async fn publish(
              raise the version and publish again",
             before.manifest.name, before.manifest.version, before.digest, release.digest
         ))),
+        Published::OtherOwner(first) => Err(belongs_to_another(flow, &first)),
     }
+}
+
+fn belongs_to_another(flow: &Flow, first: &Release) -> FlowError {
+    let directory = flow.directory.load();
+    let owner =
+        match first.owner.map(|id| directory.department(id).map(|it| it.name.clone()).unwrap_or_default()) {
+            Some(department) => format!("the department {department}"),
+            None => "the company".to_owned(),
+        };
+    let name = &first.manifest.name;
+    FlowError::Forbidden(format!(
+        "the name {name} belongs to {owner}, which published it first; choose another name"
+    ))
 }
 
 /// Inspects a component, unless the shelf remembers what an inspection under this engine found.

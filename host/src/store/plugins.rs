@@ -19,6 +19,8 @@ pub enum Published {
     Before(Box<Release>),
     /// Other bytes were published under that name and version: these.
     OtherBytes(Box<Release>),
+    /// The name belongs to another owner, since this release.
+    OtherOwner(Box<Release>),
 }
 
 /// Releases, activations, generations, artefacts.

@@ -18,6 +18,11 @@ pub(super) async fn publish(
     if let Some(before) = by_digest(&release.digest, &mut tx).await? {
         return Ok(Published::Before(Box::new(before)));
     }
+    if let Some(first) = first_of_name(&release.manifest.name, &mut tx).await?
+        && first.owner != release.owner
+    {
+        return Ok(Published::OtherOwner(Box::new(first)));
+    }
     if let Some(other) = by_version(release, &mut tx).await? {
         return Ok(Published::OtherBytes(Box::new(other)));
     }
@@ -56,6 +61,16 @@ pub(super) async fn by_digest(
         .bind(digest)
         .fetch_optional(connection)
         .await?;
+    Ok(content.map(|it| serde_json::from_str(&it)).transpose()?)
+}
+
+/// Whoever publishes a name first owns it.
+async fn first_of_name(name: &str, connection: &mut SqliteConnection) -> StoreResult<Option<Release>> {
+    let content: Option<String> =
+        sqlx::query_scalar("SELECT content FROM releases WHERE name = ? ORDER BY id LIMIT 1")
+            .bind(name)
+            .fetch_optional(connection)
+            .await?;
     Ok(content.map(|it| serde_json::from_str(&it)).transpose()?)
 }
 
