@@ -95,9 +95,14 @@ fn classify(error: &wasmtime::Error, limiter: &Limiter) -> FailureKind {
     if error.is::<wasmtime::PoolConcurrencyLimitError>() {
         return FailureKind::Unavailable;
     }
-    // The error's type is private to wasmtime; a test holds this text to it.
-    if error.root_cause().to_string().contains("allocated for hostcalls has been exhausted") {
+    // These errors' types are private to wasmtime; tests hold the texts to them.
+    let cause = error.root_cause().to_string();
+    if cause.contains("allocated for hostcalls has been exhausted") {
         return FailureKind::OutputTooLarge;
+    }
+    // Handles are kept in the host's memory, on the guest's account.
+    if cause.contains("handle limit exceeded") {
+        return FailureKind::Memory;
     }
     match error.downcast_ref::<Trap>() {
         Some(
