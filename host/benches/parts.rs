@@ -53,7 +53,8 @@ fn merging(criterion: &mut Criterion) {
             proposals: &proposals,
         })
         .collect();
-    let around = Circumstances { conversation: &conversation, inbox: &inbox, directory: &directory };
+    let (conversation, inbox, directory) = (&conversation, &inbox, &directory);
+    let around = Circumstances { conversation, inbox, directory, parked: None };
     criterion.bench_function("merge/three policies, three proposals each", |bencher| {
         bencher.iter(|| merge(black_box(around), black_box(&voices)));
     });

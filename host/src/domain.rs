@@ -24,12 +24,14 @@
 pub mod activation;
 pub mod apply;
 pub mod arrival;
+pub mod breaker;
 pub mod case;
 pub mod clock;
 pub mod contact;
 pub mod conversation;
 pub mod decision;
 pub mod delivery;
+pub mod failure_policy;
 pub mod generation;
 pub mod ids;
 pub mod item;

@@ -7,7 +7,8 @@
 //! 3. [`escalate`]: what is due becomes an event, judged like any other.
 //! 4. [`converse`]: a person claims, remarks, replies, hands over, closes. [`deliver`] sends replies.
 //! 5. [`publish`], [`enable`]: the rules change; [`pipeline`] is what is enabled now, [`artefact`] what
-//!    it is made of. [`organise`]: departments, agents, queues and inboxes change.
+//!    it is made of. [`suspend`] takes out what fails too often ([`health`]). [`organise`]: departments,
+//!    agents, queues and inboxes change.
 //!
 //! Called by `http`, `worker` and `cli`; calls `plugin`, `store` and `egress`.
 //!
@@ -38,12 +39,14 @@ pub mod enable;
 pub mod error;
 pub mod escalate;
 pub mod evaluate;
+pub mod health;
 pub mod ingest;
 pub mod organise;
 pub mod pipeline;
 pub mod publish;
 pub mod retry;
 pub mod route;
+pub mod suspend;
 
 pub use error::{FieldError, FlowError};
 

@@ -32,7 +32,7 @@ pub use organisation::OrganisationStore;
 pub use outbox::{OutboxStore, OutboxWork, SendEnd};
 pub use page::{AuditEntry, Page, PageRequest};
 pub use plugins::{PluginStore, Published};
-pub use route::{CaseNeeds, Claim, ClaimedCase, HistoryEntry, RouteCommit, RouteStore, Routed};
+pub use route::{CaseNeeds, Claim, ClaimedCase, HistoryEntry, Postponed, RouteCommit, RouteStore, Routed};
 
 /// The whole repository.
 pub trait Store:

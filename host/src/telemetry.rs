@@ -76,6 +76,17 @@ struct PlaceLabels {
     place: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ActivationLabels {
+    activation: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SuspensionLabels {
+    activation: String,
+    cause: &'static str,
+}
+
 /// Every metric of a host.
 pub struct Telemetry {
     registry: Registry,
@@ -87,6 +98,9 @@ pub struct Telemetry {
     request_times: Family<StepLabels, Histogram>,
     replies: Family<EndLabels, Counter>,
     refused_artefacts: Family<PlaceLabels, Counter>,
+    suspensions: Family<SuspensionLabels, Counter>,
+    suspended: Family<ActivationLabels, Gauge>,
+    postponed: Counter,
     items: Counter,
     decisions: Counter,
     conflicts: Counter,
@@ -111,6 +125,9 @@ impl Default for Telemetry {
             request_times: Family::new_with_constructor(micros),
             replies: Family::default(),
             refused_artefacts: Family::default(),
+            suspensions: Family::default(),
+            suspended: Family::default(),
+            postponed: Counter::default(),
             items: Counter::default(),
             decisions: Counter::default(),
             conflicts: Counter::default(),
@@ -150,6 +167,21 @@ impl Telemetry {
             "Compiled plugins that were not what this host had kept, by where they were",
             self.refused_artefacts.clone(),
         );
+        to.register(
+            "activation_suspensions",
+            "Activations that failed too often, by what was too much",
+            self.suspensions.clone(),
+        );
+        to.register(
+            "activation_suspended",
+            "Whether an activation is suspended now: 1 or 0",
+            self.suspended.clone(),
+        );
+        to.register(
+            "events_postponed",
+            "Events that wait because a policy failed that is to be waited for",
+            self.postponed.clone(),
+        );
         to.register("items", "Items taken in", self.items.clone());
         to.register("decisions", "Decisions made", self.decisions.clone());
         to.register("conflicts", "Proposals that contradicted the one that stands", self.conflicts.clone());
@@ -172,8 +204,15 @@ impl Telemetry {
     pub fn plugin_call(&self, plugin: &str, step: &'static str, micros: u64, failure: Option<&str>) {
         self.calls.get_or_create(&CallLabels { plugin: plugin.to_owned(), step }).observe(micros as f64);
         if let Some(failure) = failure {
+            self.plugin_failures(plugin, failure, 1);
+        }
+    }
+
+    /// A plugin failed so, that often.
+    pub fn plugin_failures(&self, plugin: &str, failure: &str, times: u64) {
+        if times > 0 {
             let labels = FailureLabels { plugin: plugin.to_owned(), failure: failure.to_owned() };
-            self.failures.get_or_create(&labels).inc();
+            self.failures.get_or_create(&labels).inc_by(times);
         }
     }
 
@@ -210,6 +249,25 @@ impl Telemetry {
     /// A compiled plugin kept in this place was not under this host's seal.
     pub fn artefact_refused(&self, place: &'static str) {
         self.refused_artefacts.get_or_create(&PlaceLabels { place }).inc();
+    }
+
+    /// An activation failed too often.
+    pub fn suspension(&self, activation: &str, cause: &'static str) {
+        let labels = SuspensionLabels { activation: activation.to_owned(), cause };
+        self.suspensions.get_or_create(&labels).inc();
+    }
+
+    /// Which activations are suspended now.
+    pub fn suspended<'a>(&self, activations: impl Iterator<Item = (&'a str, bool)>) {
+        for (activation, is_suspended) in activations {
+            let labels = ActivationLabels { activation: activation.to_owned() };
+            self.suspended.get_or_create(&labels).set(i64::from(is_suspended));
+        }
+    }
+
+    /// An event waits to be judged again.
+    pub fn postponed(&self) {
+        self.postponed.inc();
     }
 
     /// The pipeline is now at this generation.

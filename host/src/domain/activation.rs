@@ -4,7 +4,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::breaker::TooMuch;
 use super::case::{Event, EventKind, Occasion};
+use super::decision::FailureRecord;
+use super::failure_policy::FailurePolicy;
 use super::ids::{ActivationId, DepartmentId, ReleaseId};
 use super::organisation::{Directory, Inbox};
 use super::release::PluginKind;
@@ -100,6 +103,26 @@ pub struct NextVersion {
     pub preparation: Preparation,
 }
 
+/// A version of an activation failed too often and is asked no more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Suspension {
+    /// Which version.
+    pub revision: i64,
+    /// Since when.
+    pub at: Timestamp,
+    /// What was too much.
+    #[serde(flatten)]
+    pub too_much: TooMuch,
+    /// The last failure.
+    pub failure: FailureRecord,
+    /// The earlier version that is put back, as a new one; absent when there is no good one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub put_back: Option<i64>,
+}
+
+/// How many suspended versions an activation remembers, to put none of them back.
+const SUSPENDED_REVISIONS_MAX: usize = 64;
+
 /// An enabled plugin.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Activation {
@@ -131,6 +154,9 @@ pub struct Activation {
     pub rank: i32,
     /// Whether it counts.
     pub mode: Mode,
+    /// What is done when it fails.
+    #[serde(default)]
+    pub on_failure: FailurePolicy,
     /// Whether it can be asked.
     pub preparation: Preparation,
     /// Counts versions of release and settings together, from 1; rolling back makes a new one too.
@@ -138,6 +164,12 @@ pub struct Activation {
     /// The version to follow, while it is being prepared or after that failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<NextVersion>,
+    /// The last version that failed too often. While that is the present one, it is not asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspension: Option<Suspension>,
+    /// Versions that failed too often.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub suspended_revisions: Vec<i64>,
     /// When it was first enabled.
     pub created_at: Timestamp,
     /// When it last changed.
@@ -148,6 +180,39 @@ impl Activation {
     /// Where it stands in the pipeline.
     pub fn order(&self) -> (Phase, i32, ActivationId) {
         (self.phase, self.rank, self.id)
+    }
+
+    /// Whether it is asked: switched on, ready, and not suspended.
+    pub fn is_asked(&self) -> bool {
+        self.mode != Mode::Disabled && self.preparation == Preparation::Ready && !self.is_suspended()
+    }
+
+    /// Whether its present version failed too often.
+    pub fn is_suspended(&self) -> bool {
+        self.suspension.as_ref().is_some_and(|it| it.revision == self.revision)
+    }
+
+    /// Suspends its present version.
+    pub fn suspend(&mut self, suspension: Suspension) {
+        let excess = (self.suspended_revisions.len() + 1).saturating_sub(SUSPENDED_REVISIONS_MAX);
+        self.suspended_revisions.drain(..excess);
+        self.suspended_revisions.push(suspension.revision);
+        self.suspension = Some(suspension);
+    }
+
+    /// The last version before the present one that is not known to be bad; `versions` are all there
+    /// are, newest first.
+    pub fn last_good<'a>(&self, versions: &'a [ActivationVersion]) -> Option<&'a ActivationVersion> {
+        let is_bad = |it: &ActivationVersion| {
+            it.revision == self.revision || self.suspended_revisions.contains(&it.revision)
+        };
+        let same = |one: &ActivationVersion, other: &ActivationVersion| {
+            one.digest == other.digest && one.settings == other.settings
+        };
+        versions
+            .iter()
+            .filter(|it| it.revision < self.revision)
+            .find(|candidate| !versions.iter().filter(|it| is_bad(it)).any(|bad| same(bad, candidate)))
     }
 
     /// Whether its scope covers this event of a conversation in this inbox.
@@ -188,4 +253,66 @@ pub struct ActivationVersion {
     pub settings: Value,
     /// When it was made.
     pub created_at: Timestamp,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn version(revision: i64, settings: i64) -> ActivationVersion {
+        ActivationVersion {
+            activation: ActivationId(1),
+            revision,
+            release: ReleaseId(1),
+            version: "1.0.0".into(),
+            digest: "d".into(),
+            settings: json!(settings),
+            created_at: Timestamp::from_ms(revision),
+        }
+    }
+
+    fn activation(revision: i64, suspended_revisions: &[i64]) -> Activation {
+        serde_json::from_value(json!({
+            "id": ActivationId(1), "name": "a", "kind": "policy", "plugin": "p", "version": "1.0.0",
+            "release": ReleaseId(1), "digest": "d", "settings": {}, "owner": null,
+            "applies_to": {}, "reach": "anywhere", "phase": "route", "rank": 0, "mode": "active",
+            "preparation": { "state": "ready" }, "revision": revision,
+            "suspended_revisions": suspended_revisions, "created_at": 0, "updated_at": 0,
+        }))
+        .unwrap()
+    }
+
+    /// Settings of versions, oldest first, and which of them are known to be bad.
+    fn put_back(settings: &[i64], bad: &[i64]) -> Option<i64> {
+        let mut versions: Vec<_> = (1..).zip(settings).map(|(revision, it)| version(revision, *it)).collect();
+        versions.reverse();
+        activation(settings.len() as i64, bad).last_good(&versions).map(|it| it.revision)
+    }
+
+    #[test]
+    fn the_version_before_the_bad_one_is_the_last_good_one() {
+        assert_eq!(put_back(&[1, 2, 3], &[3]), Some(2));
+        assert_eq!(put_back(&[1], &[1]), None);
+    }
+
+    #[test]
+    fn a_version_like_a_bad_one_is_not_put_back() {
+        // The third is the first again, put back; it fails too.
+        assert_eq!(put_back(&[1, 2, 1], &[2, 3]), None);
+        assert_eq!(put_back(&[7, 1, 2, 1], &[3, 4]), Some(1));
+    }
+
+    #[test]
+    fn only_the_present_version_suspends() {
+        let mut activation = activation(2, &[]);
+        let failure = FailureRecord { name: "trap".into(), detail: String::new() };
+        let too_much = TooMuch::InARow { failures: 5 };
+        let at = Timestamp::from_ms(0);
+        activation.suspend(Suspension { revision: 2, at, too_much, failure, put_back: Some(1) });
+        assert!(activation.is_suspended() && !activation.is_asked());
+        activation.revision = 3;
+        assert!(activation.is_asked());
+    }
 }

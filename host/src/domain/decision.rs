@@ -43,6 +43,7 @@ pub enum Verdict {
     /// The activation may not send conversations there.
     OutOfReach,
     /// The manifest does not declare this kind.
+    #[serde(rename = "undeclared-proposal", alias = "undeclared")]
     Undeclared,
     /// The content breaks a limit of the contract.
     Invalid {
@@ -55,6 +56,8 @@ pub enum Verdict {
     Shadow,
     /// An earlier policy called it spam, which ended the run.
     RunEnded,
+    /// A policy failed for which the conversation goes to the operator.
+    Parked,
 }
 
 /// A proposal and what became of it.
@@ -99,11 +102,17 @@ pub struct Contribution {
     pub log: Vec<String>,
 }
 
+/// What a failure is called when an activation was not asked because it had failed too often.
+pub const SUSPENDED: &str = "suspended";
+
+/// What a proposal is called in metrics that the manifest does not declare.
+pub const UNDECLARED_PROPOSAL: &str = "undeclared-proposal";
+
 /// A failure of a plugin, as it is recorded.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FailureRecord {
     /// Its name: `trap`, `fuel`, `deadline`, `memory`, `stack`, `output-too-large`, `refused`,
-    /// `bad-output`, `unavailable`.
+    /// `bad-output`, `unavailable`; `suspended` when it was not asked because it had failed too often.
     pub name: String,
     /// What happened, cut to 4 KiB.
     pub detail: String,
@@ -277,6 +286,8 @@ mod tests {
         let action = Action::Escalate(Escalation { level: 1, to, reason: "silence".into() });
         for verdict in [
             Verdict::Applied,
+            Verdict::Undeclared,
+            Verdict::Parked,
             Verdict::Lost { winner: "another".into(), conflict: true },
             Verdict::UnknownPlace { detail: "there is no department `leads`".into() },
             Verdict::Invalid { detail: "too long".into() },

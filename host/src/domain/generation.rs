@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::activation::{AppliesTo, Mode, Phase, Reach};
+use super::failure_policy::FailurePolicy;
 use super::ids::{ActivationId, GenerationId};
 use super::release::PluginKind;
 use super::time::Timestamp;
@@ -35,6 +36,9 @@ pub struct GenerationEntry {
     pub rank: i32,
     /// Whether it counts.
     pub mode: Mode,
+    /// What is done when it fails.
+    #[serde(default)]
+    pub on_failure: FailurePolicy,
 }
 
 /// A state of the pipeline. Every decision names the one it was made under.

@@ -10,6 +10,7 @@
 //! | escalate | highest level wins; fires once per level while the customer waits; over what people decided |
 //! | spam | from `qualify`: ends the run and goes to the junk queue; later: kept as a note |
 //! | no destination, and none yet | the inbox's operator queue |
+//! | a policy failed that is to be waited for | the inbox's operator queue, unless a person decided |
 //!
 //! **Invariant:** total: every proposal of every policy gets exactly one verdict, whatever it says.
 //! **Invariant:** pure: the same contributions in the same order give the same outcome.
@@ -65,6 +66,8 @@ pub struct Circumstances<'a> {
     pub inbox: &'a Inbox,
     /// Where names lead.
     pub directory: &'a Directory,
+    /// Why the conversation goes to the operator whatever is proposed, if it does.
+    pub parked: Option<&'a str>,
 }
 
 /// The outcome, and one verdict for each proposal of each voice, in order.
@@ -179,6 +182,9 @@ impl<'a> Merge<'a> {
     fn destination(&mut self, voice: &Voice<'_>, destination: &Destination, why: &str) -> Verdict {
         if self.around.conversation.person_set.destination {
             return Verdict::SupersededByPerson;
+        }
+        if self.around.parked.is_some() {
+            return Verdict::Parked;
         }
         let place = match self.reachable(voice, destination) {
             Ok(place) => place,
@@ -323,6 +329,9 @@ impl<'a> Merge<'a> {
         if self.around.conversation.person_set.destination {
             return Verdict::SupersededByPerson;
         }
+        if self.around.parked.is_some() {
+            return Verdict::Parked;
+        }
         self.outcome.spam = Some(voice.name.to_owned());
         let junk = self.own_place(self.around.inbox.junk_queue);
         self.outcome.routing = junk.and_then(|place| self.routing_to(place, voice.name, why));
@@ -336,8 +345,16 @@ impl<'a> Merge<'a> {
     }
 
     fn finish(mut self) -> Outcome {
-        if self.outcome.routing.is_none() && self.around.conversation.place.is_none() {
-            self.outcome.routing = self.to_operator();
+        let conversation = self.around.conversation;
+        match self.around.parked {
+            // What a person decided stands, if it leads anywhere.
+            Some(why) if !conversation.person_set.destination || conversation.place.is_none() => {
+                self.outcome.routing = self.to_operator(why);
+            }
+            _ if self.outcome.routing.is_none() && conversation.place.is_none() => {
+                self.outcome.routing = self.to_operator(NO_ROUTE);
+            }
+            _ => {}
         }
         self.outcome.priority = self.priority.map(|it| it.value);
         self.outcome.deadline = self.deadline.map(|it| it.value);
@@ -350,10 +367,10 @@ impl<'a> Merge<'a> {
         self.outcome
     }
 
-    fn to_operator(&self) -> Option<Routing> {
+    fn to_operator(&self, why: &str) -> Option<Routing> {
         let place = self.own_place(self.around.inbox.operator_queue)?;
         let destination = self.around.directory.describe(place)?;
-        Some(Routing { place, destination, by: None, why: NO_ROUTE.to_owned() })
+        Some(Routing { place, destination, by: None, why: why.to_owned() })
     }
 }
 

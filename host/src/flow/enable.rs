@@ -13,10 +13,11 @@ use super::artefact::Wanted;
 use super::pipeline::refuse_settings;
 use super::{Flow, FlowError};
 use crate::domain::activation::{Activation, AppliesTo, Mode, NextVersion, Phase, Preparation, Reach};
+use crate::domain::failure_policy::FailurePolicy;
 use crate::domain::ids::DepartmentId;
 use crate::domain::principal::Principal;
 use crate::domain::release::{PluginKind, Release, check_name};
-use crate::plugin::validate_settings;
+use crate::plugin::{PrepareFailure, validate_settings};
 use crate::store::AuditEntry;
 
 /// What to enable, and how.
@@ -52,6 +53,9 @@ pub struct NewActivation {
     /// Whether it counts; `shadow` when absent.
     #[serde(default)]
     pub mode: Mode,
+    /// What is done when it fails; `skip` when absent.
+    #[serde(default)]
+    pub on_failure: FailurePolicy,
 }
 
 /// What to change about an activation; what is absent stays.
@@ -70,8 +74,10 @@ pub struct ActivationChange {
     pub phase: Option<Phase>,
     /// Another place within the phase.
     pub rank: Option<i32>,
-    /// Another mode; `disabled` switches it off.
+    /// Another mode; `disabled` switches it off, and any mode, even the present one, ends a suspension.
     pub mode: Option<Mode>,
+    /// What else is done when it fails.
+    pub on_failure: Option<FailurePolicy>,
 }
 
 fn no_settings() -> Value {
@@ -107,9 +113,12 @@ pub async fn enable(
         phase: wanted.phase.unwrap_or_default(),
         rank: wanted.rank.unwrap_or_default(),
         mode: wanted.mode,
+        on_failure: wanted.on_failure,
         preparation: Preparation::Preparing,
         revision: 1,
         next: None,
+        suspension: None,
+        suspended_revisions: Vec::new(),
         created_at: now,
         updated_at: now,
     };
@@ -136,7 +145,11 @@ pub async fn change(
     after.reach = change.reach.unwrap_or(after.reach);
     after.phase = change.phase.unwrap_or(after.phase);
     after.rank = change.rank.unwrap_or(after.rank);
-    after.mode = change.mode.unwrap_or(after.mode);
+    after.on_failure = change.on_failure.unwrap_or(after.on_failure);
+    if let Some(mode) = change.mode {
+        after.mode = mode;
+        after.suspension = None;
+    }
     if change.version.is_some() || change.settings.is_some() {
         let version = change.version.unwrap_or_else(|| after.version.clone());
         let settings = change.settings.unwrap_or_else(|| after.settings.clone());
@@ -204,11 +217,12 @@ async fn commit(
 }
 
 /// The compare-and-set goes by `updated_at`, so it grows even when the clock stands.
-fn later_than(before: &Activation, flow: &Flow) -> crate::domain::time::Timestamp {
+pub(super) fn later_than(before: &Activation, flow: &Flow) -> crate::domain::time::Timestamp {
     flow.now().max(before.updated_at.plus_ms(1))
 }
 
-fn next_version(activation: &Activation, release: &Release, settings: Value) -> NextVersion {
+/// A version to follow the present one.
+pub(super) fn next_version(activation: &Activation, release: &Release, settings: Value) -> NextVersion {
     NextVersion {
         revision: activation.revision + 1,
         release: release.id,
@@ -228,7 +242,12 @@ pub async fn find(flow: &Flow, name: &str) -> Result<Activation, FlowError> {
     }
 }
 
-async fn find_release(flow: &Flow, plugin: &str, version: Option<&str>) -> Result<Release, FlowError> {
+/// The release of this version; of the highest one when none is named.
+pub(super) async fn find_release(
+    flow: &Flow,
+    plugin: &str,
+    version: Option<&str>,
+) -> Result<Release, FlowError> {
     let versions = flow.store.versions(plugin).await?;
     if versions.is_empty() {
         return Err(unknown_plugin(flow, plugin).await?);
@@ -338,7 +357,7 @@ async fn prepare(flow: &Flow, activation: &Activation) -> Result<(), FlowError> 
         Ok(_) => Preparation::Ready,
         Err(failure) => {
             tracing::warn!(activation = %activation.name, %failure, "preparing failed");
-            Preparation::Failed { failure: failure.name.clone(), reason: failure.to_string() }
+            failed(&failure)
         }
     };
     let wanted = activation.next.as_ref().map(|next| next.revision);
@@ -360,6 +379,27 @@ async fn prepare(flow: &Flow, activation: &Activation) -> Result<(), FlowError> 
     }
     flow.refresh_pipeline(&format!("{} is prepared", activation.name)).await?;
     super::retry::after_enabling(flow, activation).await
+}
+
+/// Writes down that a version that was ready cannot be loaded any more.
+pub(super) async fn set_failed(
+    flow: &Flow,
+    activation: &Activation,
+    failure: &PrepareFailure,
+) -> Result<(), FlowError> {
+    let seen = find(flow, &activation.name).await?;
+    if seen.revision != activation.revision || seen.preparation != Preparation::Ready {
+        return Ok(());
+    }
+    let mut after = seen.clone();
+    after.preparation = failed(failure);
+    after.updated_at = later_than(&seen, flow);
+    let audit = audit(flow, &Principal::system(), "activation.failed", &after);
+    Ok(flow.store.change_activation(&after, seen.updated_at, &audit).await?)
+}
+
+fn failed(failure: &PrepareFailure) -> Preparation {
+    Preparation::Failed { failure: failure.name.clone(), reason: failure.to_string() }
 }
 
 /// Writes down how the preparation ended; a version that is ready takes over.

@@ -2,7 +2,8 @@
 //!
 //! A promise's warning and breach, and the timers of policies, are rows. When one is due, its
 //! conversation gets an event, which [`route`](super::route) judges like any other; the same
-//! transaction removes the timer, so nothing fires twice, whatever happens in between.
+//! transaction removes the timer, so nothing fires twice, whatever happens in between. Events that wait
+//! because a policy failed go on here too.
 
 use super::{Flow, FlowError};
 use crate::domain::time::Timestamp;
@@ -20,6 +21,7 @@ pub async fn fire_due(flow: &Flow) -> Result<usize, FlowError> {
             break;
         }
     }
+    fired += flow.store.end_waits(flow.now()).await?;
     if fired > 0 {
         flow.wake.router.notify_one();
     }

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::pipeline::EnabledPolicy;
-use super::route::ask;
+use super::route::ask::{self, Counted};
 use super::{Flow, FlowError};
 use crate::domain::case::{Case, ConversationView, Event, Occasion};
 use crate::domain::conversation::Conversation;
@@ -70,8 +70,11 @@ pub async fn evaluate(
     let conversation = imagine(&case.conversation, inbox.id, &directory)?;
     let telemetry = Arc::clone(&flow.telemetry);
     let judged = flow.plugins.executor().run(move || {
-        let heard = ask::ask(asked.iter(), &event, &mut case, &telemetry);
-        let around = Circumstances { conversation: &conversation, inbox: &inbox, directory: &directory };
+        let heard = ask::ask(asked.iter(), &event, &mut case, &telemetry, Counted::No);
+        let fate = ask::fate(&heard);
+        let parked = fate.parked();
+        let around =
+            Circumstances { conversation: &conversation, inbox: &inbox, directory: &directory, parked };
         ask::conclude(around, heard)
     });
     let (outcome, contributions) = judged.await.map_err(|error| FlowError::Unavailable(error.to_string()))?;

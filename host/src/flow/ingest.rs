@@ -12,12 +12,13 @@ use tokio::sync::oneshot;
 pub use self::commit::Committer;
 use self::commit::ReadDelivery;
 use super::pipeline::EnabledAdapter;
-use super::{Flow, FlowError};
+use super::{Flow, FlowError, suspend};
 use crate::domain::arrival::{Intake, Response};
 use crate::domain::delivery::RawDelivery;
 use crate::domain::ids::DeliveryId;
 use crate::domain::organisation::{Inbox, InboxAccess};
 use crate::plugin::digest::digest;
+use crate::plugin::{Call, ReceiveResult};
 use crate::store::{IntakeCommitted, IntakeContent, IntakeEntry, IntakeOrigin};
 use crate::telemetry::Telemetry;
 
@@ -99,10 +100,15 @@ pub(super) async fn read_and_store(
 ) -> Result<Received, FlowError> {
     let adapter = flow.pipeline.load().adapter(&inbox.adapter).cloned();
     let (answer, answered) = oneshot::channel();
-    let (committer, telemetry) = (flow.intakes.clone(), Arc::clone(&flow.telemetry));
+    let (committer, telemetry, now) = (flow.intakes.clone(), Arc::clone(&flow.telemetry), flow.now());
+    let asked = adapter.clone();
     let read = move |adapter: Option<&EnabledAdapter>| {
         let (content, response) = match adapter {
-            Some(adapter) => read(adapter, &inbox, &raw, &telemetry),
+            Some(adapter) => {
+                let call = adapter.adapter.receive(&inbox, &raw);
+                suspend::count_adapter(adapter, now, &call);
+                content_of_call(adapter, call, &telemetry)
+            }
             None => not_enabled(&inbox.adapter),
         };
         let adapter = adapter.map(EnabledAdapter::release);
@@ -119,13 +125,16 @@ pub(super) async fn read_and_store(
         None => read(None),
     }
     let stopping = |_| FlowError::Unavailable("the delivery was not stored; send it again".to_owned());
-    answered.await.map_err(stopping)?
+    let received = answered.await.map_err(stopping)?;
+    if let Some(adapter) = &asked {
+        suspend::suspend_adapter(flow, adapter);
+    }
+    received
 }
 
 type Read = (IntakeContent, Option<Response>);
 
-fn read(enabled: &EnabledAdapter, inbox: &Inbox, raw: &RawDelivery, telemetry: &Telemetry) -> Read {
-    let call = enabled.adapter.receive(inbox, raw);
+fn content_of_call(enabled: &EnabledAdapter, call: Call<ReceiveResult>, telemetry: &Telemetry) -> Read {
     let failure = call.result.as_ref().err().map(|failure| failure.kind.name());
     telemetry.plugin_call(&enabled.activation.plugin, "receive", call.micros, failure);
     match call.result {

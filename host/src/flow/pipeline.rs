@@ -4,13 +4,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::artefact::Wanted;
-use super::{FieldError, Flow, FlowError};
-use crate::domain::activation::{Activation, Mode, Preparation};
+use super::health::Health;
+use super::{FieldError, Flow, FlowError, enable};
+use crate::domain::activation::Activation;
 use crate::domain::case::CaseField;
 use crate::domain::generation::{Generation, GenerationEntry};
 use crate::domain::ids::{ActivationId, GenerationId};
 use crate::domain::release::{Manifest, PluginKind};
-use crate::plugin::{Adapter, Artefact, Policy, settings_digest};
+use crate::plugin::{Adapter, Policy, PrepareFailure, settings_digest};
 use crate::store::{CaseNeeds, StoreError};
 
 /// A policy, ready to be asked.
@@ -23,6 +24,8 @@ pub struct EnabledPolicy {
     pub settings_digest: String,
     /// The code.
     pub policy: Policy,
+    /// How its calls go.
+    pub health: Arc<Health>,
 }
 
 /// An adapter, ready to read.
@@ -33,6 +36,8 @@ pub struct EnabledAdapter {
     pub manifest: Arc<Manifest>,
     /// The code.
     pub adapter: Adapter,
+    /// How its calls go.
+    pub health: Arc<Health>,
 }
 
 impl EnabledAdapter {
@@ -70,6 +75,24 @@ impl Pipeline {
         names
     }
 
+    /// How the calls of this activation go, if it is asked.
+    pub fn health(&self, activation: ActivationId) -> Option<&Health> {
+        let policy = self.policies.iter().find(|it| it.activation.id == activation).map(|it| &*it.health);
+        let adapter = || self.adapters.values().find(|it| it.activation.id == activation);
+        policy.or_else(|| adapter().map(|it| &*it.health))
+    }
+
+    fn add_policy(&mut self, enabled: EnabledPolicy) {
+        let needs = &enabled.manifest.needs;
+        self.needs.history |= needs.contains(&CaseField::History);
+        self.needs.contact |= needs.contains(&CaseField::Contact);
+        self.policies.push(Arc::new(enabled));
+    }
+
+    fn add_adapter(&mut self, enabled: EnabledAdapter) {
+        self.adapters.insert(enabled.activation.plugin.clone(), Arc::new(enabled));
+    }
+
     fn policy(&self, id: ActivationId, revision: i64) -> Option<&Arc<EnabledPolicy>> {
         self.policies.iter().find(|it| it.activation.id == id && it.activation.revision == revision)
     }
@@ -82,9 +105,11 @@ impl Flow {
     pub async fn refresh_pipeline(&self, cause: &str) -> Result<(), FlowError> {
         // One refresh at a time, so that a slower one never puts older rules back.
         let _turn = self.refreshing.lock().await;
-        let ready: Vec<Activation> = self.store.activations().await?.into_iter().filter(is_on).collect();
+        let mut asked = self.store.activations().await?;
+        self.telemetry.suspended(asked.iter().map(|it| (it.name.as_str(), it.is_suspended())));
+        asked.retain(Activation::is_asked);
         let before = self.pipeline.load_full();
-        let mut pipeline = self.load_all(&before, ready).await?;
+        let mut pipeline = self.load_all(&before, asked).await?;
         let generation = self.enter_generation(&pipeline, cause).await?;
         pipeline.generation = Some(generation.id);
         pipeline.number = generation.number;
@@ -94,31 +119,41 @@ impl Flow {
         Ok(())
     }
 
-    async fn load_all(&self, before: &Pipeline, ready: Vec<Activation>) -> Result<Pipeline, FlowError> {
+    async fn load_all(&self, before: &Pipeline, asked: Vec<Activation>) -> Result<Pipeline, FlowError> {
         let mut pipeline = Pipeline::default();
         let mut manifests: HashMap<String, Arc<Manifest>> = HashMap::new();
-        for activation in ready {
+        for activation in asked {
             let manifest = match manifests.get(&activation.digest) {
                 Some(manifest) => Arc::clone(manifest),
                 None => self.manifest(&activation.digest).await?,
             };
             manifests.insert(activation.digest.clone(), Arc::clone(&manifest));
-            match activation.kind {
+            let loaded = match activation.kind {
                 PluginKind::Policy => {
-                    let enabled = self.load_policy(before, activation, manifest).await?;
-                    let needs = &enabled.manifest.needs;
-                    pipeline.needs.history |= needs.contains(&CaseField::History);
-                    pipeline.needs.contact |= needs.contains(&CaseField::Contact);
-                    pipeline.policies.push(Arc::new(enabled));
+                    let enabled = self.load_policy(before, &activation, manifest).await;
+                    enabled.map(|it| pipeline.add_policy(it))
                 }
                 PluginKind::ChannelAdapter => {
-                    let enabled = self.load_adapter(before, activation, manifest).await?;
-                    pipeline.adapters.insert(enabled.activation.plugin.clone(), Arc::new(enabled));
+                    let enabled = self.load_adapter(before, &activation, manifest).await;
+                    enabled.map(|it| pipeline.add_adapter(it))
                 }
+            };
+            if let Err(failure) = loaded {
+                self.leave_out(&activation, &failure).await?;
             }
         }
         pipeline.policies.sort_by_key(|it| it.activation.order());
         Ok(pipeline)
+    }
+
+    /// One that cannot be loaded keeps none of the others from their work.
+    async fn leave_out(&self, activation: &Activation, failure: &PrepareFailure) -> Result<(), FlowError> {
+        tracing::error!(activation = %activation.name, %failure, "an enabled plugin cannot be loaded");
+        // What the host lacks may be there at the next start; the plugin is not to blame.
+        if failure.is_the_hosts() {
+            return Ok(());
+        }
+        enable::set_failed(self, activation, failure).await
     }
 
     async fn manifest(&self, digest: &str) -> Result<Arc<Manifest>, FlowError> {
@@ -131,44 +166,39 @@ impl Flow {
     async fn load_policy(
         &self,
         before: &Pipeline,
-        activation: Activation,
+        activation: &Activation,
         manifest: Arc<Manifest>,
-    ) -> Result<EnabledPolicy, FlowError> {
-        let policy = match before.policy(activation.id, activation.revision) {
-            Some(loaded) => loaded.policy.clone(),
+    ) -> Result<EnabledPolicy, PrepareFailure> {
+        let (policy, health) = match before.policy(activation.id, activation.revision) {
+            Some(loaded) => (loaded.policy.clone(), Arc::clone(&loaded.health)),
             None => {
-                let artefact = self.ready_artefact(&activation).await?;
-                self.plugins.load_policy(&artefact, Arc::clone(&manifest)).map_err(FlowError::failed)?
+                let artefact = self.artefact(Wanted::by(activation)).await?;
+                (self.plugins.load_policy(&artefact, Arc::clone(&manifest))?, Arc::default())
             }
         };
         let settings_digest = settings_digest(&activation.settings);
-        Ok(EnabledPolicy { activation, manifest, settings_digest, policy })
+        Ok(EnabledPolicy { activation: activation.clone(), manifest, settings_digest, policy, health })
     }
 
     async fn load_adapter(
         &self,
         before: &Pipeline,
-        activation: Activation,
+        activation: &Activation,
         manifest: Arc<Manifest>,
-    ) -> Result<EnabledAdapter, FlowError> {
+    ) -> Result<EnabledAdapter, PrepareFailure> {
         let loaded =
             before.adapter(&activation.plugin).filter(|it| it.activation.digest == activation.digest);
+        let health = loaded
+            .filter(|it| it.activation.revision == activation.revision)
+            .map_or_else(Arc::default, |it| Arc::clone(&it.health));
         let adapter = match loaded {
             Some(loaded) => loaded.adapter.clone(),
             None => {
-                let artefact = self.ready_artefact(&activation).await?;
-                self.plugins.load_adapter(&artefact, Arc::clone(&manifest)).map_err(FlowError::failed)?
+                let artefact = self.artefact(Wanted::by(activation)).await?;
+                self.plugins.load_adapter(&artefact, Arc::clone(&manifest))?
             }
         };
-        Ok(EnabledAdapter { activation, manifest, adapter })
-    }
-
-    /// The artefact of a ready activation; made again when the engine has changed since.
-    async fn ready_artefact(&self, activation: &Activation) -> Result<Artefact, FlowError> {
-        let made = self.artefact(Wanted::by(activation)).await;
-        made.map_err(|failure| {
-            FlowError::Conflict(format!("{} cannot be prepared: {failure}", activation.name))
-        })
+        Ok(EnabledAdapter { activation: activation.clone(), manifest, adapter, health })
     }
 
     async fn enter_generation(&self, pipeline: &Pipeline, cause: &str) -> Result<Generation, FlowError> {
@@ -232,10 +262,6 @@ pub fn refuse_settings(errors: Vec<crate::plugin::SettingError>) -> Result<(), F
     Err(FlowError::Invalid { detail: "the settings are not what the plugin needs".to_owned(), errors })
 }
 
-fn is_on(activation: &Activation) -> bool {
-    activation.mode != Mode::Disabled && activation.preparation == Preparation::Ready
-}
-
 fn entries_of(pipeline: &Pipeline) -> Vec<GenerationEntry> {
     let adapters = {
         let mut all: Vec<_> = pipeline.adapters.values().collect();
@@ -260,5 +286,6 @@ fn entry_of(activation: &Activation) -> GenerationEntry {
         phase: activation.phase,
         rank: activation.rank,
         mode: activation.mode,
+        on_failure: activation.on_failure,
     }
 }

@@ -7,8 +7,9 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use self::ask::{Counted, Fate};
 use super::pipeline::Pipeline;
-use super::{Flow, FlowError};
+use super::{Flow, FlowError, suspend};
 use crate::domain::apply::{self, TimerChanges};
 use crate::domain::case::{Case, ContactView, DEPTH_MAX};
 use crate::domain::clock::IdGenerator;
@@ -20,6 +21,7 @@ use crate::store::{Claim, ClaimedCase, RouteCommit, Routed};
 use crate::telemetry::Telemetry;
 
 pub mod ask;
+mod postpone;
 
 /// How many conversations one batch judges at most: large enough that the transaction's fixed cost
 /// is shared, small enough that the first one does not wait for long.
@@ -59,8 +61,9 @@ async fn judge_and_commit(
     claimed: Vec<ClaimedCase>,
 ) -> Result<(), FlowError> {
     let began = Instant::now();
-    let routed = judge_all(flow, pipeline, claimed).await?;
+    let judged = judge_all(flow, Arc::clone(&pipeline), claimed).await?;
     flow.telemetry.step("judge", micros(began));
+    let routed = postpone::postpone(flow, judged).await?;
     let began = Instant::now();
     let commits = flow.store.commit_routed(&routed).await?;
     flow.telemetry.step("commit_routed", micros(began));
@@ -73,6 +76,10 @@ async fn judge_and_commit(
     }
     if timers {
         flow.wake.timers.notify_one();
+    }
+    // What is decided stays decided, whatever comes of this: it is tried again after the next batch.
+    if let Err(error) = suspend::suspend_tripped(flow, &pipeline).await {
+        tracing::error!(%error, "a policy that failed too often could not be suspended");
     }
     Ok(())
 }
@@ -87,7 +94,7 @@ async fn judge_all(
     flow: &Flow,
     pipeline: Arc<Pipeline>,
     claimed: Vec<ClaimedCase>,
-) -> Result<Vec<Routed>, FlowError> {
+) -> Result<Vec<Judged>, FlowError> {
     let bench = Arc::new(Bench {
         pipeline,
         directory: flow.directory.load_full(),
@@ -111,6 +118,12 @@ async fn judge_all(
     Ok(judged.into_iter().flatten().collect())
 }
 
+/// A decision, and whether its event should rather wait.
+struct Judged {
+    routed: Routed,
+    is_to_wait: bool,
+}
+
 /// What every case of a batch is judged with.
 struct Bench {
     pipeline: Arc<Pipeline>,
@@ -125,14 +138,13 @@ impl Bench {
     /// Asks the policies about one case and works out what changes.
     ///
     /// Absent only when the conversation's inbox is not known to this host yet: its event waits.
-    fn judge(&self, claimed: ClaimedCase) -> Option<Routed> {
+    fn judge(&self, claimed: ClaimedCase) -> Option<Judged> {
         let inbox = Arc::clone(self.directory.inbox(claimed.conversation.inbox)?);
         let generation = self.pipeline.generation?;
         let event = &claimed.claim.event;
         let mut case = self.case_of(&claimed, &inbox);
         let receipt = self.receipt_of(&claimed, &case);
-        let around =
-            Circumstances { conversation: &claimed.conversation, inbox: &inbox, directory: &self.directory };
+        let mut is_to_wait = false;
         let (outcome, contributions) = if event.depth >= DEPTH_MAX {
             (self.to_operator(&inbox), Vec::new())
         } else {
@@ -140,8 +152,12 @@ impl Bench {
                 policy.manifest.events.contains(&event.occasion.kind())
                     && policy.activation.covers(event, &inbox, &self.directory)
             });
-            let heard = ask::ask(asked, event, &mut case, &self.telemetry);
-            ask::conclude(around, heard)
+            let heard = ask::ask(asked, event, &mut case, &self.telemetry, Counted::At(self.now));
+            let fate = ask::fate(&heard);
+            is_to_wait = matches!(fate, Fate::Waits(_));
+            let conversation = &claimed.conversation;
+            let (directory, parked) = (&self.directory, fate.parked());
+            ask::conclude(Circumstances { conversation, inbox: &inbox, directory, parked }, heard)
         };
         let mut conversation = claimed.conversation;
         let seen_revision = conversation.revision;
@@ -157,7 +173,8 @@ impl Bench {
             contributions,
             receipt,
         };
-        Some(Routed { claim: claimed.claim, seen_revision, conversation, timers, decision })
+        let routed = Routed { claim: claimed.claim, seen_revision, conversation, timers, decision };
+        Some(Judged { routed, is_to_wait })
     }
 
     fn case_of(&self, claimed: &ClaimedCase, inbox: &Inbox) -> Case {

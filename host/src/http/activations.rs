@@ -12,8 +12,8 @@ use super::problem::Problem;
 use super::route::{Permission, Route};
 use super::view::department_name;
 use crate::domain::activation::{Activation, ActivationVersion};
-use crate::domain::organisation::Directory;
 use crate::flow::enable::{self, ActivationChange, NewActivation};
+use crate::flow::health::HealthReport;
 use crate::flow::{Flow, FlowError};
 
 const ALL: &str = "/v1/activations";
@@ -54,17 +54,29 @@ struct ActivationEntry {
     /// The name of the department whose rule it is; absent for the company's.
     #[serde(skip_serializing_if = "Option::is_none")]
     owner_name: Option<String>,
+    /// Whether it failed too often and is not asked; any change of its mode ends that.
+    suspended: bool,
+    /// How its calls went within the last minute; absent while it is not asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    health: Option<HealthReport>,
 }
 
 impl ActivationEntry {
-    fn of(activation: Activation, directory: &Directory) -> Self {
-        Self { owner_name: activation.owner.map(|id| department_name(directory, id)), activation }
+    fn of(activation: Activation, flow: &Flow) -> Self {
+        let pipeline = flow.pipeline.load();
+        let health = pipeline.health(activation.id);
+        Self {
+            owner_name: activation.owner.map(|id| department_name(&flow.directory.load(), id)),
+            suspended: activation.is_suspended(),
+            health: health.map(|it| it.report(flow.now())),
+            activation,
+        }
     }
 }
 
 fn answer(flow: &Flow, activation: Activation) -> Answer<ActivationEntry> {
     let revision = tag(&activation);
-    Answer::of(ActivationEntry::of(activation, &flow.directory.load())).tagged(revision)
+    Answer::of(ActivationEntry::of(activation, flow)).tagged(revision)
 }
 
 /// What changes with every change: `revision` counts versions of release and settings alone.
@@ -74,8 +86,7 @@ fn tag(activation: &Activation) -> i64 {
 
 async fn list(call: Call, (): ()) -> Result<Answer<Entries<ActivationEntry>>, Problem> {
     let all = call.flow().store.activations().await?;
-    let directory = call.flow().directory.load();
-    Ok(Answer::of(Entries::all(all.into_iter().map(|it| ActivationEntry::of(it, &directory)))))
+    Ok(Answer::of(Entries::all(all.into_iter().map(|it| ActivationEntry::of(it, call.flow())))))
 }
 
 async fn add(call: Call, Json(new): Json<NewActivation>) -> Result<Answer<ActivationEntry>, Problem> {

@@ -52,7 +52,7 @@ pub enum InspectError {
 #[error("prepare the plugin ({name}): {reason}")]
 pub struct PrepareFailure {
     /// Its name: `invalid-settings`, `called-import`, `snapshot-too-large`, `not-snapshottable`,
-    /// `not-compilable`, `too-slow-to-compile`, `too-large-to-compile`, `crashed`, `unavailable`, or
+    /// `not-compilable`, `not-loadable`, `too-slow-to-compile`, `too-large-to-compile`, `crashed`, `unavailable`, or
     /// that of a
     /// [`FailureKind`](super::FailureKind).
     pub name: String,
@@ -63,6 +63,14 @@ pub struct PrepareFailure {
     pub setting_errors: Vec<SettingError>,
 }
 
+const UNAVAILABLE: &str = "unavailable";
+
+impl From<LoadError> for PrepareFailure {
+    fn from(error: LoadError) -> Self {
+        Self::new("not-loadable", error.to_string())
+    }
+}
+
 impl PrepareFailure {
     pub(super) fn new(name: &str, reason: impl Into<String>) -> Self {
         Self { name: name.to_owned(), reason: reason.into(), setting_errors: Vec::new() }
@@ -70,7 +78,12 @@ impl PrepareFailure {
 
     /// Something outside the plugin is missing: the same may work later.
     pub fn unavailable(reason: impl Into<String>) -> Self {
-        Self::new("unavailable", reason)
+        Self::new(UNAVAILABLE, reason)
+    }
+
+    /// Whether the host lacked something, so that the plugin is not to blame.
+    pub fn is_the_hosts(&self) -> bool {
+        self.name == UNAVAILABLE
     }
 
     pub(super) fn invalid_settings(setting_errors: Vec<SettingError>) -> Self {

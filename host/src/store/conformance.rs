@@ -57,6 +57,8 @@ macro_rules! conformance {
                 a_decision_on_a_changed_conversation_is_stale,
                 an_old_fence_is_refused,
                 a_busy_conversation_hides_no_other,
+                an_event_waits_longer_each_time_and_nothing_overtakes_it,
+                an_event_that_somebody_else_has_does_not_wait,
             }
             timers {
                 a_due_timer_fires_once,

@@ -84,6 +84,17 @@ pub enum RouteCommit {
     Stale,
 }
 
+/// What became of an event that is to wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Postponed {
+    /// It waits until then; its claim has ended.
+    Until(Timestamp),
+    /// It has waited often enough: nothing has changed, and the claim still stands.
+    OftenEnough,
+    /// The claim does not stand any more, or the event is done.
+    Stale,
+}
+
 /// Routing.
 #[async_trait]
 pub trait RouteStore: Send + Sync {
@@ -93,10 +104,15 @@ pub trait RouteStore: Send + Sync {
     async fn commit_routed(&self, routed: &[Routed]) -> StoreResult<Vec<RouteCommit>>;
     /// Gives claims back unjudged.
     async fn release_claims(&self, claims: &[Claim]) -> StoreResult<()>;
+    /// Has claimed events wait, longer each time, and with them what happened later in their
+    /// conversations; answers in order.
+    async fn postpone(&self, claims: &[Claim], now: Timestamp) -> StoreResult<Vec<Postponed>>;
+    /// Lets go on what has waited until `now`; how many.
+    async fn end_waits(&self, now: Timestamp) -> StoreResult<usize>;
     /// How many events wait.
     async fn pending_events(&self) -> StoreResult<u64>;
     /// Turns up to `max` timers that are due at `now` into events; how many.
     async fn fire_timers(&self, now: Timestamp, max: usize) -> StoreResult<usize>;
-    /// When the next timer is due.
+    /// When the next timer is due, or the next wait over.
     async fn next_timer(&self) -> StoreResult<Option<Timestamp>>;
 }

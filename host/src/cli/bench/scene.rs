@@ -73,6 +73,7 @@ pub async fn set(app: &App, policies: &[(&str, Phase, Value)]) -> anyhow::Result
             phase: Some(*phase),
             rank: None,
             mode: Mode::Active,
+            on_failure: Default::default(),
         };
         enable::enable(flow, &admin, policy).await?;
     }

@@ -133,7 +133,36 @@ fn voice<'a>(number: i64, name: &'a str, phase: Phase, proposals: &'a [Proposal]
 
 fn merge_with(conversation: &Conversation, voices: &[Voice<'_>]) -> Merged {
     let (inbox, directory) = (inbox(), directory());
-    merge(Circumstances { conversation, inbox: &inbox, directory: &directory }, voices)
+    merge(Circumstances { conversation, inbox: &inbox, directory: &directory, parked: None }, voices)
+}
+
+fn merge_parked(conversation: &Conversation, voices: &[Voice<'_>]) -> Merged {
+    let (inbox, directory) = (inbox(), directory());
+    let parked = Some("a policy failed");
+    merge(Circumstances { conversation, inbox: &inbox, directory: &directory, parked }, voices)
+}
+
+#[test]
+fn a_parked_conversation_goes_to_the_operator_whatever_is_proposed() {
+    let proposals = [because(to("sales")), because(Action::Priority { priority: Priority::High })];
+    let merged = merge_parked(&conversation(), &[voice(1, "a", Phase::Route, &proposals)]);
+    let routing = merged.outcome.routing.unwrap();
+    assert_eq!((routing.place.queue, routing.why.as_str()), (inbox().operator_queue, "a policy failed"));
+    let verdicts: Vec<_> = merged.judged[0].iter().map(|it| it.verdict.clone()).collect();
+    assert_eq!(verdicts, [Verdict::Parked, Verdict::Applied]);
+    assert_eq!(merged.outcome.priority, Some(Priority::High));
+    let spam = [because(Action::Spam)];
+    let merged = merge_parked(&conversation(), &[voice(1, "a", Phase::Qualify, &spam)]);
+    assert_eq!(merged.judged[0][0].verdict, Verdict::Parked);
+    assert_eq!(merged.outcome.spam, None);
+}
+
+#[test]
+fn parking_leaves_what_a_person_decided() {
+    let mut decided = conversation();
+    decided.person_set.destination = true;
+    decided.place = Some(Place { department: SALES, queue: QueueId(12), assignee: None });
+    assert_eq!(merge_parked(&decided, &[]).outcome.routing, None);
 }
 
 /// Merges one list of proposals for each of two active policies of the route phase.

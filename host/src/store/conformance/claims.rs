@@ -10,7 +10,7 @@ use crate::domain::generation::{Generation, GenerationEntry};
 use crate::domain::ids::ActivationId;
 use crate::domain::proposal::Priority;
 use crate::domain::release::PluginKind;
-use crate::store::{CaseNeeds, RouteCommit};
+use crate::store::{CaseNeeds, Postponed, RouteCommit};
 
 pub(crate) async fn a_case_has_all_that_was_asked_for(world: World) {
     let id = world.take_one(inbound("a", &[])).await;
@@ -157,4 +157,44 @@ pub(crate) async fn a_busy_conversation_hides_no_other(world: World) {
     assert_ne!(busy[0].conversation.id, quiet);
     let next = world.store.claim_cases(1, NEEDS).await.unwrap();
     assert_eq!(next[0].conversation.id, quiet);
+}
+
+pub(crate) async fn an_event_waits_longer_each_time_and_nothing_overtakes_it(world: World) {
+    world.take([inbound("a", &[]), inbound("b", &["a"])]).await;
+    let mut waits = Vec::new();
+    loop {
+        let case = world.claim().await.remove(0);
+        assert_eq!(case.item.item.external_id, "a");
+        let now = world.now();
+        match world.store.postpone(std::slice::from_ref(&case.claim), now).await.unwrap()[..] {
+            [Postponed::Until(due_at)] => {
+                assert!(world.claim().await.is_empty(), "the one behind waits too");
+                assert_eq!(world.store.next_timer().await.unwrap(), Some(due_at));
+                assert_eq!(world.store.end_waits(due_at.plus_ms(-1)).await.unwrap(), 0);
+                assert_eq!(world.store.end_waits(due_at).await.unwrap(), 1);
+                waits.push(due_at.ms_since(now));
+            }
+            [Postponed::OftenEnough] => {
+                let done = world.store.commit_routed(&[world.judged(&case)]).await.unwrap();
+                assert_eq!(done, [RouteCommit::Committed], "the claim stands");
+                break;
+            }
+            ref other => panic!("{other:?}"),
+        }
+    }
+    assert!(waits.len() > 1 && waits.is_sorted(), "{waits:?}");
+    assert_eq!(world.claim().await.remove(0).item.item.external_id, "b");
+    assert_eq!(world.store.next_timer().await.unwrap(), None);
+}
+
+pub(crate) async fn an_event_that_somebody_else_has_does_not_wait(world: World) {
+    world.take([inbound("a", &[])]).await;
+    let old = world.claim().await.remove(0).claim;
+    world.store.release_claims(std::slice::from_ref(&old)).await.unwrap();
+    let new = world.claim().await.remove(0);
+    let now = world.now();
+    assert_eq!(world.store.postpone(&[old], now).await.unwrap(), [Postponed::Stale]);
+    let done = world.store.commit_routed(&[world.judged(&new)]).await.unwrap();
+    assert_eq!(done, [RouteCommit::Committed]);
+    assert_eq!(world.store.postpone(&[new.claim], now).await.unwrap(), [Postponed::Stale]);
 }

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::world::{ALL, World};
 use crate::domain::activation::{Activation, AppliesTo, Mode, Phase, Preparation, Reach};
+use crate::domain::failure_policy::FailurePolicy;
 use crate::domain::generation::Generation;
 use crate::domain::release::{Manifest, PluginKind, Release, ReleaseState};
 use crate::store::{Published, StoreError};
@@ -42,6 +43,8 @@ pub(crate) async fn a_release_is_published_once(world: World) {
     assert_eq!(publish(&world, &same).await, Published::Before(Box::new(first.clone())));
     let other = release(&world, "1.0.0", "d2");
     assert_eq!(publish(&world, &other).await, Published::OtherBytes(Box::new(first.clone())));
+    let squatter = Release { owner: Some(world.agent.department), ..release(&world, "2.0.0", "d4") };
+    assert_eq!(publish(&world, &squatter).await, Published::OtherOwner(Box::new(first.clone())));
     let second = release(&world, "1.1.0", "d3");
     assert_eq!(publish(&world, &second).await, Published::New);
 
@@ -71,8 +74,11 @@ fn activation(world: &World, release: &Release) -> Activation {
         phase: Phase::Route,
         rank: 0,
         mode: Mode::Shadow,
+        on_failure: FailurePolicy::Retry,
         preparation: Preparation::Preparing,
         next: None,
+        suspension: None,
+        suspended_revisions: Vec::new(),
         revision: 1,
         created_at: now,
         updated_at: now,

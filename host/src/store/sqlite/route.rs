@@ -3,12 +3,13 @@
 mod case;
 mod claim;
 mod commit;
+mod wait;
 
 use async_trait::async_trait;
 
 use super::{SqliteStore, timers};
 use crate::domain::time::Timestamp;
-use crate::store::{CaseNeeds, Claim, ClaimedCase, RouteCommit, RouteStore, Routed, StoreResult};
+use crate::store::{CaseNeeds, Claim, ClaimedCase, Postponed, RouteCommit, RouteStore, Routed, StoreResult};
 
 #[async_trait]
 impl RouteStore for SqliteStore {
@@ -25,6 +26,14 @@ impl RouteStore for SqliteStore {
         Ok(())
     }
 
+    async fn postpone(&self, claims: &[Claim], now: Timestamp) -> StoreResult<Vec<Postponed>> {
+        wait::postpone(self, claims, now).await
+    }
+
+    async fn end_waits(&self, now: Timestamp) -> StoreResult<usize> {
+        wait::end(self, now).await
+    }
+
     async fn pending_events(&self) -> StoreResult<u64> {
         let count: i64 = sqlx::query_scalar("SELECT count(*) FROM events").fetch_one(&self.readers).await?;
         Ok(count.unsigned_abs())
@@ -35,6 +44,7 @@ impl RouteStore for SqliteStore {
     }
 
     async fn next_timer(&self) -> StoreResult<Option<Timestamp>> {
-        timers::next(self).await
+        let next = [timers::next(self).await?, wait::next(self).await?];
+        Ok(next.into_iter().flatten().min())
     }
 }

@@ -1,0 +1,111 @@
+//! An activation that failed too often is suspended, and its last good version put back.
+//!
+//! Its failures cost nobody else anything in the meantime: the others are asked all the same, and
+//! from the failure that was too many on it is not asked any more, even before this is written down.
+//!
+//! An adapter is suspended only in favour of another version. What it fails on is kept and read again
+//! later; without it nothing at all would be read, and who writes could bring that about.
+
+use std::sync::Arc;
+
+use super::enable::{self, find, later_than, next_version, start_preparing};
+use super::health::Tripped;
+use super::pipeline::{EnabledAdapter, Pipeline};
+use super::{Flow, FlowError};
+use crate::domain::activation::{Activation, Suspension};
+use crate::domain::decision::FailureRecord;
+use crate::domain::principal::Principal;
+use crate::domain::release::PluginKind;
+use crate::domain::time::Timestamp;
+use crate::plugin::{Call, FailureKind};
+
+/// Suspends whatever policy has failed too often under this pipeline.
+pub(super) async fn suspend_tripped(flow: &Flow, pipeline: &Pipeline) -> Result<(), FlowError> {
+    for policy in &pipeline.policies {
+        if let Some(tripped) = policy.health.tripped() {
+            suspend(flow, &policy.activation, &tripped).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Counts an adapter's call.
+pub(super) fn count_adapter<T>(enabled: &EnabledAdapter, now: Timestamp, call: &Call<T>) {
+    let failure = call.result.as_ref().err().filter(|it| it.kind != FailureKind::Unavailable);
+    let failure =
+        failure.map(|it| FailureRecord { name: it.kind.name().to_owned(), detail: it.detail.clone() });
+    enabled.health.count(now, failure.as_ref());
+}
+
+/// Has an adapter suspended in the background if it has just failed too often.
+pub(super) fn suspend_adapter(flow: &Flow, enabled: &Arc<EnabledAdapter>) {
+    let Some(tripped) = enabled.health.just_tripped() else { return };
+    let (task, enabled) = (flow.clone(), Arc::clone(enabled));
+    flow.tasks.spawn(async move {
+        if let Err(error) = suspend(&task, &enabled.activation, &tripped).await {
+            tracing::error!(activation = %enabled.activation.name, %error, "an adapter that failed too often could not be suspended");
+        }
+    });
+}
+
+async fn suspend(flow: &Flow, activation: &Activation, tripped: &Tripped) -> Result<(), FlowError> {
+    let after = loop {
+        let seen = find(flow, &activation.name).await?;
+        if seen.revision != activation.revision || !seen.is_asked() {
+            // Another version is at work already, or somebody was faster.
+            return Ok(());
+        }
+        let after = suspended(flow, &seen, tripped).await?;
+        if after.kind == PluginKind::ChannelAdapter && after.next.is_none() {
+            tracing::warn!(activation = %after.name, failure = %tripped.failure.name,
+                "an adapter fails too often, and there is no earlier version to put back");
+            return Ok(());
+        }
+        let audit =
+            flow.audit(&Principal::system(), "activation.suspend", &seen.id.to_string(), detail(&after));
+        match flow.store.change_activation(&after, seen.updated_at, &audit).await.map_err(FlowError::from) {
+            Ok(()) => break after,
+            Err(FlowError::Stale(_)) => {}
+            Err(other) => return Err(other),
+        }
+    };
+    tracing::warn!(activation = %after.name, revision = after.revision, failure = %tripped.failure.name,
+        "an activation failed too often and is suspended");
+    flow.telemetry.suspension(&after.name, tripped.too_much.name());
+    flow.refresh_pipeline(&format!("{} failed too often", after.name)).await?;
+    if after.suspension.as_ref().is_some_and(|it| it.put_back.is_some()) {
+        start_preparing(flow, &after);
+    }
+    Ok(())
+}
+
+/// The activation with its present version suspended, and the last good one as the next. One that is
+/// being prepared already is left to take over instead.
+async fn suspended(flow: &Flow, seen: &Activation, tripped: &Tripped) -> Result<Activation, FlowError> {
+    let mut after = seen.clone();
+    after.updated_at = later_than(seen, flow);
+    let mut put_back = None;
+    if seen.next.is_none() {
+        let versions = flow.store.activation_versions(seen.id).await?;
+        if let Some(good) = seen.last_good(&versions) {
+            let release = enable::find_release(flow, &seen.plugin, Some(&good.version)).await?;
+            after.next = Some(next_version(seen, &release, good.settings.clone()));
+            put_back = Some(good.revision);
+        }
+    }
+    let Tripped { at, too_much, failure } = tripped.clone();
+    after.suspend(Suspension { revision: seen.revision, at, too_much, failure, put_back });
+    Ok(after)
+}
+
+/// For the audit log: no texts, because a failure's may quote what a customer wrote.
+fn detail(after: &Activation) -> serde_json::Value {
+    let suspension = after.suspension.as_ref();
+    serde_json::json!({
+        "revision": after.revision,
+        "digest": after.digest,
+        "failure": suspension.map(|it| it.failure.name.as_str()),
+        "too_much": suspension.map(|it| it.too_much),
+        "put_back": suspension.and_then(|it| it.put_back),
+    })
+}
