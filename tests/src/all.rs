@@ -7,17 +7,18 @@
 //! | `story` | ingest, routing, escalation, replies, the rules that change: one step a file |
 //! | `api` | one resource of the HTTP interface a file |
 //! | `plugins` | one bundled plugin a file, as WebAssembly |
-//! | `sandbox` | guests that misbehave |
+//! | `hostile` | guests that misbehave, and files that are none |
 //! | `spine` | the shipped program, killed and started again |
 //! | `real_data` | what real channels send, where it is at hand |
 //! | `walls` | which room may know what |
 
 #[path = "api/api.rs"]
 mod api;
+#[path = "hostile/hostile.rs"]
+mod hostile;
 #[path = "plugins/plugins.rs"]
 mod plugins;
 mod real_data;
-mod sandbox;
 mod spine;
 #[path = "story/story.rs"]
 mod story;

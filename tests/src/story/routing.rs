@@ -122,7 +122,7 @@ async fn a_proposal_that_the_manifest_does_not_declare_is_refused_and_recorded()
     app.settle().await;
     assert_eq!(app.place(&conversation).await, "billing/refunds");
     let decision = app.decision(&conversation).await;
-    assert_eq!(decision["contributions"][0]["proposals"][0]["verdict"], "undeclared");
+    assert_eq!(decision["contributions"][0]["proposals"][0]["verdict"], "undeclared-proposal");
 }
 
 #[tokio::test]

@@ -1,8 +1,10 @@
 //! The story, one step a file.
 
+mod artefacts;
 mod enabling;
 mod escalation;
 mod evaluation;
+mod failing;
 mod ingest;
 mod merging;
 mod order;
@@ -11,3 +13,4 @@ mod replies;
 mod restart;
 mod routing;
 mod scope;
+mod suspension;

@@ -13,7 +13,7 @@ use switchboard::app::{App, Parts};
 use switchboard::domain::time::Timestamp;
 use switchboard::flow::{Flow, deliver, escalate, route};
 use switchboard::http as interface;
-use switchboard::plugin::PluginConfig;
+use switchboard::plugin::{ChildLimits, PluginConfig};
 use switchboard::store::sqlite::StorePath;
 use tempfile::TempDir;
 use tower::ServiceExt;
@@ -42,6 +42,7 @@ pub struct TestApp {
     pub token: String,
     app: App,
     folder: Arc<TempDir>,
+    place: Place,
     said: AtomicUsize,
 }
 
@@ -57,10 +58,27 @@ impl TestApp {
     }
 
     async fn from_template(stage: Stage) -> Self {
+        Self::furnished(stage, Place::default()).await
+    }
+
+    async fn furnished(stage: Stage, place: Place) -> Self {
         let template = template::shared().await;
         let folder = new_folder();
         template.furnish(stage, folder.path());
-        Self::open(Arc::new(folder), Place::default(), template.token.clone()).await
+        Self::open(Arc::new(folder), place, template.token.clone()).await
+    }
+
+    /// The example company, whose compile children may use no more than this, and whose compiled
+    /// plugins nobody else has made.
+    pub async fn company_within(limits: ChildLimits) -> Self {
+        let place = Place { limits, shelf: None, ..Place::default() };
+        Self::furnished(Stage::Company, place).await
+    }
+
+    /// The example company with its policies at work and a shelf of its own.
+    pub async fn staffed_with_shelf(shelf: &Path) -> Self {
+        let place = Place { shelf: Some(shelf.to_owned()), ..Place::default() };
+        Self::furnished(Stage::Staffed, place).await
     }
 
     /// A repository that is empty but for the admin's token.
@@ -71,33 +89,38 @@ impl TestApp {
     }
 
     async fn open(folder: Arc<TempDir>, place: Place, token: String) -> Self {
-        let Place { clock, egress, program } = place;
+        let Place { clock, egress, program, limits, shelf } = place.clone();
         let app = App::open(Parts {
             repository: StorePath::File(database(folder.path())),
-            artefact_shelf: Some(shelf()),
-            plugins: PluginConfig { threads: 2, ..PluginConfig::new(program) },
+            artefact_shelf: shelf,
+            plugins: PluginConfig { threads: 2, child_limits: limits, ..PluginConfig::new(program) },
             clock: clock.clone(),
             egress: egress.clone(),
         })
         .await
         .unwrap_or_else(|error| panic!("the app does not open: {error:#}"));
-        Self { clock, egress, token, app, folder, said: AtomicUsize::new(0) }
+        Self { clock, egress, token, app, folder, place, said: AtomicUsize::new(0) }
     }
 
     /// Stops, and starts again on the same repository at the same time.
     pub async fn restart(self) -> Self {
-        self.restart_with(program()).await
+        self.restart_with(|place| Place { program: program(), ..place }).await
+    }
+
+    /// The same, with compile children that may use no more than this.
+    pub async fn restart_within(self, limits: ChildLimits) -> Self {
+        self.restart_with(|place| Place { limits, ..place }).await
     }
 
     /// The same, with a program that cannot compile anything because it does not exist.
     pub async fn restart_without_compiler(self) -> Self {
-        self.restart_with("/nonexistent/compile-child".into()).await
+        self.restart_with(|place| Place { program: "/nonexistent/compile-child".into(), ..place }).await
     }
 
-    async fn restart_with(self, program: PathBuf) -> Self {
-        let Self { clock, egress, token, app, folder, said } = self;
+    async fn restart_with(self, change: impl FnOnce(Place) -> Place) -> Self {
+        let Self { token, app, folder, place, said, .. } = self;
         app.stop().await;
-        Self { said, ..Self::open(folder, Place { clock, egress, program }, token).await }
+        Self { said, ..Self::open(folder, change(place), token).await }
     }
 
     /// Stops without starting again; the repository's file.
@@ -196,6 +219,12 @@ impl TestApp {
         self.ask("POST", "/v1/plugins", &[("content-type", "application/wasm")], component).await
     }
 
+    /// Uploads a component on behalf of a department.
+    pub async fn upload_for(&self, department: &str, component: impl Into<Bytes>) -> Reply {
+        let path = format!("/v1/plugins?department={department}");
+        self.ask("POST", &path, &[("content-type", "application/wasm")], component).await
+    }
+
     /// Delivers to an inbox, without any token.
     pub async fn deliver(&self, inbox: &str, content_type: &str, body: impl Into<Bytes>) -> Reply {
         let request = Request::post(format!("/in/{inbox}")).header("content-type", content_type);
@@ -257,16 +286,21 @@ impl TestApp {
 }
 
 /// What a restart keeps.
+#[derive(Clone)]
 struct Place {
     clock: Arc<ManualClock>,
     egress: Arc<RecordingEgress>,
     program: PathBuf,
+    limits: ChildLimits,
+    shelf: Option<PathBuf>,
 }
 
 impl Default for Place {
     fn default() -> Self {
         let start: Timestamp = START.parse().unwrap();
-        Self { clock: Arc::new(ManualClock::new(start)), egress: Arc::default(), program: program() }
+        let clock = Arc::new(ManualClock::new(start));
+        let limits = ChildLimits::ORDINARY;
+        Self { clock, egress: Arc::default(), program: program(), limits, shelf: Some(shelf()) }
     }
 }
 

@@ -17,7 +17,7 @@ const MANIFEST: u32 = 1_024;
 const CONTENT: u32 = 4_096;
 
 /// The body of a function that answers what lies at [`ANSWER`].
-const DONE: &str = "i32.const 512";
+pub const DONE: &str = "i32.const 512";
 /// A body that traps.
 pub const TRAP: &str = "unreachable";
 /// A body that never ends.
@@ -25,6 +25,11 @@ pub const LOOP: &str = "(loop $again (br $again)) unreachable";
 /// A body that takes memory until there is none.
 pub const GROW: &str =
     "(loop $again (br_if $again (i32.ne (memory.grow (i32.const 16)) (i32.const -1)))) unreachable";
+
+/// The contract's world for policies, and a resource of the guest's own.
+const HANDLES_WORLD: &str = "package hostile:guest;
+    interface things { resource thing; }
+    world hostile { include switchboard:plugin/policy-plugin@0.1.0; export things; }";
 
 /// The kinds of proposal by their place in the contract's list.
 #[derive(Clone, Copy, Debug)]
@@ -47,6 +52,14 @@ pub struct Guest {
     configure: String,
     body: String,
     content: Vec<u8>,
+    /// Further imports, and further fields.
+    imports: String,
+    fields: String,
+    /// What `cabi_realloc` does first.
+    allocate: String,
+    pages: u32,
+    /// A world beside the contract's, which includes it.
+    own_world: Option<&'static str>,
 }
 
 impl Guest {
@@ -60,6 +73,11 @@ impl Guest {
             configure: DONE.to_owned(),
             body: body.to_owned(),
             content: Vec::new(),
+            imports: String::new(),
+            fields: String::new(),
+            allocate: String::new(),
+            pages: 80,
+            own_world: None,
         }
     }
 
@@ -107,13 +125,54 @@ impl Guest {
         Self { configure, ..self }
     }
 
+    /// The same, whose `$armed` is 1 from `configure` on: it misbehaves in its calls alone.
+    pub fn armed(self) -> Self {
+        Self { configure: format!("(global.set $armed (i32.const 1)) {DONE}"), ..self }
+    }
+
+    /// The same with these fields in its module.
+    pub fn with(self, fields: &str) -> Self {
+        Self { fields: fields.to_owned(), ..self }
+    }
+
+    /// The same, which may call `$log`.
+    pub fn logging(self) -> Self {
+        let imports = r#"(import "switchboard:plugin/log@0.1.0" "write" (func $log (param i32 i32 i32)))"#;
+        Self { imports: imports.to_owned(), ..self }
+    }
+
+    /// The same, which does this before it gives memory for an argument.
+    pub fn allocating(self, allocate: &str) -> Self {
+        Self { allocate: allocate.to_owned(), ..self }
+    }
+
+    /// The same with this much memory from the start, in pages of 64 KiB.
+    pub fn pages(self, pages: u32) -> Self {
+        Self { pages, ..self }
+    }
+
+    /// The same in a world of its own that exports a resource `thing`, whose handles `$thing` makes.
+    pub fn with_handles(self) -> Self {
+        let imports = r#"(import "[export]hostile:guest/things" "[resource-new]thing" (func $thing (param i32) (result i32)))"#;
+        Self { imports: imports.to_owned(), own_world: Some(HANDLES_WORLD), ..self }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Its component.
     pub fn component(&self) -> Vec<u8> {
         let mut module = self.core_module();
         let mut resolve = Resolve::default();
         let wit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../wit");
-        let (package, _) = resolve.push_dir(wit).unwrap();
-        let world = resolve.select_world(&[package], Some(self.world)).unwrap();
+        let (contract, _) = resolve.push_dir(wit).unwrap();
+        let (package, world) = match self.own_world {
+            Some(world) => (resolve.push_str("hostile.wit", world).unwrap(), "hostile"),
+            None => (contract, self.world),
+        };
+        let world = resolve.select_world(&[package], Some(world)).unwrap();
         embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false).unwrap();
         ComponentEncoder::default().module(&module).unwrap().validate(true).encode().unwrap()
     }
@@ -125,17 +184,22 @@ impl Guest {
 
     /// Its text.
     pub fn text(&self) -> String {
-        let (configure, manifest, content) = (&self.configure, self.manifest(), escaped(&self.content));
+        let Self { configure, imports, fields, allocate, pages, .. } = self;
+        let (manifest, content) = (self.manifest(), escaped(&self.content));
         let functions = match self.world {
             "channel-adapter" => self.adapter_functions(),
             _ => self.policy_functions(),
         };
         format!(
             r#"(module
-                (memory (export "memory") 80)
+                {imports}
+                (memory (export "memory") {pages})
                 (global $next (mut i32) (i32.const 65536))
+                (global $armed (mut i32) (i32.const 0))
+                {fields}
                 (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
                     (local $at i32)
+                    {allocate}
                     (local.set $at (i32.and (i32.add (global.get $next) (i32.const 15)) (i32.const -16)))
                     (global.set $next (i32.add (local.get $at) (local.get 3)))
                     local.get $at)
@@ -193,20 +257,96 @@ impl Guest {
 
 /// A body that answers with a list of the one element at [`CONTENT`].
 fn answer_list() -> String {
-    let (list, length) = (ANSWER + 4, ANSWER + 8);
-    format!(
-        "(i32.store (i32.const {list}) (i32.const {CONTENT}))
-         (i32.store (i32.const {length}) (i32.const 1)) {DONE}"
-    )
+    answering_list(CONTENT, 1)
 }
 
 fn escaped(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("\\{byte:02x}")).collect()
 }
 
+/// A body that refuses with the text at this place of the memory.
+pub fn refusing(pointer: u32, length: u32) -> String {
+    format!(
+        "(i32.store8 (i32.const 512) (i32.const 1)) (i32.store8 (i32.const 516) (i32.const 1))
+         (i32.store (i32.const 520) (i32.const {pointer})) (i32.store (i32.const 524) (i32.const {length}))
+         {DONE}"
+    )
+}
+
+/// A body that answers with a list of that many elements at this place of the memory.
+pub fn answering_list(pointer: u32, length: u32) -> String {
+    let (list, count) = (ANSWER + 4, ANSWER + 8);
+    format!(
+        "(i32.store (i32.const {list}) (i32.const {pointer}))
+         (i32.store (i32.const {count}) (i32.const {length})) {DONE}"
+    )
+}
+
 /// The same component with other bytes: a section of its own says nothing, but is there.
 pub fn with_other_bytes(component: &[u8]) -> Vec<u8> {
     let name = b"remark";
-    let section = [&[0, name.len() as u8 + 1, name.len() as u8][..], name].concat();
-    [component, &section].concat()
+    let content = [&[name.len() as u8][..], name].concat();
+    [component, &section(0, &content)].concat()
+}
+
+/// The same component with further core modules, each of which is instantiated once.
+pub fn with_modules(component: &[u8], modules: &[Vec<u8>]) -> Vec<u8> {
+    let mut whole = with_idle_modules(component, modules);
+    // The guest's own module is the first.
+    for index in 1..=modules.len() {
+        let instance = [&[1, 0][..], &leb(index), &[0]].concat();
+        whole.extend_from_slice(&section(2, &instance));
+    }
+    whole
+}
+
+/// The same component with further core modules, which are compiled and never instantiated.
+pub fn with_idle_modules(component: &[u8], modules: &[Vec<u8>]) -> Vec<u8> {
+    let sections: Vec<_> = modules.iter().map(|module| section(1, module)).collect();
+    [component, &sections.concat()].concat()
+}
+
+/// The same component with one inside another inside another, that deep.
+pub fn with_nested_components(component: &[u8], depth: usize) -> Vec<u8> {
+    let inner = (0..depth).fold(Vec::new(), |inner, _| section(4, &[COMPONENT, &inner].concat()));
+    [component, &inner].concat()
+}
+
+/// A core module of that many functions of this body, which has no parameters and no result.
+pub fn module_of(functions: usize, body: &[u8]) -> Vec<u8> {
+    let sized = [&leb(body.len())[..], body].concat();
+    let types = section(1, &[1, 0x60, 0, 0]);
+    let declared = section(3, &[&leb(functions)[..], &vec![0; functions]].concat());
+    let code = section(10, &[&leb(functions)[..], &sized.repeat(functions)].concat());
+    [MODULE, &types, &declared, &code].concat()
+}
+
+/// A function's body with that many locals and these instructions between its beginning and end.
+pub fn body_of(locals: usize, instructions: &[u8]) -> Vec<u8> {
+    let locals = match locals {
+        0 => vec![0],
+        some => [&[1][..], &leb(some), &[0x7f]].concat(),
+    };
+    [&locals[..], instructions, &[0x0b]].concat()
+}
+
+const MODULE: &[u8] = b"\0asm\x01\0\0\0";
+const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
+
+fn section(id: u8, content: &[u8]) -> Vec<u8> {
+    [&[id][..], &leb(content.len()), content].concat()
+}
+
+/// A number as WebAssembly writes it.
+fn leb(mut number: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    loop {
+        let low = (number & 0x7f) as u8;
+        number >>= 7;
+        if number == 0 {
+            bytes.push(low);
+            return bytes;
+        }
+        bytes.push(low | 0x80);
+    }
 }

@@ -1,0 +1,226 @@
+//! What the compile child may use, and what happens when it wants more: with the real child.
+
+use std::fs;
+use std::path::Path;
+use std::pin::pin;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use switchboard::plugin::ChildLimits;
+
+use super::aftermath::is_alive;
+use crate::support::TestApp;
+use crate::support::guest::{DONE, Guest, body_of, module_of, with_idle_modules};
+use crate::support::reply::text;
+
+const ORDINARY: ChildLimits = ChildLimits::ORDINARY;
+
+/// Enough for small plugins, too little for giants.
+const LITTLE_MEMORY: ChildLimits = ChildLimits { memory_bytes: 384 << 20, ..ORDINARY };
+
+/// Too little time for giants.
+const LITTLE_TIME: ChildLimits = ChildLimits { cpu: Duration::from_secs(1), ..ORDINARY };
+
+/// An ordinary policy with giants in its luggage: functions as large as the compiler takes, which are
+/// compiled at once. They need several seconds and half a gigabyte.
+fn giant(name: &str) -> Vec<u8> {
+    // local.get 0, local.get 1, i32.mul, local.get 0, i32.add, local.set 0
+    let step = [0x20, 0, 0x20, 1, 0x6c, 0x20, 0, 0x6a, 0x21, 0];
+    let giants = module_of(6, &body_of(2, &step.repeat(480_000)));
+    with_idle_modules(&Guest::policy(name, DONE).component(), &[giants])
+}
+
+async fn refused(limits: ChildLimits) -> Value {
+    let app = TestApp::company_within(limits).await;
+    let problem = app.upload(giant("giant")).await.problem(422);
+    assert_eq!(problem["type"], "urn:switchboard:problem:refused");
+    assert!(text(&problem, "/remedy").contains("smaller"), "{problem}");
+    app.get("/v1/plugins/giant").await.problem(404);
+    is_alive(&app).await;
+    problem
+}
+
+#[tokio::test]
+async fn a_child_beyond_its_processor_time_is_too_slow() {
+    let problem = refused(LITTLE_TIME).await;
+    assert_eq!(problem["name"], "too-slow-to-compile");
+    assert!(text(&problem, "/detail").contains("processor time"), "{problem}");
+}
+
+#[tokio::test]
+async fn a_child_beyond_its_time_by_the_clock_is_too_slow() {
+    let problem = refused(ChildLimits { wall: Duration::from_millis(300), ..ORDINARY }).await;
+    assert_eq!(problem["name"], "too-slow-to-compile");
+    assert!(text(&problem, "/detail").contains("300ms"), "{problem}");
+}
+
+#[tokio::test]
+async fn a_child_beyond_its_memory_is_too_large() {
+    let problem = refused(LITTLE_MEMORY).await;
+    assert_eq!(problem["name"], "too-large-to-compile");
+    assert!(text(&problem, "/detail").contains("memory"), "{problem}");
+}
+
+#[tokio::test]
+async fn a_small_plugin_compiles_in_what_a_giant_does_not() {
+    let app = TestApp::company_within(LITTLE_MEMORY).await;
+    app.upload(Guest::policy("small", DONE).component()).await.json(201);
+    app.enable(json!({ "plugin": "small" })).await;
+    assert_eq!(app.flow().plugins.compilations(), 2);
+}
+
+#[tokio::test]
+async fn an_activation_that_is_too_large_or_too_slow_fails_by_that_name() {
+    let app = TestApp::company_within(ORDINARY).await;
+    app.upload(giant("heavy")).await.json(201);
+    let mut app = app;
+    for (limits, failure) in [(LITTLE_MEMORY, "too-large-to-compile"), (LITTLE_TIME, "too-slow-to-compile")] {
+        app = app.restart_within(limits).await;
+        app.post("/v1/activations", json!({ "plugin": "heavy", "name": failure })).await.json(202);
+        app.settle().await;
+        let shown = app.get(&format!("/v1/activations/{failure}")).await.json(200);
+        assert_eq!(shown["preparation"]["state"], "failed");
+        assert_eq!(shown["preparation"]["failure"], failure, "{shown}");
+        assert!(!text(&shown, "/preparation/reason").is_empty());
+        is_alive(&app).await;
+    }
+}
+
+/// The child that works under these limits, as soon as it does. They are its arguments, and no other
+/// test's.
+async fn child_with(limits: ChildLimits) -> u32 {
+    let mine = format!("--memory-bytes\0{}\0", limits.memory_bytes);
+    loop {
+        for entry in fs::read_dir("/proc").unwrap().flatten() {
+            let pid = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok());
+            let arguments = fs::read_to_string(entry.path().join("cmdline")).unwrap_or_default();
+            let (Some(pid), true) = (pid, arguments.contains(&mine)) else { continue };
+            // It has confined itself once it has the address space that its engine reserves.
+            if limit_of(pid, "Max address space").is_some_and(|limit| limit != "unlimited") {
+                return pid;
+            }
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+/// The hard limit of a process.
+fn limit_of(pid: u32, name: &str) -> Option<String> {
+    let limits = fs::read_to_string(format!("/proc/{pid}/limits")).ok()?;
+    let line = limits.lines().find_map(|line| line.strip_prefix(name))?;
+    line.split_whitespace()
+        .rev()
+        .find(|word| word.parse::<u64>().is_ok() || *word == "unlimited")
+        .map(str::to_owned)
+}
+
+#[tokio::test]
+async fn a_child_that_crashes_takes_nothing_with_it_and_says_so() {
+    let limits = ChildLimits { memory_bytes: ORDINARY.memory_bytes - 4096, ..ORDINARY };
+    let app = TestApp::company_within(limits).await;
+    let mut upload = pin!(app.upload(giant("crashing")));
+    let pid = tokio::select! {
+        reply = &mut upload => panic!("it was over before it could be killed: {}", reply.text()),
+        pid = child_with(limits) => pid,
+    };
+    let killed = tokio::process::Command::new("kill").args(["-ABRT", &pid.to_string()]).status().await;
+    assert!(killed.unwrap().success());
+    let reply = upload.await;
+    let problem = reply.problem(422);
+    assert_eq!(problem["name"], "crashed", "{problem}");
+    assert!(text(&problem, "/detail").contains("signal: 6"), "{problem}");
+    is_alive(&app).await;
+    app.upload(Guest::policy("after-the-crash", DONE).component()).await.json(201);
+}
+
+#[tokio::test]
+async fn the_child_has_confined_itself_before_it_compiles() {
+    let limits = ChildLimits { memory_bytes: ORDINARY.memory_bytes - 8192, ..ORDINARY };
+    let app = TestApp::company_within(limits).await;
+    let look = async {
+        let pid = child_with(limits).await;
+        let limit = |name| limit_of(pid, name).unwrap();
+        // The hard limit: a second after the one that ends it.
+        assert_eq!(limit("Max cpu time"), (limits.cpu.as_secs() + 1).to_string());
+        assert_eq!(limit("Max data size"), limits.memory_bytes.to_string());
+        assert_eq!(limit("Max open files"), limits.open_files.to_string());
+        assert_eq!(limit("Max core file size"), "0");
+        let process = |file: &str| fs::read(format!("/proc/{pid}/{file}")).unwrap();
+        assert_eq!(process("environ"), b"RAYON_NUM_THREADS=4\0", "nothing of ours is in its environment");
+        let stat = String::from_utf8(process("stat")).unwrap();
+        // The fields after the command, which may hold spaces; niceness is the 19th of all.
+        let nice = stat.rsplit_once(") ").unwrap().1.split(' ').nth(16).unwrap().to_owned();
+        assert_eq!(nice, "19", "routing goes first");
+        assert_eq!(process("oom_score_adj").trim_ascii(), b"1000");
+        has_no_network(pid);
+    };
+    let upload = app.upload(giant("looked-at"));
+    tokio::select! {
+        reply = upload => panic!("it was not hard enough to be looked at: {}", reply.text()),
+        () = look => {}
+    }
+}
+
+/// It is in a name space of its own, where the system lets it make one, and nothing but the loopback
+/// is there.
+fn has_no_network(pid: u32) {
+    let namespace = |pid: &str| fs::read_link(format!("/proc/{pid}/ns/net"));
+    let (Ok(ours), Ok(its)) = (namespace("self"), namespace(&pid.to_string())) else { return };
+    if ours == its {
+        assert!(!may_leave_network(), "it could have left the network and did not");
+        return;
+    }
+    let devices = fs::read_to_string(format!("/proc/{pid}/net/dev")).unwrap();
+    let names: Vec<_> =
+        devices.lines().skip(2).filter_map(|line| line.split(':').next()).map(str::trim).collect();
+    assert!(names.iter().all(|name| *name == "lo"), "{names:?}");
+}
+
+/// Whether this system lets a process like ours leave the network.
+fn may_leave_network() -> bool {
+    ["--net", "--map-root-user --net"].iter().any(|flags| {
+        let unshare = std::process::Command::new("unshare").args(flags.split(' ')).arg("true").output();
+        unshare.is_ok_and(|it| it.status.success())
+    })
+}
+
+#[tokio::test]
+async fn one_departments_uploads_delay_neither_anothers_nor_routing() {
+    let app = TestApp::company_within(ORDINARY).await;
+    let flood = futures::future::join_all((0..6).map(|number| {
+        let component = giant(&format!("flood-{number}"));
+        app.upload_for("billing", component)
+    }));
+    let meanwhile = async {
+        // The flood's children are at work.
+        while app.flow().plugins.compilations() < 2 {
+            tokio::task::yield_now().await;
+        }
+        let small = Guest::policy("meanwhile", &format!("(nop) {DONE}")).component();
+        app.upload_for("service", small).await.json(201);
+        let conversation = app.say("hello").await;
+        app.settle().await;
+        app.place(&conversation).await
+    };
+    tokio::select! {
+        _ = flood => panic!("the flood was over before anybody could be delayed"),
+        place = meanwhile => assert_eq!(place, "service/operator"),
+    }
+}
+
+#[tokio::test]
+async fn an_upload_whose_sender_goes_away_leaves_no_child_behind() {
+    let limits = ChildLimits { memory_bytes: ORDINARY.memory_bytes - 16_384, ..ORDINARY };
+    let app = TestApp::company_within(limits).await;
+    let pid = tokio::select! {
+        reply = app.upload(giant("left-alone")) => panic!("it was not hard enough: {}", reply.text()),
+        pid = child_with(limits) => pid,
+    };
+    // The upload is gone; the child is killed, and forgotten by the system.
+    while Path::new(&format!("/proc/{pid}/cmdline")).exists()
+        && !fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default().is_empty()
+    {
+        tokio::task::yield_now().await;
+    }
+    app.upload(Guest::policy("next", DONE).component()).await.json(201);
+}

@@ -1,0 +1,11 @@
+//! Guests that misbehave, and files that are none: each test is one way to do harm, and each ends with
+//! the same questions (see [`aftermath`]).
+
+pub mod aftermath;
+mod confinement;
+mod cpu;
+mod lifting;
+mod memory;
+mod record;
+mod state;
+mod upload;
