@@ -53,6 +53,7 @@
 //! # Map
 //! - [`Policy`], [`Adapter`]: what to implement.
 //! - [`types`]: the contract's facts, with [short ways to make them](Action::because).
+//! - [`content_id`], [`Outcome::of_refusal`]: what nearly every adapter needs.
 //! - [`log`]: lines for the people who look after the plugin.
 //! - [`testing`]: runs a plugin natively, as strictly as the host.
 //! - [`settings`]: from JSON to a settings type, and its schema.
@@ -64,12 +65,14 @@ mod adapter;
 #[allow(missing_docs, reason = "generated; the contract documents what authors see")]
 pub mod bindings;
 
+mod digest;
 mod display;
 mod duration;
 #[doc(hidden)]
 pub mod export;
 mod kind;
 pub mod log;
+mod outcome;
 mod policy;
 pub mod settings;
 mod shorthand;
@@ -78,6 +81,7 @@ pub mod testing;
 pub mod types;
 
 pub use adapter::{Adapter, Inbox};
+pub use digest::content_id;
 pub use duration::{Duration, DurationError};
 pub use policy::Policy;
 pub use settings::NoSettings;
@@ -86,5 +90,7 @@ pub use types::*;
 /// Everything an author usually names.
 pub mod prelude {
     pub use crate::types::*;
-    pub use crate::{Adapter, Duration, Inbox, NoSettings, Policy, export_adapter, export_policy, log};
+    pub use crate::{
+        Adapter, Duration, Inbox, NoSettings, Policy, content_id, export_adapter, export_policy, log,
+    };
 }

@@ -1,7 +1,8 @@
 //! Short ways to say the common things.
 
 use crate::types::{
-    Action, Attribute, Case, Destination, Escalation, Intake, Item, Proposal, Timer, TimestampMs,
+    Action, Attribute, Case, Delivery, Destination, Escalation, Header, Intake, Item, Outbound, Proposal,
+    ReplyReceived, Timer, TimestampMs,
 };
 
 impl Action {
@@ -97,8 +98,14 @@ impl From<&Destination> for Destination {
 impl Item {
     /// The value of one of the channel's further facts.
     pub fn attribute(&self, key: &str) -> Option<&str> {
-        let attribute = self.attributes.iter().find(|fact| fact.key == key)?;
-        Some(&attribute.value)
+        attribute(&self.attributes, key)
+    }
+}
+
+impl Outbound {
+    /// The value of one of the answered item's further facts.
+    pub fn attribute(&self, key: &str) -> Option<&str> {
+        attribute(&self.attributes, key)
     }
 }
 
@@ -115,4 +122,41 @@ impl Intake {
     pub fn of(arrivals: Vec<crate::types::Arrival>) -> Self {
         Self { arrivals, response: None }
     }
+}
+
+impl Header {
+    /// A header field of a request; its name in lower case.
+    pub fn new(name: impl Into<String>, value: impl Into<String>) -> Self {
+        Self { name: name.into(), value: value.into() }
+    }
+}
+
+impl Delivery {
+    /// The value of the first header field of this name, which is in lower case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        header(&self.headers, name)
+    }
+}
+
+impl ReplyReceived {
+    /// Whether the other side took the request (RFC 9110, section 15.3).
+    pub fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
+    /// The value of the first header field of this name, which is in lower case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        header(&self.headers, name)
+    }
+}
+
+fn attribute<'a>(attributes: &'a [Attribute], key: &str) -> Option<&'a str> {
+    let found = attributes.iter().find(|attribute| attribute.key == key)?;
+    Some(&found.value)
+}
+
+/// White space around a value is no part of it (RFC 9110, section 5.5).
+fn header<'a>(headers: &'a [Header], name: &str) -> Option<&'a str> {
+    let found = headers.iter().find(|header| header.name == name)?;
+    Some(found.value.trim())
 }

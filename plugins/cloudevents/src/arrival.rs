@@ -2,10 +2,11 @@
 
 use std::borrow::Cow;
 
-use switchboard_plugin_sdk::{Arrival, Attribute, Deletion, DeliveryStatus, Edit, Item, Rejection};
+use switchboard_plugin_sdk::{
+    Arrival, Attribute, Deletion, DeliveryStatus, Edit, Item, Rejection, content_id,
+};
 
 use crate::data;
-use crate::digest;
 use crate::event::Event;
 use crate::json::{below, malformed, shortened};
 use crate::record::{Record, Unsaid, said};
@@ -41,7 +42,7 @@ pub fn of_record(
     let unsaid = Unsaid {
         external_id: match record.id.take() {
             Some(Id(id)) => id,
-            None => digest::of(json),
+            None => content_id(json),
         },
         kind: context.settings.kind,
         visibility: context.settings.visibility,

@@ -22,7 +22,7 @@ pub fn is_present(delivery: &Delivery) -> bool {
 /// Reads the event whose attributes are header fields and whose data is the body.
 pub fn parse(delivery: &Delivery) -> Result<Event<'_>, Rejection> {
     let mut event = Event {
-        data_type: header(delivery, "content-type").map(Cow::Borrowed),
+        data_type: delivery.header("content-type").map(Cow::Borrowed),
         data: match delivery.body.is_empty() {
             true => Data::Absent,
             false => Data::Bytes(Cow::Borrowed(&delivery.body)),
@@ -50,12 +50,6 @@ pub fn parse(delivery: &Delivery) -> Result<Event<'_>, Rejection> {
     event.source = required("header", "ce-source", source)?;
     event.kind = required("header", "ce-type", kind)?;
     Ok(event)
-}
-
-/// The value of the first header field of that name.
-pub fn header<'a>(delivery: &'a Delivery, name: &str) -> Option<&'a str> {
-    let found = delivery.headers.iter().find(|header| header.name == name)?;
-    Some(&found.value)
 }
 
 /// Takes quotes away, then percent-encoding, in the order that the binding names.

@@ -2,18 +2,16 @@
 //!
 //! `README.md` says what is read and how; the modules follow a delivery's way:
 //! [`receive`] finds the mode, [`event`] and [`binary`] read events, [`data`] and [`record`] what
-//! they carry, [`arrival`] says what it means. [`reply`] and [`outcome`] are the way out.
+//! they carry, [`arrival`] says what it means. [`reply`] is the way out.
 
 #![deny(missing_docs)]
 
 pub mod arrival;
 pub mod binary;
 pub mod data;
-mod digest;
 pub mod event;
 mod json;
 pub mod media;
-mod outcome;
 pub mod receive;
 pub mod record;
 pub mod reply;

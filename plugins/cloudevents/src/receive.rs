@@ -19,7 +19,7 @@ pub fn arrivals(delivery: &Delivery, context: &Context<'_>) -> Result<Vec<Arriva
             delivery.method
         ))));
     }
-    let content_type = binary::header(delivery, "content-type");
+    let content_type = delivery.header("content-type");
     let media = content_type.map(media::of).transpose()?;
     match media {
         Some(Media::Event) => single_event(&delivery.body, context),

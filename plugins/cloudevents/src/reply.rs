@@ -9,7 +9,6 @@ use switchboard_plugin_sdk::{
 };
 
 use crate::event::SPEC_VERSION;
-use crate::outcome;
 use crate::scalar::Id;
 use crate::settings::Settings;
 
@@ -74,14 +73,14 @@ pub fn begin(inbox: &Inbox<Settings>, outbound: &Outbound) -> Result<Exchange, T
         Some(source) => source.clone(),
         None => format!("switchboard/{}", inbox.name),
     };
-    let state = State { source: value(outbound, SOURCE_ATTRIBUTE).map(str::to_owned) };
+    let state = State { source: outbound.attribute(SOURCE_ATTRIBUTE).map(str::to_owned) };
     Ok(Exchange {
         request: Request {
             method: "POST".to_owned(),
             url: url.clone(),
             headers: vec![
-                header("content-type", "application/cloudevents+json; charset=utf-8"),
-                header("idempotency-key", &outbound.idempotency_key),
+                Header::new("content-type", "application/cloudevents+json; charset=utf-8"),
+                Header::new("idempotency-key", &outbound.idempotency_key),
             ],
             body: json(&event(outbound, &source)?)?,
         },
@@ -93,8 +92,8 @@ pub fn begin(inbox: &Inbox<Settings>, outbound: &Outbound) -> Result<Exchange, T
 pub fn resume(state: &[u8], reply: &ReplyReceived) -> Result<Outcome, TaskError> {
     let state: State = serde_json::from_slice(state)
         .map_err(|error| TaskError::Invalid(format!("the state of this task: {error}")))?;
-    if !(200..300).contains(&reply.status) {
-        return Ok(outcome::of_refusal(reply));
+    if !reply.is_success() {
+        return Ok(Outcome::of_refusal(reply));
     }
     let id = serde_json::from_slice::<Receipt>(&reply.body).ok().and_then(|receipt| receipt.id);
     Ok(Outcome::Sent(id.map(|Id(id)| match state.source {
@@ -137,15 +136,6 @@ fn time(at_ms: u64) -> Result<String, TaskError> {
         .and_then(|ms| Timestamp::from_millisecond(ms).ok())
         .map(|at| at.to_string())
         .ok_or_else(|| TaskError::Invalid(format!("written-at-ms: {at_ms} is no date")))
-}
-
-fn value<'a>(outbound: &'a Outbound, key: &str) -> Option<&'a str> {
-    let found = outbound.attributes.iter().find(|fact| fact.key == key)?;
-    Some(&found.value)
-}
-
-fn header(name: &str, value: &str) -> Header {
-    Header { name: name.to_owned(), value: value.to_owned() }
 }
 
 fn json(value: &impl Serialize) -> Result<Vec<u8>, TaskError> {

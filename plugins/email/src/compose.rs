@@ -70,12 +70,7 @@ fn message_id(key: &str, address: &str) -> String {
 
 /// Where the answer goes: to `Reply-To` where the customer named one.
 fn recipient(outbound: &Outbound) -> Result<Address<'_>, TaskError> {
-    let named = outbound
-        .attributes
-        .iter()
-        .find(|attribute| attribute.key == "reply-to")
-        .map(|attribute| attribute.value.as_str());
-    let address = named.unwrap_or(&outbound.recipient.external_id);
+    let address = outbound.attribute("reply-to").unwrap_or(&outbound.recipient.external_id);
     if !is_address(address) {
         return Err(TaskError::Invalid(format!(
             "recipient: {:?} is no mail address",

@@ -2,7 +2,7 @@
 //!
 //! `README.md` says what is read and how. In: [`parse`] tells the story, with [`body`], [`quote`],
 //! [`attachments`], [`automatic`] and [`report`] for its parts. Out: [`compose`] writes the mail,
-//! [`reply`] takes it to the relay, [`outcome`] reads the answer.
+//! [`reply`] takes it to the relay and reads what came back.
 
 #![deny(missing_docs)]
 
@@ -11,10 +11,8 @@ pub mod automatic;
 pub mod body;
 mod clean;
 pub mod compose;
-mod digest;
 pub mod fields;
 mod flowed;
-mod outcome;
 pub mod parse;
 pub mod quote;
 pub mod reply;

@@ -3,11 +3,12 @@
 use mail_parser::{DateTime, HeaderValue, Message, MessageParser};
 use switchboard_plugin_sdk::{
     Arrival, Attribute, Author, Automatic, Delivery, DeliveryStatus, Item, ItemKind, Rejection, Visibility,
+    content_id,
 };
 
 use crate::report::{Kind, Report};
 use crate::settings::Settings;
-use crate::{attachments, automatic, body, clean, digest, fields, quote, report};
+use crate::{attachments, automatic, body, clean, fields, quote, report};
 
 /// How much of a refused body is shown.
 const EXCERPT_BYTES_MAX: usize = 60;
@@ -49,7 +50,7 @@ fn item(mail: &Mail<'_>) -> Item {
         in_reply_to.insert(0, original);
     }
     Item {
-        external_id: fields::message_id(message).unwrap_or_else(|| digest::of(&mail.delivery.body)),
+        external_id: fields::message_id(message).unwrap_or_else(|| content_id(&mail.delivery.body)),
         in_reply_to,
         kind: ItemKind::Email,
         visibility: Visibility::Private,
@@ -82,11 +83,8 @@ fn status(report: &Report, at_ms: u64) -> Option<DeliveryStatus> {
 
 /// Relays name the type differently or not at all; what names another format is another format.
 fn check_media(delivery: &Delivery) -> Result<(), Rejection> {
-    let declared = delivery
-        .headers
-        .iter()
-        .find(|header| header.name == "content-type")
-        .map(|header| header.value.split(';').next().unwrap_or_default().trim());
+    let declared =
+        delivery.header("content-type").map(|value| value.split(';').next().unwrap_or_default().trim());
     let known = ["message/rfc822", "message/global", "application/octet-stream", "text/plain", ""];
     match declared {
         Some(declared) if !known.iter().any(|known| known.eq_ignore_ascii_case(declared)) => {

@@ -3,7 +3,6 @@
 use switchboard_plugin_sdk::{Exchange, Header, Inbox, Outbound, Outcome, ReplyReceived, Request, TaskError};
 
 use crate::compose::{self, Sender};
-use crate::outcome;
 use crate::settings::Settings;
 
 /// The request that takes an answer out. What is remembered is the mail's id.
@@ -22,8 +21,8 @@ pub fn begin(inbox: &Inbox<Settings>, outbound: &Outbound) -> Result<Exchange, T
             method: "POST".to_owned(),
             url: url.clone(),
             headers: vec![
-                header("content-type", "message/rfc822"),
-                header("idempotency-key", &outbound.idempotency_key),
+                Header::new("content-type", "message/rfc822"),
+                Header::new("idempotency-key", &outbound.idempotency_key),
             ],
             body: mail.bytes,
         },
@@ -36,10 +35,10 @@ pub fn begin(inbox: &Inbox<Settings>, outbound: &Outbound) -> Result<Exchange, T
 pub fn resume(state: &[u8], reply: &ReplyReceived) -> Result<Outcome, TaskError> {
     let message_id = std::str::from_utf8(state)
         .map_err(|error| TaskError::Invalid(format!("the state of this task: {error}")))?;
-    match reply.status {
-        200..=299 => Ok(Outcome::Sent(Some(message_id.to_owned()))),
-        _ => Ok(outcome::of_refusal(reply)),
-    }
+    Ok(match reply.is_success() {
+        true => Outcome::Sent(Some(message_id.to_owned())),
+        false => Outcome::of_refusal(reply),
+    })
 }
 
 fn lacking(inbox: &Inbox<Settings>, setting: &str, what: &str) -> TaskError {
@@ -47,8 +46,4 @@ fn lacking(inbox: &Inbox<Settings>, setting: &str, what: &str) -> TaskError {
         "the inbox `{}` has no `{setting}` in its settings; set it to {what}",
         inbox.name
     ))
-}
-
-fn header(name: &str, value: &str) -> Header {
-    Header { name: name.to_owned(), value: value.to_owned() }
 }

@@ -52,8 +52,8 @@ fn declared_in_prolog(body: &[u8]) -> Option<&'static Encoding> {
 }
 
 fn declared_in_header(delivery: &Delivery) -> Option<&'static Encoding> {
-    let header = delivery.headers.iter().find(|header| header.name == "content-type")?;
-    let charset = header.value.split(';').skip(1).find_map(|parameter| {
+    let content_type = delivery.header("content-type")?;
+    let charset = content_type.split(';').skip(1).find_map(|parameter| {
         let (name, value) = parameter.split_once('=')?;
         name.trim().eq_ignore_ascii_case("charset").then_some(value)
     })?;

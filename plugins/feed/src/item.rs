@@ -1,11 +1,13 @@
 //! From a feed's entries to items.
 
-use switchboard_plugin_sdk::{Attachment, AttachmentSource, Attribute, Author, Item, ItemKind, Visibility};
+use switchboard_plugin_sdk::{
+    Attachment, AttachmentSource, Attribute, Author, Item, ItemKind, Visibility, content_id,
+};
 use url::Url;
 
 use crate::feed::{Entry, Feed, File, Person, Words};
 use crate::settings::Settings;
-use crate::{digest, google, words};
+use crate::{google, words};
 
 /// An address longer than this is an attack.
 const URL_BYTES_MAX: usize = 4_000;
@@ -87,7 +89,7 @@ impl Shared {
         match (&entry.id, link) {
             (Some(id), _) => self.global(id),
             (None, Some(link)) => link.to_string(),
-            (None, None) => digest::of(self.substance(entry).as_bytes()),
+            (None, None) => content_id(self.substance(entry).as_bytes()),
         }
     }
 

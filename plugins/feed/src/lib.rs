@@ -8,7 +8,6 @@
 
 pub mod atom;
 pub mod date;
-mod digest;
 pub mod document;
 pub mod feed;
 pub mod google;

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use proptest::prelude::*;
 use serde_json::json;
+use switchboard_plugin_sdk::Header;
 
 use super::{delivery, event, inbox, malformed, plain};
 
@@ -60,7 +61,7 @@ fn the_requests_of_the_conformance_suite_are_read() {
             let mut sent = delivery(content_type, body.as_str());
             for (name, value) in lines[1..blank].iter().filter_map(|line| line.split_once(": ")) {
                 if name.starts_with("ce-") {
-                    sent.headers.push(super::header(name, value));
+                    sent.headers.push(Header::new(name, value));
                 }
             }
             if let Ok(intake) = inbox().receive(&sent) {
@@ -86,8 +87,8 @@ proptest! {
     #[test]
     fn no_headers_panic(name in "ce-[a-z]{0,12}", value: String, body in "[\\[\\]{}\":,a-z0-9]{0,60}") {
         let mut sent = delivery("application/json", body);
-        sent.headers.push(super::header("ce-specversion", "1.0"));
-        sent.headers.push(super::header(&name, &value));
+        sent.headers.push(Header::new("ce-specversion", "1.0"));
+        sent.headers.push(Header::new(name, value));
         let _ = inbox().receive(&sent);
     }
 

@@ -15,13 +15,9 @@ fn inbox() -> AdapterUnderTest<CloudEvents> {
     testing::adapter(serde_json::json!({})).expect("no settings are fine")
 }
 
-fn header(name: &str, value: &str) -> Header {
-    Header { name: name.to_owned(), value: value.to_owned() }
-}
-
 fn delivery(content_type: &str, body: impl Into<Vec<u8>>) -> Delivery {
     testing::delivery(body).with(|delivery| {
-        delivery.headers.push(header("content-type", content_type));
+        delivery.headers.push(Header::new("content-type", content_type));
     })
 }
 

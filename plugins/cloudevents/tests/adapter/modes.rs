@@ -2,9 +2,9 @@
 
 use serde_json::json;
 use switchboard_plugin_sdk::testing::{self, With as _};
-use switchboard_plugin_sdk::{Arrival, Delivery};
+use switchboard_plugin_sdk::{Arrival, Delivery, Header};
 
-use super::{attribute, delivery, event, header, inbox, item, malformed, received, unsupported};
+use super::{attribute, delivery, event, inbox, item, malformed, received, unsupported};
 
 fn sample() -> serde_json::Value {
     json!({
@@ -22,12 +22,12 @@ fn sample() -> serde_json::Value {
 
 fn binary(headers: &[(&str, &str)], body: &[u8]) -> Delivery {
     testing::delivery(body).with(|delivery| {
-        delivery.headers.push(header("ce-specversion", "1.0"));
-        delivery.headers.push(header("ce-id", "4711"));
-        delivery.headers.push(header("ce-source", "/chat"));
-        delivery.headers.push(header("ce-type", "com.example.message"));
+        delivery.headers.push(Header::new("ce-specversion", "1.0"));
+        delivery.headers.push(Header::new("ce-id", "4711"));
+        delivery.headers.push(Header::new("ce-source", "/chat"));
+        delivery.headers.push(Header::new("ce-type", "com.example.message"));
         for (name, value) in headers {
-            delivery.headers.push(header(name, value));
+            delivery.headers.push(Header::new(*name, *value));
         }
     })
 }

@@ -3,9 +3,11 @@
 use serde_json::{Value, json};
 use switchboard_plugin_cloudevents::CloudEvents;
 use switchboard_plugin_sdk::testing::{self, AdapterUnderTest, With as _};
-use switchboard_plugin_sdk::{Attribute, Exchange, Outbound, Outcome, ReplyReceived, Step, TaskError};
+use switchboard_plugin_sdk::{
+    Attribute, Exchange, Header, Outbound, Outcome, ReplyReceived, Step, TaskError,
+};
 
-use super::{header, inbox};
+use super::inbox;
 
 fn answering() -> AdapterUnderTest<CloudEvents> {
     testing::adapter(json!({"reply_url": "https://shop.example.com/replies"})).unwrap()
@@ -37,7 +39,7 @@ fn an_answer_goes_out_as_an_event() {
     let request = begun().request;
     assert_eq!(request.method, "POST");
     assert_eq!(request.url, "https://shop.example.com/replies");
-    assert!(request.headers.contains(&header("idempotency-key", "reply-1")));
+    assert!(request.headers.contains(&Header::new("idempotency-key", "reply-1")));
     let event: Value = serde_json::from_slice(&request.body).unwrap();
     assert_eq!(event["specversion"], "1.0");
     assert_eq!(event["id"], "reply-1");
@@ -69,28 +71,10 @@ fn success_takes_the_id_over_into_the_source() {
 }
 
 #[test]
-fn a_busy_receiver_is_asked_again_when_it_says() {
-    let seconds = testing::reply_received(429).with(|reply| reply.headers.push(header("retry-after", "120")));
-    assert_eq!(ended(&seconds), Outcome::RetryAfter(120_000));
-    let date = testing::reply_received(503).with(|reply| {
-        reply.headers.push(header("date", "Mon, 02 Mar 2026 09:00:00 GMT"));
-        reply.headers.push(header("retry-after", "Mon, 02 Mar 2026 09:00:30 GMT"));
-    });
-    assert_eq!(ended(&date), Outcome::RetryAfter(30_000));
-    assert_eq!(ended(&testing::reply_received(500)), Outcome::RetryAfter(60_000));
-    let hopeless = testing::reply_received(503)
-        .with(|reply| reply.headers.push(header("retry-after", "99999999999999999999")));
-    assert_eq!(ended(&hopeless), Outcome::RetryAfter(60_000));
-}
-
-#[test]
-fn a_refusal_is_final_and_says_why() {
+fn a_refusal_is_sorted_by_its_status() {
+    assert_eq!(ended(&testing::reply_received(503)), Outcome::RetryAfter(60_000));
     let reply = testing::reply_received(422).with(|reply| reply.body = b"no such chat".to_vec());
     assert_eq!(ended(&reply), Outcome::Failed("answered 422: no such chat".to_owned()));
-    let moved = testing::reply_received(301)
-        .with(|reply| reply.headers.push(header("location", "https://example.org/")));
-    let Outcome::Failed(reason) = ended(&moved) else { panic!("not failed") };
-    assert!(reason.contains("https://example.org/"), "{reason}");
 }
 
 #[test]

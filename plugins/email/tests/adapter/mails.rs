@@ -180,7 +180,7 @@ fn what_is_no_mail_is_malformed_and_shown() {
 fn the_content_type_of_the_delivery_is_checked() {
     let sent = |content_type: &str| {
         mail(SIMPLE).with(|delivery| {
-            delivery.headers.push(Header { name: "content-type".to_owned(), value: content_type.to_owned() });
+            delivery.headers.push(Header::new("content-type", content_type));
         })
     };
     for fine in ["message/rfc822", "Application/Octet-Stream", "text/plain; charset=utf-8"] {

@@ -35,12 +35,7 @@ fn begun(outbound: Outbound) -> Exchange {
 fn an_answer_is_a_whole_mail() {
     let exchange = begun(outbound());
     assert_eq!(exchange.request.url, "https://relay.example.net/send");
-    assert!(
-        exchange
-            .request
-            .headers
-            .contains(&Header { name: "content-type".to_owned(), value: "message/rfc822".to_owned() })
-    );
+    assert!(exchange.request.headers.contains(&Header::new("content-type", "message/rfc822")));
     let raw = &exchange.request.body;
     assert!(raw.is_ascii(), "every hop takes it");
     let mail = MessageParser::new().parse(raw).unwrap();

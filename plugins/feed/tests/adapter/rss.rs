@@ -101,9 +101,7 @@ fn a_feed_in_another_encoding_is_decoded() {
     assert_eq!(items_of(&testing::delivery(body))[0].text, "Grüße");
     let mut header =
         testing::delivery(&b"<rss><channel><item><title>\xfc</title></item></channel></rss>"[..]);
-    header
-        .headers
-        .push(Header { name: "content-type".to_owned(), value: "text/xml; charset=windows-1252".to_owned() });
+    header.headers.push(Header::new("content-type", "text/xml; charset=windows-1252"));
     assert_eq!(items_of(&header)[0].text, "ü");
 }
 
