@@ -76,6 +76,7 @@ impl Compiler {
                 tags: rule.tags,
                 intent: rule.intent,
                 listening: rule.listening,
+                spam: rule.spam,
             },
         }
     }
@@ -94,10 +95,11 @@ impl Compiler {
             && rule.priority.is_none()
             && rule.tags.is_empty()
             && rule.intent.is_none()
-            && rule.listening.is_none();
+            && rule.listening.is_none()
+            && !rule.spam;
         if silent {
             let message = "the rule says nothing: give it a destination, a priority, tags, an \
-                           intent or a listening category";
+                           intent or a listening category, or let it say `\"spam\": true`";
             self.wrong(pointer.to_owned(), message);
         }
         for (index, tag) in rule.tags.iter().enumerate().filter(|(_, tag)| !is_short(tag)) {

@@ -41,6 +41,7 @@ impl Policy for KeywordRouter {
         ProposalKind::Tags,
         ProposalKind::Intent,
         ProposalKind::Listening,
+        ProposalKind::Spam,
     ];
 
     fn configure(settings: Settings) -> Result<Self, Vec<SettingError>> {

@@ -73,6 +73,7 @@ pub(crate) struct Outcome {
     pub tags: Vec<String>,
     pub intent: Option<String>,
     pub listening: Option<Listening>,
+    pub spam: bool,
 }
 
 /// A thing that was found, and the field it stands in.
@@ -92,7 +93,7 @@ impl Rules {
                 break;
             }
         }
-        said.proposals
+        said.proposals()
     }
 }
 
@@ -219,6 +220,7 @@ impl Said {
             outcome.destination.clone().map(Action::Destination),
             outcome.intent.clone().map(Action::Intent),
             outcome.listening.map(Action::Listening),
+            outcome.spam.then_some(Action::Spam),
         ];
         for action in once.into_iter().flatten() {
             let kind = action.kind();
@@ -231,5 +233,18 @@ impl Said {
         for action in [priority, tags].into_iter().flatten() {
             self.proposals.push(action.because(why));
         }
+    }
+
+    /// Everything that was said. Spam ends the run: labels and the like come before it, so that they
+    /// still count; destinations after it, so that the record shows them as what did not.
+    fn proposals(mut self) -> Vec<Proposal> {
+        if self.proposals.iter().any(|proposal| proposal.action == Action::Spam) {
+            self.proposals.sort_by_key(|proposal| match proposal.action {
+                Action::Destination(_) => 2,
+                Action::Spam => 1,
+                _ => 0,
+            });
+        }
+        self.proposals
     }
 }

@@ -82,6 +82,10 @@ pub struct Rule {
     /// Which kind of listening it is.
     #[serde(default)]
     pub listening: Option<Listening>,
+    /// Whether it is spam. Said in the phase `qualify`, it ends the run, and the conversation goes to
+    /// the inbox's junk queue, which people review; said in a later phase it is a remark.
+    #[serde(default)]
+    pub spam: bool,
 }
 
 /// Something to look for: a word, several words of which one suffices, or a pattern.

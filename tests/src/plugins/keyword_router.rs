@@ -49,6 +49,30 @@ async fn a_rule_says_everything_it_can_say() {
 }
 
 #[tokio::test]
+async fn junk_goes_to_the_junk_queue_with_its_reason() {
+    let app = TestApp::company().await;
+    let rules = json!({ "match": "all", "rules": [
+        { "name": "sales", "any": ["quote"], "destination": { "department": "billing" } },
+        { "name": "junk", "any": ["casino bonus"], "spam": true, "tags": ["junk"] },
+    ] });
+    app.enable(
+        json!({ "plugin": "keyword-router", "settings": rules, "phase": "qualify", "mode": "active" }),
+    )
+    .await;
+    let conversation = app.say("A quote? No: a CASINO bonus!").await;
+    app.settle().await;
+    assert_eq!(app.place(&conversation).await, "service/junk");
+    let decision = app.decision(&conversation).await;
+    let outcome = &decision["outcome"];
+    assert_eq!(outcome["spam"], "keyword-router");
+    assert_eq!(outcome["routing"]["why"], "rule `junk`: `casino bonus` in text");
+    assert_eq!(outcome["tags"], json!(["junk"]));
+    let proposals = decision["contributions"][0]["proposals"].as_array().unwrap();
+    let verdicts: Vec<_> = proposals.iter().map(|it| it["verdict"].as_str().unwrap()).collect();
+    assert_eq!(verdicts, ["applied", "applied", "run-ended"], "{proposals:?}");
+}
+
+#[tokio::test]
 async fn words_are_whole_and_found_in_every_script() {
     let rules = json!({ "rules": [
         { "name": "art", "any": ["art"], "destination": { "department": "management" } },

@@ -69,7 +69,7 @@ impl<'a> Looker<'a> {
         let wanted: [(&str, Shows); 3] = [
             ("Somebody with a million followers", |it| it.outcome.tags.iter().any(|tag| tag == "million")),
             ("Two departments want the same conversation", is_contested),
-            ("Junk, for people to look through", |it| goes_to(it, "junk")),
+            ("Junk, for people to look through", |it| it.outcome.spam.is_some()),
         ];
         let mut explained = Vec::new();
         for (title, shows) in wanted {
@@ -120,11 +120,7 @@ pub fn counts(decisions: &[Decision]) -> DecisionCounts {
 fn is_contested(decision: &Decision) -> bool {
     let destination =
         |judged: &crate::domain::decision::Judged| matches!(judged.proposal.action, Action::Destination(_));
-    !goes_to(decision, "junk") && decision.conflicts().any(|(_, judged)| destination(judged))
-}
-
-fn goes_to(decision: &Decision, queue: &str) -> bool {
-    decision.outcome.routing.as_ref().is_some_and(|it| it.destination.queue.as_deref() == Some(queue))
+    decision.conflicts().any(|(_, judged)| destination(judged))
 }
 
 fn loads(queue: Queue) -> QueueLoads {

@@ -144,3 +144,34 @@ fn a_reason_stays_within_the_contract() {
     let why = ask(json!({"rules": [rule]}), &testing::case(&words.join(" "))).remove(0).why;
     assert_eq!(why.chars().count(), 1_000);
 }
+
+#[test]
+fn spam_is_said_with_the_rule_and_what_was_found() {
+    let rule = json!({"name": "junk", "any": ["casino bonus"], "spam": true});
+    let proposals = ask(json!({"rules": [rule]}), &testing::case("Your CASINO bonus waits"));
+    assert_eq!(proposals, [Action::Spam.because("rule `junk`: `casino bonus` in text")]);
+    let quiet = json!({"name": "x", "any": ["casino"], "tags": ["x"], "spam": false});
+    let proposals = ask(json!({"rules": [quiet]}), &testing::case("casino"));
+    assert_eq!(proposals.len(), 1);
+    assert_eq!(proposals[0].action, Action::tags(["x"]));
+}
+
+#[test]
+fn spam_is_said_once_after_what_still_counts_and_before_what_does_not() {
+    let settings = json!({"match": "all", "rules": [
+        {"name": "sales", "any": ["quote"], "destination": {"department": "sales"}, "intent": "sales"},
+        {"name": "junk", "any": ["casino"], "spam": true, "tags": ["junk"], "priority": "low"},
+        {"name": "worse", "any": ["bonus"], "spam": true, "listening": "to-us"},
+    ]});
+    let proposals = ask(settings, &testing::case("a quote for a casino bonus"));
+    let actions: Vec<Action> = proposals.into_iter().map(|proposal| proposal.action).collect();
+    let expected = [
+        Action::intent("sales"),
+        Action::Priority(Priority::Low),
+        Action::tags(["junk"]),
+        Action::Listening(Listening::ToUs),
+        Action::Spam,
+        Action::destination("sales"),
+    ];
+    assert_eq!(actions, expected);
+}

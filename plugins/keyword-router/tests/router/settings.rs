@@ -56,7 +56,7 @@ fn all_errors_are_found_at_once() {
         {"name": "", "any": [{"regex": "["}], "priority": "low"},
         {"name": "same", "all": ["ok", {"regex": "*"}], "tags": ["ok", ""]},
         {"name": "same", "none": [""], "intent": " ", "destination": {"department": ""}},
-        {"name": "silent", "any": ["x"]},
+        {"name": "silent", "any": ["x"], "spam": false},
     ]});
     let errors = errors(settings);
     let mut pointers: Vec<&str> = errors.iter().map(|error| error.pointer.as_str()).collect();
@@ -80,6 +80,7 @@ fn values_of_a_wrong_type_are_named_by_place() {
     let rule = |key: &str, value: Value| json!({"rules": [{"name": "x", key: value}]});
     for (settings, pointer) in [
         (rule("priority", json!("huge")), "/rules/0/priority"),
+        (rule("spam", json!("yes")), "/rules/0/spam"),
         (rule("kinds", json!(["mail"])), "/rules/0/kinds/0"),
         (rule("destination", json!({"queue": "x"})), "/rules/0/destination"),
         (json!({"rules": {}}), "/rules"),
