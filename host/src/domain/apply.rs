@@ -40,7 +40,11 @@ pub fn apply(
     conversation.updated_at = now;
     let mut timers = TimerChanges::default();
     policy_timers(conversation.id, outcome, depth, &mut timers);
-    promise_timers(conversation, inbox, &mut timers);
+    // Nothing is promised to spam. Where a person disagrees, the next decision starts the clock, which
+    // then counts from when the customer wrote.
+    if outcome.spam.is_none() {
+        promise_timers(conversation, inbox, &mut timers);
+    }
     timers
 }
 

@@ -135,3 +135,30 @@ async fn an_inbox_without_a_promise_breaks_none() {
     app.advance_ms(100 * HOUR_MS).await;
     assert_eq!(judged(&app, &conversation).await, ["item-received"]);
 }
+
+#[tokio::test]
+async fn junk_has_no_promise_until_a_person_takes_it_out() {
+    let app = TestApp::staffed().await;
+    app.enable(json!({
+        "name": "junk", "plugin": "keyword-router", "phase": "qualify", "rank": -1, "mode": "active",
+        "settings": { "rules": [{ "name": "pills", "any": ["pills"], "spam": true }] },
+    }))
+    .await;
+    let conversation = app.say("cheap pills!").await;
+    app.settle().await;
+    app.advance_ms(100 * HOUR_MS).await;
+    assert_eq!(judged(&app, &conversation).await, ["item-received"]);
+    assert_eq!(app.place(&conversation).await, "service/junk");
+
+    let shown = app.conversation(&conversation).await;
+    assert!(shown["deadline"].is_null(), "{shown}");
+    let hand_off = json!({ "to": { "department": "billing" }, "summary": "our own campaign" });
+    app.post(&format!("/v1/conversations/{conversation}/hand-off"), hand_off).await.json(200);
+    app.settle().await;
+    let decisions = app.decisions(&conversation).await;
+    let by_hand = &decisions[1];
+    assert_eq!(text(by_hand, "/event/kind"), "asked-by-hand");
+    assert_eq!(text(by_hand, "/contributions/0/proposals/0/verdict"), "superseded-by-person");
+    assert!(by_hand["contributions"].as_array().unwrap().len() > 1, "the others were asked: {by_hand}");
+    assert_eq!(levels(&app, &conversation).await, [2], "the promise was broken long ago");
+}

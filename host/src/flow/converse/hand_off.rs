@@ -5,9 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use super::claim::operator_place;
 use super::{Act, Plan, change, check_text};
+use crate::domain::case::Occasion;
 use crate::domain::conversation::{Conversation, Status};
 use crate::domain::merge::limits::TEXT_CHARS_MAX;
-use crate::domain::organisation::Place;
+use crate::domain::organisation::{Place, QueueKind};
 use crate::domain::proposal::Destination;
 use crate::flow::{Flow, FlowError};
 
@@ -25,6 +26,9 @@ pub struct HandOff {
 }
 
 /// Hands a conversation to another department, queue or person.
+///
+/// Whoever takes one out of a junk queue says that it is none: the policies that were not asked
+/// because of it are asked now, and what was promised to customers counts.
 pub async fn hand_off(flow: &Flow, act: &Act, hand_off: &HandOff) -> Result<Conversation, FlowError> {
     if let Some(summary) = &hand_off.summary {
         check_text("/summary", summary, TEXT_CHARS_MAX)?;
@@ -32,7 +36,8 @@ pub async fn hand_off(flow: &Flow, act: &Act, hand_off: &HandOff) -> Result<Conv
     let place = flow.directory.load().resolve(&hand_off.to).map_err(|unknown| {
         FlowError::invalid("/to", format!("{unknown}; GET /v1/queues lists what there is"))
     })?;
-    change(flow, act, "conversation.hand-off", |plan| {
+    let event = flow.id();
+    let changed = change(flow, act, "conversation.hand-off", |plan| {
         plan.refuse_closed()?;
         let before = plan.change.conversation.place;
         if before == Some(place) {
@@ -43,6 +48,9 @@ pub async fn hand_off(flow: &Flow, act: &Act, hand_off: &HandOff) -> Result<Conv
         if let Some(summary) = remark(&hand_off.summary, to, place) {
             plan.remark(summary);
         }
+        if before.is_some_and(|place| is_junk(flow, place)) && !is_junk(flow, to) {
+            plan.change.event = Some((event, Occasion::AskedByHand));
+        }
         let conversation = plan.conversation();
         conversation.place = Some(to);
         conversation.person_set.destination = true;
@@ -51,7 +59,13 @@ pub async fn hand_off(flow: &Flow, act: &Act, hand_off: &HandOff) -> Result<Conv
         conversation.status = Status::Open;
         Ok(())
     })
-    .await
+    .await?;
+    flow.wake.router.notify_one();
+    Ok(changed)
+}
+
+fn is_junk(flow: &Flow, place: Place) -> bool {
+    flow.directory.load().queue(place.queue).is_some_and(|queue| queue.kind == QueueKind::Junk)
 }
 
 fn stop_endless(flow: &Flow, plan: &Plan<'_>, wanted: Place) -> Result<Place, FlowError> {

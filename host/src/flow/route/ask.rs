@@ -108,7 +108,9 @@ pub fn ask<'a>(
             );
         }
         let declared = &policy.manifest.proposals;
-        let ends = merge::ends_run(activation.phase, activation.mode, declared, &answer.proposals);
+        // Where a person has said whose it is, spam changes nothing, and the others are asked.
+        let ends = !case.conversation.person_set.destination
+            && merge::ends_run(activation.phase, activation.mode, declared, &answer.proposals);
         heard.push(answer);
         if ends {
             break;
