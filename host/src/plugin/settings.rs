@@ -1,11 +1,13 @@
 //! Settings against the schema that a manifest declares.
 
-use jsonschema::error::ValidationErrorKind;
-use jsonschema::{PatternOptions, ValidationError, Validator};
+use jsonschema::{PatternOptions, Validator};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use self::place::errors_of;
 use super::failure::cut;
+
+mod place;
 
 /// The most bytes that settings may have as JSON.
 pub const SETTINGS_BYTES_MAX: usize = 1024 * 1024;
@@ -46,36 +48,10 @@ pub fn validate_settings(schema: &Value, settings: &Value) -> Vec<SettingError> 
     match compile(schema) {
         Ok(validator) => validator
             .iter_errors(settings)
-            .take(ERRORS_MAX)
             .flat_map(|error| errors_of(schema, &error))
+            .take(ERRORS_MAX)
             .collect(),
         Err(message) => vec![SettingError::new("", &format!("the plugin's schema is not usable: {message}"))],
-    }
-}
-
-/// The validator points at the object for settings that do not exist; people look for the setting.
-fn errors_of(schema: &Value, error: &ValidationError<'_>) -> Vec<SettingError> {
-    let place = error.instance_path().as_str();
-    let ValidationErrorKind::AdditionalProperties { unexpected } = error.kind() else {
-        return vec![SettingError::new(place, &error.to_string())];
-    };
-    let known = known_settings(schema, error.schema_path().as_str());
-    let unknown = |name: &String| {
-        // RFC 6901, section 3.
-        let escaped = name.replace('~', "~0").replace('/', "~1");
-        SettingError::new(&format!("{place}/{escaped}"), &format!("there is no such setting{known}"))
-    };
-    unexpected.iter().map(unknown).collect()
-}
-
-/// The settings there are beside the keyword at this place of the schema, as the end of a sentence.
-fn known_settings(schema: &Value, keyword: &str) -> String {
-    let object = keyword.rsplit_once('/').map_or("", |(object, _)| object);
-    match schema.pointer(&format!("{object}/properties")) {
-        Some(Value::Object(known)) if !known.is_empty() => {
-            format!("; there is: {}", known.keys().map(String::as_str).collect::<Vec<_>>().join(", "))
-        }
-        _ => String::new(),
     }
 }
 
@@ -145,6 +121,93 @@ mod tests {
         let errors = validate_settings(&schema, &json!({"rules": [{"to": "x"}, {}]}));
         assert_eq!(errors.len(), 1);
         assert_eq!(errors[0].pointer, "/rules/1");
+    }
+
+    /// What a rule of words and patterns can ask for, and more alternatives of other forms.
+    fn alternatives() -> Value {
+        json!({
+            "properties": {
+                "any": { "items": { "anyOf": [
+                    { "type": "string" }, { "$ref": "#/$defs/Words" }, { "$ref": "#/$defs/Regex" },
+                ] } },
+                "to": { "anyOf": [{ "$ref": "#/$defs/To" }, { "type": "null" }] },
+                "access": { "oneOf": [
+                    { "type": "object", "required": ["kind"], "properties": { "kind": { "const": "open" } } },
+                    {
+                        "type": "object", "required": ["kind", "secret"],
+                        "properties": { "kind": { "const": "token" }, "secret": { "type": "string" } },
+                    },
+                ] },
+                "match": { "oneOf": [{ "const": "first" }, { "const": "all" }] },
+            },
+            "$defs": {
+                "Words": {
+                    "type": "object", "required": ["words"], "additionalProperties": false,
+                    "properties": {
+                        "words": { "type": "array", "items": { "type": "string" }, "minItems": 1 },
+                        "in": { "$ref": "#/$defs/Fields" },
+                    },
+                },
+                "Regex": {
+                    "type": "object", "required": ["regex"], "additionalProperties": false,
+                    "properties": { "regex": { "type": "string" }, "in": { "$ref": "#/$defs/Fields" } },
+                },
+                "Fields": { "type": "array", "items": { "anyOf": [
+                    { "enum": ["subject", "text"] }, { "type": "string", "pattern": "^attributes\\..+" },
+                ] } },
+                "To": { "type": "object", "required": ["department"], "additionalProperties": false,
+                        "properties": { "department": { "type": "string" } } },
+            },
+        })
+    }
+
+    fn only_error(settings: Value) -> (String, String) {
+        let mut errors = validate_settings(&alternatives(), &settings);
+        assert_eq!(errors.len(), 1, "{settings}: {errors:?}");
+        let error = errors.remove(0);
+        (error.pointer, error.message)
+    }
+
+    #[test]
+    fn an_error_within_the_alternative_that_was_meant_names_the_exact_place() {
+        for (settings, pointer, message) in [
+            (json!({"any": ["ok", {"words": ["ok", 7]}]}), "/any/1/words/1", "7 is not of type"),
+            (json!({"any": [{"words": []}]}), "/any/0/words", "[] has less than 1 item"),
+            (json!({"any": [{"regex": 7}]}), "/any/0/regex", "7 is not of type"),
+            (json!({"any": [{"regex": "x", "inn": []}]}), "/any/0/inn", "there is: in, regex"),
+            (json!({"any": [{"words": ["x"], "in": ["body"]}]}), "/any/0/in/0", "does not match"),
+            (json!({"to": {"queue": "x", "department": "y"}}), "/to/queue", "there is: department"),
+            (json!({"to": {}}), "/to", "\"department\" is a required property"),
+            (json!({"access": {"kind": "token"}}), "/access", "\"secret\" is a required property"),
+            (json!({"access": {"kind": "token", "secret": 7}}), "/access/secret", "7 is not of type"),
+        ] {
+            let (found, said) = only_error(settings.clone());
+            assert_eq!(found, pointer, "{settings}: {said}");
+            assert!(said.contains(message), "{settings}: {said}");
+        }
+    }
+
+    #[test]
+    fn where_a_value_is_one_of_some_they_are_listed_at_its_place() {
+        for (settings, pointer, message) in [
+            (json!({"match": "best"}), "/match", "must be one of: \"first\", \"all\""),
+            (json!({"access": {"kind": "opne"}}), "/access/kind", "must be one of: \"open\", \"token\""),
+        ] {
+            assert_eq!(only_error(settings), (pointer.to_owned(), message.to_owned()));
+        }
+    }
+
+    #[test]
+    fn where_no_alternative_was_clearly_meant_each_says_what_it_misses() {
+        for (settings, message) in [
+            (json!({"any": [7]}), "7 is not of type \"string\"; or 7 is not of type \"object\""),
+            (json!({"any": [{"words": ["x"], "regex": "x"}]}), "; or Additional properties"),
+            (json!({"any": [{"word": "x"}]}), "\"words\" is a required property"),
+        ] {
+            let (pointer, said) = only_error(settings.clone());
+            assert_eq!(pointer, "/any/0", "{settings}");
+            assert!(said.contains(message), "{settings}: {said}");
+        }
     }
 
     #[test]

@@ -15,7 +15,19 @@ async fn settings_against_the_schema_are_refused_at_every_place() {
     let app = TestApp::company().await;
     let rule = json!({ "name": "one", "any": ["kettle"], "priority": "extreme" });
     let refused = app.post("/v1/activations", router_with(json!({ "rules": [rule] }))).await;
-    assert!(refused.pointers().iter().any(|it| it.starts_with("/settings/rules/0")), "{}", refused.text());
+    assert_eq!(refused.pointers(), ["/settings/rules/0/priority"]);
+    assert!(refused.text().contains("urgent"), "{}", refused.text());
+    for (condition, place) in [
+        (json!({ "words": ["kettle"], "in": ["body"] }), "any/0/in/0"),
+        (json!({ "words": [] }), "any/0/words"),
+        (json!({ "regex": "kettle", "inn": ["text"] }), "any/0/inn"),
+        (json!({ "words": ["kettle"], "regex": "kettle" }), "any/0"),
+        (json!(7), "any/0"),
+    ] {
+        let rule = json!({ "name": "one", "any": [condition], "priority": "high" });
+        let refused = app.post("/v1/activations", router_with(json!({ "rules": [rule] }))).await;
+        assert_eq!(refused.pointers(), [format!("/settings/rules/0/{place}")], "{}", refused.text());
+    }
     let refused = app.post("/v1/activations", router_with(json!({}))).await;
     assert_eq!(refused.pointers(), ["/settings"]);
     assert!(refused.text().contains("rules"), "{}", refused.text());
