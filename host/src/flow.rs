@@ -1,7 +1,7 @@
 //! The story, one verb a file.
 //!
 //! 1. [`ingest`]: a delivery comes in, its adapter reads it, and what it held is stored; only then is it
-//!    answered. [`retry`] reads a kept delivery once more.
+//!    answered. [`import`] takes in what was written before, [`retry`] reads a kept delivery once more.
 //! 2. [`route`]: the policies judge a conversation's next event, their proposals are merged, and the
 //!    result is carried out. [`evaluate`] does the same to a case that is only imagined.
 //! 3. [`escalate`]: what is due becomes an event, judged like any other.
@@ -40,6 +40,7 @@ pub mod error;
 pub mod escalate;
 pub mod evaluate;
 pub mod health;
+pub mod import;
 pub mod ingest;
 pub mod organise;
 pub mod pipeline;

@@ -8,6 +8,7 @@
 //! | `api` | one resource of the HTTP interface a file |
 //! | `plugins` | one bundled plugin a file, as WebAssembly |
 //! | `hostile` | guests that misbehave, and files that are none |
+//! | `import` | what was written before, out of files, by the shipped program |
 //! | `spine` | the shipped program, killed and started again |
 //! | `real_data` | what real channels send, where it is at hand |
 //! | `walls` | which room may know what |
@@ -16,6 +17,7 @@
 mod api;
 #[path = "hostile/hostile.rs"]
 mod hostile;
+mod import;
 #[path = "plugins/plugins.rs"]
 mod plugins;
 mod real_data;

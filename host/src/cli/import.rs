@@ -1,7 +1,7 @@
 //! `switchboard import`: what customers wrote before, out of files into the repository.
 //!
-//! Every record is a delivery to the inbox, read by its adapter like any other, so importing the same
-//! file twice takes nothing in twice.
+//! Every record is a delivery to the inbox, read by its adapter like any other, whether the inbox is
+//! open or not. Importing the same file twice, whole or from anywhere, takes nothing in twice.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,6 +9,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use self::take_in::{Done, TakeIn};
@@ -16,12 +17,11 @@ use crate::app::clock::SystemClock;
 use crate::app::{App, Parts};
 use crate::config::{Config, ConfigArgs};
 use crate::egress::http::HttpEgress;
-use crate::flow::{Flow, route};
+use crate::flow::{Flow, import, route};
 use crate::plugin::PluginConfig;
 use crate::store::sqlite::StorePath;
 use crate::telemetry;
 
-mod door;
 mod format;
 mod json_lines;
 mod lines;
@@ -90,9 +90,9 @@ impl Import {
         records: impl Iterator<Item = source::Sourced> + Send + 'static,
         bar: &ProgressBar,
     ) -> anyhow::Result<()> {
-        let stop = stop_on_interrupt();
-        let opened = door::open(flow, &self.inbox)?;
-        let take_in = TakeIn { flow: &opened, inbox: &self.inbox, from: self.from, stop: &stop, bar };
+        let stop = stop_on_interrupt()?;
+        import::check_inbox(flow, &self.inbox)?;
+        let take_in = TakeIn { flow, inbox: &self.inbox, from: self.from, stop: &stop, bar };
         let Done { tally, next } = take_in.run(records).await?;
         bar.finish_and_clear();
         println!("{tally}");
@@ -121,21 +121,18 @@ async fn route_all(flow: &Flow, stop: &CancellationToken) -> anyhow::Result<usiz
 }
 
 /// Cancelled at the first Ctrl-C; a second one ends the process as usual.
-fn stop_on_interrupt() -> CancellationToken {
+fn stop_on_interrupt() -> anyhow::Result<CancellationToken> {
+    // Before anything is taken in: until then, Ctrl-C ends the process as usual.
+    let mut interrupt = signal(SignalKind::interrupt()).context("listen for Ctrl-C")?;
     let stop = CancellationToken::new();
     let stopped = stop.clone();
     tokio::spawn(async move {
-        for exit in [false, true] {
-            if tokio::signal::ctrl_c().await.is_err() {
-                return;
-            }
-            if exit {
-                std::process::exit(130);
-            }
-            stopped.cancel();
-        }
+        interrupt.recv().await;
+        stopped.cancel();
+        interrupt.recv().await;
+        std::process::exit(130);
     });
-    stop
+    Ok(stop)
 }
 
 /// A bar over the bytes of the files; it shows on a terminal only.

@@ -32,6 +32,11 @@ pub struct RawDelivery {
     pub received_at: Timestamp,
 }
 
+/// What makes a record of an import the one it is: the same record, imported into the same inbox again,
+/// has the same key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImportKey(pub String);
+
 /// What became of a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

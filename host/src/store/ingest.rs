@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use super::error::StoreResult;
 use super::page::{Page, PageRequest};
 use crate::domain::arrival::Arrival;
-use crate::domain::delivery::{Delivery, DeliveryOutcome, RawDelivery};
+use crate::domain::delivery::{Delivery, DeliveryOutcome, ImportKey, RawDelivery};
 use crate::domain::ids::{ConversationId, DeliveryId, InboxId, ItemId};
 use crate::domain::organisation::Inbox;
 
@@ -24,10 +24,12 @@ pub enum IntakeContent {
 }
 
 /// Whether a delivery is new or read once more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum IntakeOrigin {
     /// It came just now.
     Fresh,
+    /// It is a record of an import; its inbox keeps one of this key.
+    Import(ImportKey),
     /// It is kept already, as unparsed.
     Retry,
 }
@@ -68,11 +70,14 @@ pub trait IngestStore: Send + Sync {
     /// Stores a batch of read deliveries in one transaction: deliveries, arrivals without
     /// repetitions, identities, contacts, conversations, and an event for each item to be routed.
     ///
-    /// Answers in order, one for each entry. When an entry cannot be stored, the others are.
+    /// Answers in order, one for each entry. When an entry cannot be stored, the others are; `Taken` is
+    /// the answer to a record whose key its inbox has already.
     async fn commit_intakes(&self, entries: &[IntakeEntry])
     -> StoreResult<Vec<StoreResult<IntakeCommitted>>>;
     /// A kept delivery with its bytes.
     async fn raw_delivery(&self, delivery: DeliveryId) -> StoreResult<Option<(Delivery, RawDelivery)>>;
+    /// The delivery that a record of an import was stored as, if it was.
+    async fn imported(&self, inbox: InboxId, key: &ImportKey) -> StoreResult<Option<Delivery>>;
     /// Deliveries of one outcome (all when absent) of one inbox (all when absent), newest first.
     async fn deliveries(
         &self,

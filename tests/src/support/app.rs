@@ -123,6 +123,14 @@ impl TestApp {
         Self { said, ..Self::open(folder, change(place), token).await }
     }
 
+    /// Stops, lets something happen to the folder of the repository, and starts again.
+    pub async fn meanwhile(self, happens: impl AsyncFnOnce(&Path)) -> Self {
+        let Self { clock, egress, token, app, folder, said } = self;
+        app.stop().await;
+        happens(folder.path()).await;
+        Self { said, ..Self::open(folder, Place { clock, egress, program: program() }, token).await }
+    }
+
     /// Stops without starting again; the repository's file.
     pub async fn stop(self) -> (Arc<TempDir>, PathBuf) {
         self.app.stop().await;

@@ -9,7 +9,9 @@ use tokio_util::sync::CancellationToken;
 use super::source::Sourced;
 use super::tally::Tally;
 use crate::domain::delivery::{Header, RawDelivery};
-use crate::flow::ingest::{self, Received, ReceivedOutcome};
+use crate::domain::principal::Principal;
+use crate::flow::import::{self, Imported};
+use crate::flow::ingest::ReceivedOutcome;
 use crate::flow::{Flow, FlowError};
 
 /// How many records are under way at once: enough to share a transaction, little to keep in memory.
@@ -31,7 +33,7 @@ pub struct Done {
 
 /// Where to deliver what.
 pub struct TakeIn<'a> {
-    /// The flow with the inbox's door open.
+    /// The flow.
     pub flow: &'a Flow,
     /// The inbox.
     pub inbox: &'a str,
@@ -74,18 +76,16 @@ impl TakeIn<'_> {
             body: bytes,
             received_at: self.flow.now(),
         };
-        let received = ingest::receive(self.flow, self.inbox, None, raw).await;
-        (place, received.map(Outcome::Received))
+        // Whoever has the repository's files at hand runs the installation.
+        let imported = import::import(self.flow, &Principal::admin(), self.inbox, raw).await;
+        (place, imported.map(Outcome::Imported))
     }
 
     fn count(&self, tally: &mut Tally, place: &str, outcome: Outcome) {
         let wrong = match outcome {
-            Outcome::Received(received) => {
-                tally.count(&received.outcome);
-                match received.outcome {
-                    ReceivedOutcome::Unparsed { reason } => Some(reason),
-                    ReceivedOutcome::Accepted(_) => None,
-                }
+            Outcome::Imported(imported) => {
+                tally.count(&imported);
+                reason_unparsed(imported)
             }
             Outcome::Unread(reason) => {
                 tally.refused += 1;
@@ -102,8 +102,18 @@ impl TakeIn<'_> {
     }
 }
 
+fn reason_unparsed(imported: Imported) -> Option<String> {
+    match imported {
+        Imported::Received(received) => match received.outcome {
+            ReceivedOutcome::Unparsed { reason } => Some(reason),
+            ReceivedOutcome::Accepted(_) => None,
+        },
+        Imported::Before(_) => None,
+    }
+}
+
 enum Outcome {
-    Received(Received),
+    Imported(Imported),
     Unread(String),
 }
 

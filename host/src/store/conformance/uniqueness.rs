@@ -2,7 +2,7 @@
 
 use super::world::{ALL, World, inbound, item};
 use crate::domain::arrival::Arrival;
-use crate::domain::delivery::DeliveryOutcome;
+use crate::domain::delivery::{DeliveryOutcome, ImportKey};
 use crate::store::{IntakeContent, IntakeOrigin, StoreError};
 
 pub(crate) async fn an_item_is_kept_once_within_a_batch(world: World) {
@@ -70,6 +70,48 @@ pub(crate) async fn an_unparsed_delivery_is_kept_and_read_once_more(world: World
     entry.delivery = world.ids.next(world.now());
     let answer = world.store.commit_intakes(&[entry]).await.unwrap().remove(0);
     assert!(matches!(answer, Err(StoreError::Missing(_))), "{answer:?}");
+}
+
+pub(crate) async fn a_record_of_an_import_is_kept_once_in_its_inbox(world: World) {
+    let key = ImportKey("one".into());
+    let record = |content| {
+        let mut entry = world.delivery(Vec::new());
+        entry.origin = IntakeOrigin::Import(key.clone());
+        entry.content = content;
+        entry
+    };
+    let unparsed = || IntakeContent::Unparsed { reason: "malformed: no header".into() };
+    assert_eq!(world.store.imported(world.inbox.id, &key).await.unwrap(), None);
+
+    // Within one batch: the first is kept, and whoever else is in the batch.
+    let (first, again) = (record(unparsed()), record(unparsed()));
+    let other = world.delivery(vec![inbound("a", &[])]);
+    let entries = [first.clone(), again, other];
+    let [one, two, three] = &world.store.commit_intakes(&entries).await.unwrap()[..] else {
+        panic!("not an answer each")
+    };
+    assert!(one.is_ok() && three.is_ok(), "{one:?} {three:?}");
+    assert!(matches!(two, Err(StoreError::Taken(_))), "{two:?}");
+    let kept = world.store.imported(world.inbox.id, &key).await.unwrap().unwrap();
+    assert_eq!((kept.id, kept.outcome), (first.delivery, DeliveryOutcome::Unparsed));
+
+    // In another batch, with whatever is found in it by then.
+    let found = record(IntakeContent::Arrivals(vec![inbound("b", &[])]));
+    let answer = world.store.commit_intakes(&[found]).await.unwrap().remove(0);
+    assert!(matches!(answer, Err(StoreError::Taken(_))), "{answer:?}");
+    let counts = world.store.counts().await.unwrap();
+    assert_eq!((counts.deliveries, counts.unparsed, counts.items), (2, 1, 1));
+
+    // In another inbox it is another record; and what was kept can be read once more.
+    let mut elsewhere = record(unparsed());
+    elsewhere.inbox = world.other_inbox.clone();
+    world.store.commit_intakes(&[elsewhere]).await.unwrap().remove(0).unwrap();
+    let mut retried = first;
+    retried.origin = IntakeOrigin::Retry;
+    retried.content = IntakeContent::Arrivals(vec![inbound("b", &[])]);
+    world.store.commit_intakes(&[retried]).await.unwrap().remove(0).unwrap();
+    let kept = world.store.imported(world.inbox.id, &key).await.unwrap().unwrap();
+    assert_eq!((kept.outcome, kept.attempts), (DeliveryOutcome::Accepted, 2));
 }
 
 pub(crate) async fn odd_keys_are_kept(world: World) {

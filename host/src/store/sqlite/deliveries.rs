@@ -8,7 +8,7 @@ use super::error::expect_rows;
 use super::rows::Rows;
 use super::words::{case, word};
 use super::{SqliteStore, paging};
-use crate::domain::delivery::{Delivery, DeliveryOutcome, RawDelivery};
+use crate::domain::delivery::{Delivery, DeliveryOutcome, ImportKey, RawDelivery};
 use crate::domain::ids::{DeliveryId, InboxId};
 use crate::domain::time::Timestamp;
 use crate::store::{IntakeContent, IntakeEntry, IntakeOrigin, Page, PageRequest, StoreError, StoreResult};
@@ -58,6 +58,21 @@ pub(super) async fn raw(
     Ok(Some((delivery, raw)))
 }
 
+/// The delivery that a record of an import was stored as.
+pub(super) async fn imported(
+    store: &SqliteStore,
+    inbox: InboxId,
+    key: &ImportKey,
+) -> StoreResult<Option<Delivery>> {
+    let sql = concat!(
+        "SELECT ",
+        delivery_columns!(),
+        " FROM deliveries WHERE id = (SELECT delivery FROM imports WHERE inbox = ? AND key = ?)"
+    );
+    let row = sqlx::query(sql).bind(inbox.0).bind(&key.0).fetch_optional(&store.readers).await?;
+    row.as_ref().map(read).transpose()
+}
+
 /// Unparsed ones have an index; others are found by walking back from the newest.
 pub(super) async fn page(
     store: &SqliteStore,
@@ -105,6 +120,7 @@ pub(super) struct DeliveryRows {
     fresh_unparsed: i64,
     retried: Rows,
     retried_unparsed: i64,
+    imports: Rows,
 }
 
 impl DeliveryRows {
@@ -114,8 +130,11 @@ impl DeliveryRows {
             IntakeContent::Unparsed { reason } => (DeliveryOutcome::Unparsed, Some(reason.as_str()), 0),
         };
         let unparsed = i64::from(outcome == DeliveryOutcome::Unparsed);
+        if let IntakeOrigin::Import(key) = &entry.origin {
+            let _ = self.imports.row().int(entry.inbox.id.0).text(&key.0).int(entry.delivery.0);
+        }
         let rows = match entry.origin {
-            IntakeOrigin::Fresh => {
+            IntakeOrigin::Fresh | IntakeOrigin::Import(_) => {
                 self.fresh_unparsed += unparsed;
                 &mut self.fresh
             }
@@ -131,7 +150,7 @@ impl DeliveryRows {
             .opt_text(reason)
             .int(arrivals as i64)
             .opt_text(entry.adapter.as_deref());
-        if entry.origin == IntakeOrigin::Fresh {
+        if entry.origin != IntakeOrigin::Retry {
             let raw = &entry.raw;
             let _ = row
                 .int(entry.inbox.id.0)
@@ -159,6 +178,9 @@ impl DeliveryRows {
                 CAST(substr(?2, value ->> 11, value ->> 12) AS TEXT), substr(?2, value ->> 13, value ->> 14)
             FROM jsonb_each(?1)";
         self.fresh.run_each("deliveries added", sql, connection).await?;
+        let sql = "INSERT INTO imports (inbox, key, delivery)
+            SELECT value ->> 0, value ->> 1, value ->> 2 FROM jsonb_each(?1)";
+        self.imports.run_each("records imported", sql, connection).await?;
         let were_unparsed = retry(self.retried, connection).await?;
         let unparsed = self.fresh_unparsed + self.retried_unparsed - were_unparsed;
         Ok(Change { deliveries, unparsed, ..Change::default() })

@@ -23,7 +23,7 @@ use sqlx::Connection as _;
 use self::work::Work;
 use super::search::Texts;
 use super::{SqliteStore, Writer, deliveries};
-use crate::domain::delivery::{Delivery, DeliveryOutcome, RawDelivery};
+use crate::domain::delivery::{Delivery, DeliveryOutcome, ImportKey, RawDelivery};
 use crate::domain::ids::{DeliveryId, InboxId};
 use crate::store::{IngestStore, IntakeCommitted, IntakeEntry, Page, PageRequest, StoreError, StoreResult};
 
@@ -44,6 +44,10 @@ impl IngestStore for SqliteStore {
 
     async fn raw_delivery(&self, delivery: DeliveryId) -> StoreResult<Option<(Delivery, RawDelivery)>> {
         deliveries::raw(self, delivery).await
+    }
+
+    async fn imported(&self, inbox: InboxId, key: &ImportKey) -> StoreResult<Option<Delivery>> {
+        deliveries::imported(self, inbox, key).await
     }
 
     async fn deliveries(

@@ -150,6 +150,7 @@ async fn what_is_on_an_items_path_is_found_by_index() {
          ON i.channel = k.value ->> 0 AND i.external_id = k.value ->> 1",
         "SELECT 1 FROM jsonb_each(?1) AS k CROSS JOIN conversations AS c
          ON c.inbox = k.value ->> 0 AND c.thread_key = k.value ->> 1",
+        "SELECT delivery FROM imports WHERE inbox = ? AND key = ?",
         "UPDATE conversations SET revision = 1 FROM jsonb_each(?1) AS r
          WHERE conversations.id = r.value ->> 0",
         "DELETE FROM events WHERE id IN (SELECT value ->> 0 FROM jsonb_each(?1))",
