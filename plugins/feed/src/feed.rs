@@ -1,5 +1,7 @@
 //! A feed, whichever format it came in.
 
+use memchr::memchr2;
+
 /// What a feed says of itself, and its entries in the order they stand.
 #[derive(Debug, Default)]
 pub struct Feed {
@@ -81,7 +83,7 @@ impl Words {
         match text.trim() {
             "" => None,
             // Most titles and many texts hold nothing that markup could change.
-            bare if !bare.contains(['<', '&']) => Some(Self::Plain(bare.to_owned())),
+            bare if memchr2(b'<', b'&', bare.as_bytes()).is_none() => Some(Self::Plain(bare.to_owned())),
             _ => Some(Self::Html(text)),
         }
     }

@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 
+use memchr::memchr;
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::name::ResolveResult;
 use quick_xml::reader::NsReader;
@@ -11,6 +12,9 @@ use switchboard_plugin_sdk::Rejection;
 
 /// No feed is deeper; the markup within entries is text.
 const DEPTH_MAX: usize = 100;
+
+/// No reference is longer.
+const REFERENCE_BYTES_MAX: usize = 40;
 
 /// Where an element's name comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,11 +59,15 @@ pub fn parse(document: &str) -> Result<Element<'_>, Rejection> {
     config.allow_dangling_amp = true;
     config.expand_empty_elements = true;
     let mut open: Vec<(Element<'_>, usize)> = Vec::new();
+    let mut skipped_bytes = 0;
     loop {
-        let before = position(reader.buffer_position());
+        let before = document.len() - reader.get_ref().len();
         let (namespace, event) = match reader.read_resolved_event() {
             Ok((namespace, event)) => (space(&namespace), event),
-            Err(error) => return Err(broken(document, position(reader.error_position()), &error)),
+            Err(error) => {
+                let at = usize::try_from(reader.error_position()).unwrap_or(usize::MAX);
+                return Err(broken(document, at.saturating_add(skipped_bytes), &error));
+            }
         };
         match event {
             Event::Start(_) if open.len() == DEPTH_MAX => {
@@ -67,8 +75,14 @@ pub fn parse(document: &str) -> Result<Element<'_>, Rejection> {
                 return Err(broken(document, before, &what));
             }
             Event::Start(start) => {
-                let from = position(reader.buffer_position());
-                open.push((opened(namespace, &start, document), from));
+                let mut element = opened(namespace, &start, document);
+                let from = document.len() - reader.get_ref().len();
+                if let Some(escaped) = escaped_text(document, from) {
+                    element.text = Cow::Owned(unescaped(escaped));
+                    *reader.get_mut() = &document.as_bytes()[from + escaped.len()..];
+                    skipped_bytes += escaped.len();
+                }
+                open.push((element, from));
             }
             Event::End(_) => {
                 let Some((mut element, from)) = open.pop() else {
@@ -157,10 +171,55 @@ fn append<'a>(open: &mut [(Element<'a>, usize)], text: Cow<'a, str>) {
     }
 }
 
+/// The text right behind a start tag, if there are references in it. The reader makes two events of
+/// each, and escaped markup has one every few letters.
+fn escaped_text(document: &str, from: usize) -> Option<&str> {
+    let is_empty_element = document[..from].ends_with("/>");
+    let behind = document.get(from..)?;
+    let text = &behind[..memchr(b'<', behind.as_bytes())?];
+    (!is_empty_element && text.contains('&')).then_some(text)
+}
+
+fn unescaped(text: &str) -> String {
+    let mut unescaped = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = memchr(b'&', rest.as_bytes()) {
+        unescaped.push_str(&rest[..at]);
+        rest = &rest[at..];
+        match reference_name(rest) {
+            Some(name) => {
+                unescaped.push_str(&resolved(name));
+                rest = &rest[name.len() + 2..];
+            }
+            None => {
+                unescaped.push('&');
+                rest = &rest[1..];
+            }
+        }
+    }
+    unescaped.push_str(rest);
+    unescaped
+}
+
+/// The name of the reference that a text begins with, such as `&amp;`.
+fn reference_name(text: &str) -> Option<&str> {
+    let start = &text.as_bytes()[..text.len().min(REFERENCE_BYTES_MAX)];
+    let end = memchr(b';', start)?;
+    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'#';
+    (end > 1 && start[1..end].iter().all(is_name)).then(|| &text[1..end])
+}
+
 /// The five entities and characters by number; others stay as they are written, for the markup of the
 /// text knows them.
 fn resolved(name: &str) -> Cow<'static, str> {
-    let entity = format!("&{name};");
+    let entity = match name {
+        "lt" => return Cow::Borrowed("<"),
+        "gt" => return Cow::Borrowed(">"),
+        "amp" => return Cow::Borrowed("&"),
+        "quot" => return Cow::Borrowed("\""),
+        "apos" => return Cow::Borrowed("'"),
+        other => format!("&{other};"),
+    };
     match quick_xml::escape::unescape(&entity) {
         Ok(text) => Cow::Owned(text.into_owned()),
         Err(_) => Cow::Owned(entity),
@@ -203,10 +262,6 @@ fn by_prefix(prefix: &str) -> Space {
         "thr" => Space::Thread,
         _ => Space::Foreign,
     }
-}
-
-fn position(offset: u64) -> usize {
-    usize::try_from(offset).unwrap_or(usize::MAX)
 }
 
 fn broken(document: &str, offset: usize, what: &dyn std::fmt::Display) -> Rejection {

@@ -20,8 +20,8 @@ pub fn to_text(html: &str) -> String {
     for token in tokens(html) {
         match token {
             Token::Text(text) => page.text(text),
-            Token::Open(name) => page.open(name.as_str()),
-            Token::Close(name) => page.close(name.as_str()),
+            Token::Open(name) => page.open(name),
+            Token::Close(name) => page.close(name),
         }
     }
     page.finish()

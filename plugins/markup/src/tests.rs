@@ -6,6 +6,7 @@ use super::to_text;
 fn words_are_kept_and_white_space_is_joined() {
     assert_eq!(to_text("  Hello\n <b>you</b>, <i>all</i> "), "Hello you, all");
     assert_eq!(to_text("no markup"), "no markup");
+    assert_eq!(to_text(" a  b\n\tc d \u{e4}&ouml; e<b> f</b>  <i>g </i>h"), "a b c d \u{e4}\u{f6} e f g h");
     assert_eq!(to_text(""), "");
 }
 
@@ -43,6 +44,11 @@ fn what_is_not_for_reading_is_left_out() {
 fn entities_are_decoded() {
     assert_eq!(to_text("Tea &amp; caf&eacute; &#8211; &#x263A;&lt;3"), "Tea & café – ☺<3");
     assert_eq!(to_text("a&nbsp;b&nbsp; c"), "a b  c");
+    assert_eq!(to_text("a&#160;b &nbsp; \u{a0} c &#xa0;d"), "a b c  d");
+    assert_eq!(
+        to_text("&lt;&gt;&quot;&apos;&#39;&#34; \u{c2}\u{a9} caf\u{e9}"),
+        "<>\"''\" \u{c2}\u{a9} caf\u{e9}"
+    );
     assert_eq!(to_text("AT&T; R&D &unknown; & &"), "AT&T; R&D &unknown; & &");
 }
 

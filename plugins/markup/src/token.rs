@@ -1,10 +1,17 @@
 //! Markup as a sequence of tags and text.
 
+use memchr::{memchr, memchr3};
+
 /// No element that matters here has a longer name.
 const NAME_BYTES_MAX: usize = 10;
 
 /// Elements whose content is not for reading.
-const UNREADABLE: [&str; 6] = ["script", "style", "title", "template", "svg", "textarea"];
+const UNREADABLE: [(Name, &str); 6] = {
+    const fn named(name: &str) -> (Name, &str) {
+        (Name::of(name), name)
+    }
+    [named("script"), named("style"), named("svg"), named("template"), named("textarea"), named("title")]
+};
 
 /// One piece of markup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,25 +24,25 @@ pub enum Token<'a> {
     Close(Name),
 }
 
-/// An element's name in lower case; empty for one that is too long to matter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Name {
-    bytes: [u8; NAME_BYTES_MAX],
-    length: usize,
-}
+/// An element's name in lower case, as a number: markup is full of names, and numbers are compared at
+/// once. Zero for one that is too long to matter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Name(u128);
 
 impl Name {
-    /// The name.
-    pub fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.bytes[..self.length]).unwrap_or_default()
-    }
-
-    fn of(written: &str) -> Self {
-        let mut bytes = [0; NAME_BYTES_MAX];
-        let length = if written.len() > NAME_BYTES_MAX { 0 } else { written.len() };
-        bytes[..length].copy_from_slice(&written.as_bytes()[..length]);
-        bytes.make_ascii_lowercase();
-        Self { bytes, length }
+    /// The name of an element.
+    pub const fn of(written: &str) -> Self {
+        let bytes = written.as_bytes();
+        if bytes.len() > NAME_BYTES_MAX {
+            return Self(0);
+        }
+        let mut name = 0;
+        let mut at = 0;
+        while at < bytes.len() {
+            name = name << 8 | bytes[at].to_ascii_lowercase() as u128;
+            at += 1;
+        }
+        Self(name)
     }
 }
 
@@ -47,13 +54,8 @@ pub fn tokens(html: &str) -> impl Iterator<Item = Token<'_>> {
 
 fn next<'a>(rest: &mut &'a str) -> Option<Token<'a>> {
     loop {
-        if rest.is_empty() {
-            return None;
-        }
-        let Some(start) = rest.find('<') else {
-            return Some(Token::Text(std::mem::take(rest)));
-        };
-        if start > 0 {
+        if *rest.as_bytes().first()? != b'<' {
+            let start = memchr(b'<', rest.as_bytes()).unwrap_or(rest.len());
             let (text, tag) = rest.split_at(start);
             *rest = tag;
             return Some(Token::Text(text));
@@ -62,9 +64,9 @@ fn next<'a>(rest: &mut &'a str) -> Option<Token<'a>> {
             After::Tag(token, behind) => {
                 *rest = behind;
                 if let Token::Open(name) = token
-                    && UNREADABLE.contains(&name.as_str())
+                    && let Some((_, unreadable)) = UNREADABLE.iter().find(|(it, _)| *it == name)
                 {
-                    *rest = behind_end_of(name.as_str(), behind);
+                    *rest = behind_end_of(unreadable, behind);
                     continue;
                 }
                 return Some(token);
@@ -87,15 +89,10 @@ enum After<'a> {
 }
 
 fn after(markup: &str) -> After<'_> {
-    if let Some(comment) = markup.strip_prefix("<!--") {
-        return After::Nothing(behind(comment, "-->"));
-    }
-    if markup.starts_with("<!") || markup.starts_with("<?") {
-        return After::Nothing(behind(markup, ">"));
-    }
-    let (is_end, named) = match markup.strip_prefix("</") {
-        Some(named) => (true, named),
-        None => (false, &markup[1..]),
+    let (is_end, named) = match markup.as_bytes().get(1) {
+        Some(b'!' | b'?') => return After::Nothing(behind_declaration(markup)),
+        Some(b'/') => (true, &markup[2..]),
+        _ => (false, &markup[1..]),
     };
     if !named.starts_with(|char: char| char.is_ascii_alphabetic()) {
         return After::Text;
@@ -110,16 +107,30 @@ fn after(markup: &str) -> After<'_> {
     }
 }
 
+fn behind_declaration(markup: &str) -> &str {
+    match markup.strip_prefix("<!--") {
+        Some(comment) => behind(comment, "-->"),
+        None => behind(markup, ">"),
+    }
+}
+
 /// Behind the `>` that ends a tag, which may also stand within quotes. Quotes that never end are none.
 fn behind_tag(attributes: &str) -> &str {
-    let mut quote = None;
-    for (at, byte) in attributes.bytes().enumerate() {
-        match (quote, byte) {
-            (None, b'>') => return &attributes[at + 1..],
-            (None, b'"' | b'\'') => quote = Some(byte),
-            (Some(open), byte) if open == byte => quote = None,
-            _ => {}
+    // Most tags have no attributes.
+    if let Some(behind) = attributes.strip_prefix('>') {
+        return behind;
+    }
+    let mut rest = attributes;
+    while let Some(at) = memchr3(b'>', b'"', b'\'', rest.as_bytes()) {
+        let quote = rest.as_bytes()[at];
+        rest = &rest[at + 1..];
+        if quote == b'>' {
+            return rest;
         }
+        let Some(end) = memchr(quote, rest.as_bytes()) else {
+            break;
+        };
+        rest = &rest[end + 1..];
     }
     behind(attributes, ">")
 }

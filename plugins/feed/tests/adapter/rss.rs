@@ -95,6 +95,34 @@ fn html_entities_and_loose_ampersands_are_survived() {
 }
 
 #[test]
+fn references_are_resolved_wherever_they_stand() {
+    for (written, read) in [
+        ("a &lt;i&gt;b&lt;/i&gt; &quot;c&apos;", "a b \"c'"),
+        ("&#252;&#xDF;&amp;eacute;", "üßé"),
+        ("&amp;amp; <![CDATA[<b>&amp;</b>]]> &lt;br/&gt;x", "& &\nx"),
+        ("<!-- &lt; -->&amp;lt;", "<"),
+        ("<![CDATA[a]]> &amp; b<br/> &amp;<i/>&amp; c", "a & b && c"),
+        (
+            "&a-very-long-name-that-nobody-would-ever-give-to-an-entity;",
+            "&a-very-long-name-that-nobody-would-ever-give-to-an-entity;",
+        ),
+    ] {
+        assert_eq!(
+            item(&channel(&format!("<item><description>{written}</description></item>"))).text,
+            read,
+            "{written}"
+        );
+    }
+}
+
+#[test]
+fn behind_references_an_error_still_names_its_place() {
+    let feed = "<rss><channel><title>a &amp;\n&lt; b</title>\n<item></channel></rss>";
+    let message = malformed(feed);
+    assert!(message.contains("line 3 column 7"), "{message}");
+}
+
+#[test]
 fn a_feed_in_another_encoding_is_decoded() {
     let mut body = b"<?xml version='1.0' encoding='iso-8859-1'?><rss><channel><item><title>Gr".to_vec();
     body.extend(b"\xfc\xdfe</title></item></channel></rss>");
