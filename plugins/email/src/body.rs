@@ -1,5 +1,7 @@
 //! The words of a mail, out of its parts.
 
+use std::borrow::Cow;
+
 use mail_parser::{Message, MessagePart, MimeHeaders, PartType};
 
 use crate::clean;
@@ -13,9 +15,9 @@ pub struct Body {
     pub html: Option<String>,
 }
 
-/// Markup beyond this is not turned into text, which bounds the cost of a call; it is kept whole. Dense
-/// tables burn about 360 units of fuel a byte, and a call has 200 million.
-const MARKUP_BYTES_MAX: usize = 384 * 1024;
+/// Markup beyond this is not turned into text, which bounds the cost of a call; it is kept whole. Where
+/// there is nothing but tags, it burns about 200 units of fuel a byte, and every call has 200 million.
+const MARKUP_BYTES_MAX: usize = 768 * 1024;
 
 /// Takes the plain text where there is some, else what the markup reads as.
 pub fn of(message: &Message<'_>) -> Body {
@@ -29,7 +31,7 @@ pub fn of(message: &Message<'_>) -> Body {
 
 fn plain(part: &MessagePart<'_>) -> Option<String> {
     match &part.body {
-        PartType::Text(text) => Some(unflowed(part, &clean::lines(text))),
+        PartType::Text(text) => Some(unflowed(part, clean::lines(text))),
         PartType::Html(markup) => Some(markup_text(&clean::lines(markup))),
         _ => None,
     }
@@ -46,20 +48,20 @@ fn markup_text(html: &str) -> String {
     switchboard_plugin_markup::to_text(&html[..html.floor_char_boundary(MARKUP_BYTES_MAX)])
 }
 
-fn unflowed(part: &MessagePart<'_>, text: &str) -> String {
+fn unflowed(part: &MessagePart<'_>, text: Cow<'_, str>) -> String {
     let parameter = |name: &str, value: &str| {
         part.content_type()
             .and_then(|media| media.attribute(name))
             .is_some_and(|found| found.eq_ignore_ascii_case(value))
     };
     if !parameter("format", "flowed") {
-        return text.to_owned();
+        return text.into_owned();
     }
     let space = match parameter("delsp", "yes") {
         true => TrailingSpace::Artefact,
         false => TrailingSpace::Text,
     };
-    unflow(text, space)
+    unflow(&text, space)
 }
 
 /// Puts parts below one another; mail with several is rare.

@@ -1,7 +1,7 @@
 //! Takes electronic mail in, and sends answers through an HTTP mail relay.
 //!
-//! `README.md` says what is read and how. In: [`parse`] tells the story, with [`body`], [`quote`],
-//! [`attachments`], [`automatic`] and [`report`] for its parts. Out: [`compose`] writes the mail,
+//! `README.md` says what is read and how. In: [`parse`] tells the story, with [`skim`], [`body`],
+//! [`quote`], [`attachments`], [`automatic`] and [`report`] for its parts. Out: [`compose`] writes the mail,
 //! [`reply`] takes it to the relay and reads what came back.
 
 #![deny(missing_docs)]
@@ -18,6 +18,7 @@ pub mod quote;
 pub mod reply;
 pub mod report;
 pub mod settings;
+pub mod skim;
 
 use switchboard_plugin_sdk::prelude::*;
 

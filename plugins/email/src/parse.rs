@@ -1,6 +1,6 @@
 //! From a raw mail to what it brought.
 
-use mail_parser::{DateTime, HeaderValue, Message, MessageParser};
+use mail_parser::{DateTime, HeaderValue, Message};
 use switchboard_plugin_sdk::{
     Arrival, Attribute, Author, Automatic, Delivery, DeliveryStatus, Item, ItemKind, Rejection, Visibility,
     content_id,
@@ -8,6 +8,7 @@ use switchboard_plugin_sdk::{
 
 use crate::report::{Kind, Report};
 use crate::settings::Settings;
+use crate::skim::{Skim, Skimmed};
 use crate::{attachments, automatic, body, clean, fields, quote, report};
 
 /// How much of a refused body is shown.
@@ -17,7 +18,8 @@ const EXCERPT_BYTES_MAX: usize = 60;
 pub fn arrivals(delivery: &Delivery, settings: &Settings) -> Result<Vec<Arrival>, Rejection> {
     check_media(delivery)?;
     let skipped_bytes = envelope_bytes(&delivery.body);
-    let message = recognised(&delivery.body[skipped_bytes..])?;
+    let skimmed = Skim::default().shorten(&delivery.body[skipped_bytes..]);
+    let message = recognised(&skimmed, &delivery.body[skipped_bytes..])?;
     let report = report::of(&message);
     let status = report.as_ref().and_then(|report| status(report, occurred_at_ms(&message, delivery)));
     // A receipt for what was read is no work for anybody.
@@ -109,7 +111,7 @@ fn envelope_bytes(raw: &[u8]) -> usize {
 }
 
 /// Anything with a header known to mail and a writer or something to read.
-fn recognised(raw: &[u8]) -> Result<Message<'_>, Rejection> {
+fn recognised<'a>(skimmed: &'a Skimmed<'a>, raw: &[u8]) -> Result<Message<'a>, Rejection> {
     let malformed = |what: &str| {
         let start = &raw[..raw.len().min(EXCERPT_BYTES_MAX)];
         let start = String::from_utf8_lossy(start).escape_debug().to_string();
@@ -118,7 +120,7 @@ fn recognised(raw: &[u8]) -> Result<Message<'_>, Rejection> {
     if raw.trim_ascii().is_empty() {
         return Err(Rejection::Malformed("the body is empty".to_owned()));
     }
-    let Some(message) = MessageParser::new().parse(raw) else {
+    let Some(message) = skimmed.parse() else {
         return Err(malformed("line 1: no header field (RFC 5322, section 2.2)"));
     };
     if !fields::is_mail(&message) {
