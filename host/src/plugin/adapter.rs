@@ -69,7 +69,7 @@ impl Adapter {
     pub fn receive(&self, inbox: &Inbox, delivery: &RawDelivery) -> Call<ReceiveResult> {
         let settings = inbox.settings.to_string();
         let headers = lower_headers(&delivery.headers);
-        self.call(|store, adapter| {
+        self.call(&Budget::for_delivery(delivery.body.len()), |store, adapter| {
             adapter.call_receive(store, lower_inbox(inbox, &settings), lower_delivery(delivery, &headers))
         })
         .and_then(|answer| match answer {
@@ -87,7 +87,7 @@ impl Adapter {
         let settings = inbox.settings.to_string();
         let references: Vec<&str> = outbound.references.iter().map(String::as_str).collect();
         let attributes = lower_attributes(&outbound.attributes);
-        self.call(|store, adapter| {
+        self.call(&Budget::ADAPTER, |store, adapter| {
             let task = abi::Task::Reply(lower_outbound(outbound, &references, &attributes));
             adapter.call_begin(store, lower_inbox(inbox, &settings), task)
         })
@@ -98,23 +98,28 @@ impl Adapter {
     pub fn resume(&self, inbox: &Inbox, state: &[u8], answer: &Answer) -> Call<StepResult> {
         let settings = inbox.settings.to_string();
         let headers = lower_pairs(&answer.headers);
-        self.call(|store, adapter| {
+        self.call(&Budget::ADAPTER, |store, adapter| {
             adapter.call_resume(store, lower_inbox(inbox, &settings), state, lower_reply(answer, &headers))
         })
         .and_then(raise)
     }
 
     /// Calls are pure, so a deadline is tried once more, like a policy's.
-    fn call<T>(&self, work: impl Fn(&mut Store<CallState>, &abi::Guest) -> wasmtime::Result<T>) -> Call<T> {
-        let call = self.call_once(&work);
-        if call.hit_deadline() { self.call_once(&work) } else { call }
+    fn call<T>(
+        &self,
+        budget: &Budget,
+        work: impl Fn(&mut Store<CallState>, &abi::Guest) -> wasmtime::Result<T>,
+    ) -> Call<T> {
+        let call = self.call_once(budget, &work);
+        if call.hit_deadline() { self.call_once(budget, &work) } else { call }
     }
 
     fn call_once<T>(
         &self,
+        budget: &Budget,
         work: impl Fn(&mut Store<CallState>, &abi::Guest) -> wasmtime::Result<T>,
     ) -> Call<T> {
-        run(&self.inner.engine, &Budget::ADAPTER, Imports::Answered, |store| {
+        run(&self.inner.engine, budget, Imports::Answered, |store| {
             let instance: adapter_world::Adapter = self.inner.adapter.instantiate(&mut *store)?;
             work(store, instance.switchboard_plugin_adapter())
         })

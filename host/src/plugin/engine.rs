@@ -149,7 +149,7 @@ fn fingerprint(engine: &wasmtime::Engine) -> String {
     let mut hasher = StableHasher::default();
     hasher.feed(&engine.precompile_compatibility_hash());
     hasher.feed(&v0_1::VERSION);
-    hasher.feed(&[Budget::POLICY, Budget::ADAPTER, Budget::SETUP]);
+    hasher.feed(&[Budget::POLICY, Budget::ADAPTER, Budget::for_delivery(usize::MAX), Budget::SETUP]);
     hasher.feed(&PREPARATION);
     hasher.feed(&[LOG_BYTES_MAX, LOG_LINE_BYTES_MAX, STACK_BYTES, TABLE_ELEMENTS]);
     hasher.hex_short()

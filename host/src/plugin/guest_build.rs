@@ -106,17 +106,16 @@ fn rustc(directory: &Path, arguments: &[&str]) -> Option<String> {
     output.status.success().then_some(text)
 }
 
-/// Remaps every folder whose place differs between machines; flags are separated as cargo wants.
+/// Vectors, which the engine runs the same on every machine: adapters look through megabytes for a few
+/// bytes, at half the fuel and time so. And every folder remapped whose place differs between machines.
+/// Flags are separated as cargo wants.
 fn encoded_flags(directory: &Path) -> OsString {
     let mut folders = vec![(directory.to_path_buf(), "/plugins")];
     folders.extend(cargo_home().map(|home| (home, "/cargo")));
     folders.extend(rustc(directory, &["--print", "sysroot"]).map(|sysroot| (sysroot.into(), "/rust")));
-    let mut flags = OsString::new();
+    let mut flags = OsString::from("-Ctarget-feature=+simd128");
     for (folder, name) in folders {
-        if !flags.is_empty() {
-            flags.push("\u{1f}");
-        }
-        flags.push("--remap-path-prefix=");
+        flags.push("\u{1f}--remap-path-prefix=");
         flags.push(folder);
         flags.push("=");
         flags.push(name);

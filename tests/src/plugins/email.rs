@@ -119,6 +119,49 @@ async fn a_mail_that_breaks_off_is_taken_as_far_as_it_goes() {
     }
 }
 
+fn mail_of(megabytes: usize, header: &str, line: &str) -> String {
+    let lines = line.repeat(megabytes * 1_000_000 / line.len());
+    format!("From: grace@example.org\r\nMessage-ID: <big@example.org>\r\n{header}\r\n{lines}")
+}
+
+#[tokio::test]
+async fn a_plain_mail_of_ten_megabytes_is_read() {
+    let app = TestApp::company().await;
+    let line = "It has been leaking since Monday -- and nobody has called me back.\r\n";
+    let item = item(&app, &take(&app, mail_of(10, "", line) + "The end.").await).await;
+    let text = text(&item, "/text");
+    assert!(text.len() > 9_800_000 && text.trim_end().ends_with("The end."), "{} bytes", text.len());
+}
+
+#[tokio::test]
+async fn a_mail_with_ten_megabytes_of_files_is_read() {
+    let app = TestApp::company().await;
+    let line = "UHVtcHMgYW5kIGtldHRsZXMsIGEgcGljdHVyZSBib29rIGZvciB0aGUgd2hvbGUgZmFtaWx5Lgo=\r\n";
+    let header = "Content-Type: multipart/mixed; boundary=edge\r\n\r\n--edge\r\n\r\nSee the book.\r\n--edge\r\n\
+        Content-Type: application/pdf; name=book.pdf\r\nContent-Transfer-Encoding: base64\r\n";
+    for (number, end) in ["", "This is not base64.\r\n"].into_iter().enumerate() {
+        let mail = mail_of(10, header, line).replacen("<big@", &format!("<big-{number}@"), 1);
+        let received = take(&app, mail + end + "--edge--\r\n").await;
+        assert_eq!(received["outcome"], "accepted", "{received}");
+        let item = item(&app, &received).await;
+        assert_eq!(item["text"], "See the book.");
+        assert_eq!(item["attachments"][0]["name"], "book.pdf");
+    }
+}
+
+/// It burns more than an adapter has for a small delivery: what a delivery may cost grows with its size.
+#[tokio::test]
+async fn a_large_mail_in_a_costly_encoding_is_read() {
+    let app = TestApp::company().await;
+    let header = "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n";
+    let item = item(
+        &app,
+        &take(&app, mail_of(4, header, "The kettle costs 40=E2=82=AC, sagt J=C3=BCrgen.\r\n")).await,
+    )
+    .await;
+    assert!(text(&item, "/text").starts_with("The kettle costs 40\u{20ac}, sagt J\u{fc}rgen.\nThe kettle"));
+}
+
 #[tokio::test]
 async fn what_is_no_mail_is_kept() {
     let app = TestApp::company().await;

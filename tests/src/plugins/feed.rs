@@ -92,3 +92,31 @@ async fn an_entity_bomb_does_no_harm() {
     take(&app, "application/rss+xml", &bomb).await;
     assert_eq!(app.get("/healthz").await.json(200), json!({ "status": "ok" }));
 }
+
+/// Some markup of five kilobytes.
+fn article() -> String {
+    let paragraph = "<p>The <b>Gannet 2</b> boils &amp; <a href=\"https://example.com/tea?a=1&amp;b=2\">whistles</a>, \
+        but its lid sits <i>loose</i>: what a pity for so nice a kettle!</p>\n";
+    paragraph.repeat(5_000 / paragraph.len() + 1)
+}
+
+#[tokio::test]
+async fn a_thousand_entries_of_markup_are_read_escaped_or_not() {
+    let app = TestApp::company().await;
+    let escaped =
+        article().replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;");
+    for (name, content) in [("cdata", format!("<![CDATA[{}]]>", article())), ("escaped", escaped)] {
+        let entries: String = (0..1_000)
+            .map(|number| {
+                format!("<item><guid>{name}-{number}</guid><title>{number}</title><description>{content}</description></item>")
+            })
+            .collect();
+        let feed = format!("<rss version=\"2.0\"><channel><title>Tea</title>{entries}</channel></rss>");
+        assert!(feed.len() > 5_000_000);
+        let received = take(&app, "application/rss+xml", &feed).await;
+        assert_eq!(received["items"].as_array().map(Vec::len), Some(1_000), "{}", received["reason"]);
+        let item = app.get(&format!("/v1/items/{}", text(&received, "/items/0/item"))).await.json(200);
+        assert!(text(&item, "/text").starts_with("The Gannet 2 boils & whistles, but its lid"), "{item}");
+        assert_eq!(text(&item, "/html").trim(), article().trim());
+    }
+}
