@@ -125,10 +125,10 @@ impl TestApp {
 
     /// Stops, lets something happen to the folder of the repository, and starts again.
     pub async fn meanwhile(self, happens: impl AsyncFnOnce(&Path)) -> Self {
-        let Self { clock, egress, token, app, folder, said } = self;
+        let Self { token, app, folder, place, said, .. } = self;
         app.stop().await;
         happens(folder.path()).await;
-        Self { said, ..Self::open(folder, Place { clock, egress, program: program() }, token).await }
+        Self { said, ..Self::open(folder, place, token).await }
     }
 
     /// Stops without starting again; the repository's file.

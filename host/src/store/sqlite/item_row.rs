@@ -84,8 +84,8 @@ impl ItemRows {
         self.items.len()
     }
 
-    /// A new item with its first revision, which becomes row `content`.
-    pub(super) fn add(&mut self, item: &NewItem<'_>, content: i64) -> StoreResult<()> {
+    /// A new item with its first revision, which becomes row `content`; how many bytes it says.
+    pub(super) fn add(&mut self, item: &NewItem<'_>, content: i64) -> StoreResult<usize> {
         let _ = self
             .items
             .row()
@@ -102,18 +102,18 @@ impl ItemRows {
         self.add_revision(item.id, 1, item.item, content)
     }
 
-    /// A revision, which becomes row `content`.
+    /// A revision, which becomes row `content`; how many bytes it says.
     pub(super) fn add_revision(
         &mut self,
         id: ItemId,
         revision: i64,
         item: &Item,
         content: i64,
-    ) -> StoreResult<()> {
+    ) -> StoreResult<usize> {
         let json = serde_json::to_vec(item)?;
         let _ = self.revisions.row().int(content).int(id.0).int(revision).heap(&json);
         self.texts.add(content, item);
-        Ok(())
+        Ok(json.len())
     }
 
     /// Writes them; what is to be indexed once they are committed.

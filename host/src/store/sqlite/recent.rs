@@ -12,8 +12,12 @@ use crate::domain::conversation::Conversation;
 use crate::domain::ids::{ContactId, ConversationId, ItemId};
 use crate::domain::item::StoredItem;
 
-/// Items kept at most: as many as a few batches bring. Whoever is further behind reads the file.
-const ITEMS_MAX: usize = 2_048;
+/// Things of a kind kept at most: as many as a few batches bring. Whoever is further behind reads the
+/// file.
+const KEPT_MAX: usize = 2_048;
+
+/// A longer item is not kept here: all of them together take some megabytes.
+pub(super) const ITEM_BYTES_MAX: usize = 8 * 1024;
 
 /// What a batch brought.
 #[derive(Default)]
@@ -36,7 +40,8 @@ pub(super) struct Recent {
 impl Recent {
     /// Keeps what a committed batch brought.
     pub(super) fn keep(&mut self, arrived: Arrived) {
-        if arrived.changed_others || self.items.len() + arrived.items.len() > ITEMS_MAX {
+        let most = self.items.len().max(self.conversations.len()).max(self.contacts.len());
+        if arrived.changed_others || most > KEPT_MAX {
             self.clear();
         }
         if arrived.changed_others {

@@ -23,7 +23,7 @@ use crate::domain::threading::Reference;
 use crate::domain::time::Timestamp;
 use crate::store::sqlite::error::surprise;
 use crate::store::sqlite::item_row::NewItem;
-use crate::store::sqlite::recent::Arrived;
+use crate::store::sqlite::recent::{Arrived, ITEM_BYTES_MAX};
 use crate::store::sqlite::search::Texts;
 use crate::store::{IntakeCommitted, IntakeEntry, StoreResult};
 
@@ -163,7 +163,7 @@ impl<'a> Work<'a> {
         let fresh = &self.fresh[index];
         let entry = &self.entries[fresh.entry];
         let (id, at) = (fresh.id, entry.raw.received_at);
-        self.writes.item(&NewItem {
+        let bytes = self.writes.item(&NewItem {
             id,
             conversation,
             inbox: entry.inbox.id,
@@ -184,7 +184,7 @@ impl<'a> Work<'a> {
         }
         if let Some(occasion) = occasion {
             self.writes.event(self.ids.next(at), conversation, id, occasion, at)?;
-            self.arrived.items.push(StoredItem {
+            let stored = || StoredItem {
                 id,
                 conversation,
                 inbox: entry.inbox.id,
@@ -195,7 +195,8 @@ impl<'a> Work<'a> {
                 received_at: at,
                 deleted_at: None,
                 item: fresh.item.clone().into_owned(),
-            });
+            };
+            self.arrived.items.extend((bytes <= ITEM_BYTES_MAX).then(stored));
         }
         self.seen.insert(key, KnownItem { id, conversation, direction: fresh.direction });
         self.committed[fresh.entry].items.push((id, conversation));

@@ -48,7 +48,8 @@ impl Writes {
         self.deliveries.add(entry)
     }
 
-    pub(super) fn item(&mut self, item: &NewItem<'_>) -> StoreResult<()> {
+    /// A new item; how many bytes it says.
+    pub(super) fn item(&mut self, item: &NewItem<'_>) -> StoreResult<usize> {
         let content = self.take_content();
         self.items.add(item, content)
     }
