@@ -225,6 +225,10 @@ impl Flow {
         adapter: &str,
         settings: &serde_json::Value,
     ) -> Result<(), FlowError> {
+        if self.pipeline.load().adapter(adapter).is_none() {
+            // It may be prepared by the repository's word and not be at work yet.
+            self.refresh_pipeline(&format!("an inbox wants {adapter}")).await?;
+        }
         let pipeline = self.pipeline.load_full();
         let enabled = Arc::clone(
             pipeline

@@ -13,6 +13,8 @@ use super::client::Client;
 use super::company;
 use crate::bundled::BUNDLED;
 use crate::domain::activation::{Mode, Phase, Preparation};
+use crate::domain::generation::Generation;
+use crate::domain::ids::ActivationId;
 use crate::domain::release::PluginKind;
 
 /// How often the state of preparations is asked for: they take seconds.
@@ -24,6 +26,7 @@ const SPIN_EVERY: Duration = Duration::from_millis(100);
 /// A plugin at work.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Enabled {
+    id: ActivationId,
     /// The activation's name.
     pub name: String,
     /// Adapter or policy.
@@ -84,11 +87,15 @@ async fn enable(client: &Client, wanted: &[Value]) -> anyhow::Result<usize> {
     Ok(wanted.len())
 }
 
+/// Whether everything that was enabled is prepared, and at work: the latest generation has it.
 async fn all_ready(client: &Client) -> anyhow::Result<bool> {
+    let generations: Vec<Generation> = client.all("/v1/generations").await?;
+    let at_work: Vec<ActivationId> =
+        generations.iter().take(1).flat_map(|it| &it.entries).map(|it| it.activation).collect();
     let mut ready = true;
     for activation in enabled(client).await? {
         match activation.preparation {
-            Preparation::Ready => {}
+            Preparation::Ready => ready &= at_work.contains(&activation.id),
             Preparation::Preparing => ready = false,
             Preparation::Failed { failure, reason } => {
                 bail!("{} could not be prepared: {failure}: {reason}", activation.name)
