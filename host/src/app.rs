@@ -19,6 +19,7 @@ use crate::domain::principal::Principal;
 use crate::egress::Egress;
 use crate::flow::artefact::Artefacts;
 use crate::flow::pipeline::Pipeline;
+use crate::flow::route::{Door, Judges};
 use crate::flow::{Flow, Wake, ingest, publish};
 use crate::plugin::digest::digest;
 use crate::plugin::{PluginConfig, Plugins, Seal};
@@ -68,9 +69,23 @@ impl App {
             Artefacts::new(seal, parts.artefact_shelf).context("open the shelf of compiled plugins")?;
         let telemetry = Arc::new(Telemetry::default());
         let wake = Arc::new(Wake::default());
-        let (intakes, commit_loop) =
-            ingest::Committer::new(Arc::clone(&store), Arc::clone(&telemetry), Arc::clone(&wake));
         let directory = store.directory().await.context("read the names")?;
+        let directory = Arc::new(ArcSwap::from_pointee(directory));
+        let pipeline = Arc::new(ArcSwap::from_pointee(Pipeline::default()));
+        let judges = Judges {
+            plugins: Arc::clone(&plugins),
+            directory: Arc::clone(&directory),
+            ids: Arc::clone(&ids),
+            clock: Arc::clone(&parts.clock),
+            telemetry: Arc::clone(&telemetry),
+        };
+        let door = Arc::new(Door::new(judges, Arc::clone(&pipeline), Arc::clone(&wake)));
+        let (intakes, commit_loop) = ingest::Committer::new(
+            Arc::clone(&store),
+            Arc::clone(&telemetry),
+            Arc::clone(&wake),
+            Arc::clone(&door),
+        );
         let flow = Flow {
             store,
             plugins,
@@ -78,9 +93,10 @@ impl App {
             clock: parts.clock,
             ids,
             telemetry,
-            pipeline: Arc::new(ArcSwap::from_pointee(Pipeline::default())),
-            directory: Arc::new(ArcSwap::from_pointee(directory)),
+            pipeline,
+            directory,
             intakes,
+            door,
             wake,
             tasks: TaskTracker::new(),
             artefacts: Arc::new(artefacts),
@@ -106,8 +122,9 @@ impl App {
         Ok(())
     }
 
-    /// Starts the workers: routing, timers, replies.
+    /// Starts the workers: routing, timers, replies. From now on what comes in is judged at once.
     pub fn work(&self) {
+        self.flow.door.open();
         worker::start(&self.flow, &self.workers, &self.stop);
     }
 

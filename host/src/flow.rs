@@ -72,6 +72,8 @@ pub struct Flow {
     pub directory: Arc<ArcSwap<Directory>>,
     /// Where read deliveries wait for their common commit.
     pub intakes: ingest::Committer,
+    /// Where new items are judged before they are stored, while the workers work.
+    pub door: Arc<route::Door>,
     /// Who has something to do.
     pub wake: Arc<Wake>,
     /// What runs in the background; awaited when the host stops.

@@ -27,7 +27,7 @@ pub use conversation::{
     ConversationFilter, ConversationStore, Counts, NewReply, Note, PersonChange, QueueLoad, SearchHit,
 };
 pub use error::{StoreError, StoreResult};
-pub use ingest::{IngestStore, IntakeCommitted, IntakeContent, IntakeEntry, IntakeOrigin};
+pub use ingest::{DoorJudge, IngestStore, IntakeCommitted, IntakeContent, IntakeEntry, IntakeOrigin};
 pub use organisation::OrganisationStore;
 pub use outbox::{OutboxStore, OutboxWork, SendEnd};
 pub use page::{AuditEntry, Page, PageRequest};

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 
 use super::error::StoreResult;
 use super::page::{Page, PageRequest};
+use super::route::{CaseNeeds, ClaimedCase, Routed};
 use crate::domain::arrival::Arrival;
 use crate::domain::delivery::{Delivery, DeliveryOutcome, ImportKey, RawDelivery};
 use crate::domain::ids::{ConversationId, DeliveryId, InboxId, ItemId};
@@ -64,6 +65,19 @@ pub struct IntakeCommitted {
     pub unknown: u32,
 }
 
+/// Judges what a batch brings before it is written, so that an item and what was decided about it are
+/// one transaction.
+#[async_trait]
+pub trait DoorJudge: Send + Sync {
+    /// Which costly parts of a case any policy reads.
+    fn needs(&self) -> CaseNeeds;
+    /// Judges what it can soon enough; what it leaves out waits as an event. Fences are none, because
+    /// nobody else can claim these cases.
+    async fn judge(&self, cases: Vec<ClaimedCase>) -> Vec<Routed>;
+    /// The batch is committed with these decisions; so many events wait.
+    fn committed(&self, decided: &[Routed], waiting: usize);
+}
+
 /// Taking in.
 #[async_trait]
 pub trait IngestStore: Send + Sync {
@@ -72,8 +86,15 @@ pub trait IngestStore: Send + Sync {
     ///
     /// Answers in order, one for each entry. When an entry cannot be stored, the others are; `Taken` is
     /// the answer to a record whose key its inbox has already.
-    async fn commit_intakes(&self, entries: &[IntakeEntry])
-    -> StoreResult<Vec<StoreResult<IntakeCommitted>>>;
+    ///
+    /// `judge`, if there is one, is asked about the first event of each conversation that nothing else
+    /// waits for, while no transaction is open. Should the repository change meanwhile in what the
+    /// batch was worked out from, the batch is worked out again and its events wait.
+    async fn commit_intakes(
+        &self,
+        entries: &[IntakeEntry],
+        judge: Option<&dyn DoorJudge>,
+    ) -> StoreResult<Vec<StoreResult<IntakeCommitted>>>;
     /// A kept delivery with its bytes.
     async fn raw_delivery(&self, delivery: DeliveryId) -> StoreResult<Option<(Delivery, RawDelivery)>>;
     /// The delivery that a record of an import was stored as, if it was.

@@ -34,6 +34,7 @@ mod rewrite;
 mod route;
 mod rows;
 mod search;
+mod surroundings;
 mod tags;
 #[cfg(test)]
 mod tests;
@@ -49,6 +50,7 @@ use tempfile::TempDir;
 use tokio::sync::Mutex;
 
 use self::claims::Claims;
+use self::decisions::Generations;
 pub use self::open::{StoreOptions, StorePath, Sync};
 use self::recent::Recent;
 pub use self::rewrite::Rewrite;
@@ -66,6 +68,8 @@ pub struct SqliteStore {
     /// Held while what can be claimed is looked at, and while claims end.
     claim_order: Mutex<()>,
     outbox_claims: std::sync::Mutex<HashSet<OutboxId>>,
+    /// What the last decisions were made under.
+    last_generations: std::sync::Mutex<Generations>,
     ids: Arc<IdGenerator>,
     /// Held as long as the store lives: it keeps a second host away.
     _lock: File,
@@ -76,11 +80,19 @@ pub struct SqliteStore {
 /// The connection that writes, and what only its holder may count.
 struct Writer {
     connection: SqliteConnection,
+    books: Books,
+}
+
+/// What is counted beside the file, and changes only when a transaction has ended.
+struct Books {
     /// The next row of `item_revisions`. Dense numbers keep the search index small: it stores the
     /// differences between rows.
     next_content: i64,
     /// What is in the file but not yet in the search index.
     unindexed: Texts,
+    /// Counts the transactions that added items, people or names of items: whoever has worked
+    /// something out from those sees here whether it still holds.
+    arrivals: u64,
 }
 
 impl SqliteStore {
@@ -96,6 +108,17 @@ impl SqliteStore {
 
     fn outbox_claims(&self) -> std::sync::MutexGuard<'_, HashSet<OutboxId>> {
         self.outbox_claims.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl SqliteStore {
+    fn last_generations(&self) -> Generations {
+        // It is only ever replaced as a whole.
+        self.last_generations.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn keep_generations(&self, generations: &Generations) {
+        *self.last_generations.lock().unwrap_or_else(PoisonError::into_inner) = generations.clone();
     }
 }
 

@@ -1,5 +1,6 @@
 //! What the parts of an item's way cost by themselves, measured as the way uses them: on all of the
-//! executor's threads at once, over a batch of different items, one policy after the other.
+//! executor's threads at once, over a batch of different items, one policy after the other, each shown
+//! what those before it proposed.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -10,9 +11,10 @@ use super::report::Report;
 use super::{load, machine, scene};
 use crate::app::App;
 use crate::domain::arrival::Arrival;
-use crate::domain::case::Case;
+use crate::domain::case::{Case, EarlierProposal, PromiseView};
 use crate::domain::delivery::{Header, RawDelivery};
 use crate::domain::organisation::Inbox;
+use crate::domain::promise::Metric;
 use crate::domain::time::Timestamp;
 use crate::flow::pipeline::{EnabledAdapter, EnabledPolicy, Pipeline};
 use crate::store::sqlite::Rewrite;
@@ -61,8 +63,10 @@ struct Calls {
 fn measure(inbox: &Inbox, pipeline: &Pipeline) -> anyhow::Result<Calls> {
     let adapter = pipeline.adapter("cloudevents").context("the adapter")?;
     let deliveries: Vec<RawDelivery> = (0..BATCH).map(delivery).collect();
-    let cases =
-        deliveries.iter().map(|it| case(adapter, inbox, it)).collect::<anyhow::Result<Vec<Case>>>()?;
+    let cases = deliveries
+        .iter()
+        .map(|it| as_heard(&pipeline.policies, case(adapter, inbox, it)?))
+        .collect::<anyhow::Result<Vec<Vec<Case>>>>()?;
     let (mut receiving, mut judging) = (0.0, 0.0);
     for round in 0..ROUNDS {
         let began = machine::thread_cpu_nanos()?;
@@ -86,15 +90,31 @@ fn receive_all(adapter: &EnabledAdapter, inbox: &Inbox, deliveries: &[RawDeliver
     Ok(())
 }
 
-fn judge_all(policies: &[Arc<EnabledPolicy>], cases: &[Case]) -> anyhow::Result<()> {
+fn judge_all(policies: &[Arc<EnabledPolicy>], cases: &[Vec<Case>]) -> anyhow::Result<()> {
     let (event, _) = scene::case();
-    for case in cases {
-        for policy in policies {
+    for heard in cases {
+        for (policy, case) in policies.iter().zip(heard) {
             let call = policy.policy.evaluate(&event, case);
             anyhow::ensure!(call.result.is_ok(), "a call that is measured failed");
         }
     }
     Ok(())
+}
+
+/// The case as each policy in turn is shown it: with what those before it proposed.
+fn as_heard(policies: &[Arc<EnabledPolicy>], mut case: Case) -> anyhow::Result<Vec<Case>> {
+    let (event, _) = scene::case();
+    let mut heard = Vec::with_capacity(policies.len());
+    for policy in policies {
+        heard.push(case.clone());
+        let Ok(proposals) = policy.policy.evaluate(&event, &case).result else {
+            anyhow::bail!("a call that is measured failed")
+        };
+        let by = &policy.activation.name;
+        let earlier = proposals.into_iter().map(|proposal| EarlierProposal { by: by.clone(), proposal });
+        case.earlier.extend(earlier);
+    }
+    Ok(heard)
 }
 
 fn case(adapter: &EnabledAdapter, inbox: &Inbox, delivery: &RawDelivery) -> anyhow::Result<Case> {
@@ -103,7 +123,14 @@ fn case(adapter: &EnabledAdapter, inbox: &Inbox, delivery: &RawDelivery) -> anyh
     let Some(Arrival::Item(item)) = intake.arrivals.into_iter().next() else {
         anyhow::bail!("the load's deliveries hold no items")
     };
-    Ok(Case { item, ..scene::case().1 })
+    let (_, mut case) = scene::case();
+    let promise = inbox.promise.context("the inbox's promise")?;
+    case.inbox.promises = vec![PromiseView {
+        metric: Metric::FirstResponse,
+        within_ms: promise.within_ms,
+        due_at: Some(case.now.plus_ms(promise.within_ms)),
+    }];
+    Ok(Case { item, ..case })
 }
 
 fn delivery(number: u64) -> RawDelivery {

@@ -8,8 +8,9 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{Received, ReceivedOutcome};
 use crate::domain::arrival::Response;
+use crate::flow::route::Door;
 use crate::flow::{FlowError, Wake};
-use crate::store::{IntakeCommitted, IntakeContent, IntakeEntry, Store, StoreError};
+use crate::store::{DoorJudge, IntakeCommitted, IntakeContent, IntakeEntry, Store, StoreError};
 use crate::telemetry::Telemetry;
 
 /// How many deliveries one transaction stores at most: beyond this a larger one gains nothing and
@@ -42,9 +43,10 @@ impl Committer {
         store: Arc<dyn Store>,
         telemetry: Arc<Telemetry>,
         wake: Arc<Wake>,
+        door: Arc<Door>,
     ) -> (Self, impl Future<Output = ()> + Send) {
         let (queue, waiting) = mpsc::channel(WAITING_MAX);
-        (Self { queue }, commit_batches(store, telemetry, wake, waiting))
+        (Self { queue }, CommitLoop { store, telemetry, wake, door }.run(waiting))
     }
 
     /// Has a delivery stored. Never waits: whoever waits hears what became of it.
@@ -62,31 +64,43 @@ impl Committer {
 
 /// Stores whatever waits, as soon as the transaction before is done: alone when there is little to do,
 /// together when there is much.
-async fn commit_batches(
+struct CommitLoop {
     store: Arc<dyn Store>,
     telemetry: Arc<Telemetry>,
     wake: Arc<Wake>,
-    mut waiting: mpsc::Receiver<ReadDelivery>,
-) {
-    let mut batch = Vec::with_capacity(BATCH_MAX);
-    while waiting.recv_many(&mut batch, BATCH_MAX).await > 0 {
-        let (entries, waiters): (Vec<_>, Vec<_>) =
-            batch.drain(..).map(|it| (it.entry, (it.response, it.answer))).unzip();
-        let began = Instant::now();
-        match store.commit_intakes(&entries).await {
+    door: Arc<Door>,
+}
+
+impl CommitLoop {
+    async fn run(self, mut waiting: mpsc::Receiver<ReadDelivery>) {
+        let mut batch = Vec::with_capacity(BATCH_MAX);
+        while waiting.recv_many(&mut batch, BATCH_MAX).await > 0 {
+            let (entries, waiters): (Vec<_>, Vec<_>) =
+                batch.drain(..).map(|it| (it.entry, (it.response, it.answer))).unzip();
+            let began = Instant::now();
+            self.store_all(&entries, waiters).await;
+            self.telemetry.step("commit_intakes", began.elapsed().as_micros() as u64);
+        }
+    }
+
+    async fn store_all(&self, entries: &[IntakeEntry], waiters: Vec<(Option<Response>, Answer)>) {
+        let judge = self.door.judge();
+        let asked = judge.as_ref().map(|it| it as &dyn DoorJudge);
+        match self.store.commit_intakes(entries, asked).await {
             Ok(outcomes) => {
-                wake.router.notify_one();
+                if !judge.is_some_and(|it| it.was_heard()) {
+                    self.wake.router.notify_one();
+                }
                 for ((entry, outcome), (response, answer)) in entries.iter().zip(outcomes).zip(waiters) {
                     let stored = outcome.map(|committed| received(entry, committed, response));
                     if let Ok(stored) = &stored {
-                        count(&telemetry, &entry.inbox.name, &stored.outcome);
+                        count(&self.telemetry, &entry.inbox.name, &stored.outcome);
                     }
                     tell(answer, stored.map_err(FlowError::from));
                 }
             }
             Err(error) => refuse_all(waiters.into_iter().map(|(_, answer)| answer), &error),
         }
-        telemetry.step("commit_intakes", began.elapsed().as_micros() as u64);
     }
 }
 

@@ -1,6 +1,6 @@
 //! An event waits whose judging failed in a policy that is to be waited for.
 
-use super::Judged;
+use super::judge::Judged;
 use crate::flow::{Flow, FlowError};
 use crate::store::{Postponed, Routed};
 

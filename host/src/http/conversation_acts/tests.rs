@@ -109,7 +109,7 @@ async fn take_in(host: &Host, inbox: Arc<Inbox>) -> ConversationId {
         adapter: None,
         content: IntakeContent::Arrivals(vec![Arrival::Item(item)]),
     };
-    let committed = flow.store.commit_intakes(&[entry]).await.unwrap().remove(0).unwrap();
+    let committed = flow.store.commit_intakes(&[entry], None).await.unwrap().remove(0).unwrap();
     committed.items[0].1
 }
 

@@ -20,7 +20,8 @@ pub(crate) async fn an_item_is_kept_once_across_batches(world: World) {
 
 pub(crate) async fn an_item_is_kept_once_whoever_is_faster(world: World) {
     let (one, other) = ([world.delivery(vec![inbound("a", &[])])], [world.delivery(vec![inbound("a", &[])])]);
-    let (one, other) = tokio::join!(world.store.commit_intakes(&one), world.store.commit_intakes(&other));
+    let (one, other) =
+        tokio::join!(world.store.commit_intakes(&one, None), world.store.commit_intakes(&other, None));
     let (one, other) = (one.unwrap().remove(0).unwrap(), other.unwrap().remove(0).unwrap());
     assert_eq!(one.items.len() + other.items.len(), 1);
     assert_eq!(one.duplicates + other.duplicates, 1);
@@ -30,7 +31,7 @@ pub(crate) async fn the_same_id_in_two_inboxes_is_two_items(world: World) {
     let mut other = world.delivery(vec![inbound("a", &[])]);
     other.inbox = world.other_inbox.clone();
     let answers =
-        world.store.commit_intakes(&[world.delivery(vec![inbound("a", &[])]), other]).await.unwrap();
+        world.store.commit_intakes(&[world.delivery(vec![inbound("a", &[])]), other], None).await.unwrap();
     let conversations: Vec<_> = answers.into_iter().map(|it| it.unwrap().items[0].1).collect();
     assert_ne!(conversations[0], conversations[1]);
 }
@@ -50,7 +51,7 @@ pub(crate) async fn a_presence_is_met_once_and_kept_up_to_date(world: World) {
 pub(crate) async fn an_unparsed_delivery_is_kept_and_read_once_more(world: World) {
     let mut entry = world.delivery(Vec::new());
     entry.content = IntakeContent::Unparsed { reason: "malformed: no header".into() };
-    world.store.commit_intakes(std::slice::from_ref(&entry)).await.unwrap().remove(0).unwrap();
+    world.store.commit_intakes(std::slice::from_ref(&entry), None).await.unwrap().remove(0).unwrap();
     let unparsed = Some(DeliveryOutcome::Unparsed);
     let kept = world.store.deliveries(Some(world.inbox.id), unparsed, ALL).await.unwrap().entries;
     assert_eq!((kept.len(), kept[0].attempts, kept[0].body_bytes), (1, 1, 4));
@@ -60,7 +61,8 @@ pub(crate) async fn an_unparsed_delivery_is_kept_and_read_once_more(world: World
     assert_eq!(raw, *entry.raw);
     entry.origin = IntakeOrigin::Retry;
     entry.content = IntakeContent::Arrivals(vec![inbound("a", &[])]);
-    let again = world.store.commit_intakes(std::slice::from_ref(&entry)).await.unwrap().remove(0).unwrap();
+    let again =
+        world.store.commit_intakes(std::slice::from_ref(&entry), None).await.unwrap().remove(0).unwrap();
     assert_eq!(again.items.len(), 1);
     let (kept, _) = world.store.raw_delivery(entry.delivery).await.unwrap().unwrap();
     assert_eq!((kept.outcome, kept.reason, kept.attempts), (DeliveryOutcome::Accepted, None, 2));
@@ -68,7 +70,7 @@ pub(crate) async fn an_unparsed_delivery_is_kept_and_read_once_more(world: World
     assert_eq!(world.store.counts().await.unwrap().unparsed, 0);
 
     entry.delivery = world.ids.next(world.now());
-    let answer = world.store.commit_intakes(&[entry]).await.unwrap().remove(0);
+    let answer = world.store.commit_intakes(&[entry], None).await.unwrap().remove(0);
     assert!(matches!(answer, Err(StoreError::Missing(_))), "{answer:?}");
 }
 
@@ -87,7 +89,7 @@ pub(crate) async fn a_record_of_an_import_is_kept_once_in_its_inbox(world: World
     let (first, again) = (record(unparsed()), record(unparsed()));
     let other = world.delivery(vec![inbound("a", &[])]);
     let entries = [first.clone(), again, other];
-    let [one, two, three] = &world.store.commit_intakes(&entries).await.unwrap()[..] else {
+    let [one, two, three] = &world.store.commit_intakes(&entries, None).await.unwrap()[..] else {
         panic!("not an answer each")
     };
     assert!(one.is_ok() && three.is_ok(), "{one:?} {three:?}");
@@ -97,7 +99,7 @@ pub(crate) async fn a_record_of_an_import_is_kept_once_in_its_inbox(world: World
 
     // In another batch, with whatever is found in it by then.
     let found = record(IntakeContent::Arrivals(vec![inbound("b", &[])]));
-    let answer = world.store.commit_intakes(&[found]).await.unwrap().remove(0);
+    let answer = world.store.commit_intakes(&[found], None).await.unwrap().remove(0);
     assert!(matches!(answer, Err(StoreError::Taken(_))), "{answer:?}");
     let counts = world.store.counts().await.unwrap();
     assert_eq!((counts.deliveries, counts.unparsed, counts.items), (2, 1, 1));
@@ -105,11 +107,11 @@ pub(crate) async fn a_record_of_an_import_is_kept_once_in_its_inbox(world: World
     // In another inbox it is another record; and what was kept can be read once more.
     let mut elsewhere = record(unparsed());
     elsewhere.inbox = world.other_inbox.clone();
-    world.store.commit_intakes(&[elsewhere]).await.unwrap().remove(0).unwrap();
+    world.store.commit_intakes(&[elsewhere], None).await.unwrap().remove(0).unwrap();
     let mut retried = first;
     retried.origin = IntakeOrigin::Retry;
     retried.content = IntakeContent::Arrivals(vec![inbound("b", &[])]);
-    world.store.commit_intakes(&[retried]).await.unwrap().remove(0).unwrap();
+    world.store.commit_intakes(&[retried], None).await.unwrap().remove(0).unwrap();
     let kept = world.store.imported(world.inbox.id, &key).await.unwrap().unwrap();
     assert_eq!((kept.outcome, kept.attempts), (DeliveryOutcome::Accepted, 2));
 }

@@ -125,7 +125,7 @@ impl World {
     /// Takes a batch in, one delivery for each arrival.
     pub(crate) async fn take(&self, arrivals: impl IntoIterator<Item = Arrival>) -> Vec<IntakeCommitted> {
         let entries: Vec<_> = arrivals.into_iter().map(|it| self.delivery(vec![it])).collect();
-        let answers = self.store.commit_intakes(&entries).await.unwrap();
+        let answers = self.store.commit_intakes(&entries, None).await.unwrap();
         answers.into_iter().map(Result::unwrap).collect()
     }
 

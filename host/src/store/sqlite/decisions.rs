@@ -1,16 +1,18 @@
 //! Decisions, as they were made.
 
 mod kept;
+mod rows;
 
 use sqlx::SqliteConnection;
 
+pub(super) use self::kept::Generations;
 use self::kept::Read;
-pub(super) use self::kept::{Generations, write};
+pub(super) use self::rows::DecisionRows;
 use super::rows::Rows;
 use super::{SqliteStore, paging};
 use crate::domain::decision::Decision;
 use crate::domain::ids::{ConversationId, DecisionId, GenerationId};
-use crate::store::{Page, PageRequest, StoreResult};
+use crate::store::{Page, PageRequest, Routed, StoreResult};
 
 pub(super) async fn by_id(store: &SqliteStore, id: DecisionId) -> StoreResult<Option<Decision>> {
     let mut reader = store.readers.acquire().await?;
@@ -49,8 +51,24 @@ async fn complete(
     kept.into_iter().map(|it| it.complete(&generations)).collect()
 }
 
+/// The generations that a batch was decided under. Nearly always it is the one of the batch before, and
+/// a generation never changes.
+pub(super) async fn generations_of(
+    store: &SqliteStore,
+    decided: &[Routed],
+    connection: &mut SqliteConnection,
+) -> StoreResult<Generations> {
+    let known = store.last_generations();
+    if decided.iter().all(|it| known.contains_key(&it.decision.generation)) {
+        return Ok(known);
+    }
+    let found = generations(decided.iter().map(|it| it.decision.generation), connection).await?;
+    store.keep_generations(&found);
+    Ok(found)
+}
+
 /// The generations of these ids; those that are not there are left out.
-pub(super) async fn generations(
+async fn generations(
     ids: impl IntoIterator<Item = GenerationId>,
     connection: &mut SqliteConnection,
 ) -> StoreResult<Generations> {

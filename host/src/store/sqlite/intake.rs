@@ -2,9 +2,11 @@
 //!
 //! What a batch needs to know is asked in a few set-based queries ([`known`], [`people`],
 //! [`threads`]), worked out in memory in the order things happened ([`work`]), and written with one
-//! statement a table ([`write`](mod@write)).
+//! statement a table ([`write`](mod@write)). Between the two, where somebody judges at the [`door`], new
+//! conversations are judged while no transaction is open, and their decisions written with them.
 
 mod changes;
+mod door;
 mod entry;
 mod known;
 mod merge;
@@ -18,21 +20,29 @@ mod write;
 use std::ops::Range;
 
 use async_trait::async_trait;
-use sqlx::Connection as _;
+use sqlx::{Connection as _, Sqlite, Transaction};
 
-use self::work::Work;
+use self::work::{Done, Work};
 use super::search::Texts;
-use super::{SqliteStore, Writer, deliveries};
+use super::{Books, SqliteStore, Writer, deliveries};
 use crate::domain::delivery::{Delivery, DeliveryOutcome, ImportKey, RawDelivery};
 use crate::domain::ids::{DeliveryId, InboxId};
-use crate::store::{IngestStore, IntakeCommitted, IntakeEntry, Page, PageRequest, StoreError, StoreResult};
+use crate::store::{
+    DoorJudge, IngestStore, IntakeCommitted, IntakeEntry, Page, PageRequest, StoreError, StoreResult,
+};
 
 #[async_trait]
 impl IngestStore for SqliteStore {
     async fn commit_intakes(
         &self,
         entries: &[IntakeEntry],
+        judge: Option<&dyn DoorJudge>,
     ) -> StoreResult<Vec<StoreResult<IntakeCommitted>>> {
+        if let Some(judge) = judge
+            && let Some(committed) = door::commit(self, entries, judge).await?
+        {
+            return Ok(committed.into_iter().map(Ok).collect());
+        }
         let mut writer = self.writer.lock().await;
         match commit(self, &mut writer, entries).await {
             Ok(committed) => Ok(committed.into_iter().map(Ok).collect()),
@@ -66,20 +76,32 @@ async fn commit(
     writer: &mut Writer,
     entries: &[IntakeEntry],
 ) -> StoreResult<Vec<IntakeCommitted>> {
-    let Writer { connection, next_content, unindexed } = writer;
-    let mut tx = connection.begin_with("BEGIN IMMEDIATE").await?;
-    let work = Work::prepare(entries, &store.ids, *next_content, &mut tx).await?;
+    let next_content = writer.books.next_content;
+    let mut tx = writer.connection.begin_with("BEGIN IMMEDIATE").await?;
+    let mut work = Work::prepare(entries, &store.ids, next_content, &mut tx).await?;
+    work.work_out()?;
     let done = work.carry_out(&mut tx).await?;
-    let takes_texts_along = unindexed.are_enough();
+    end(store, tx, &mut writer.books, done).await
+}
+
+/// Ends the transaction in which a batch was written; only now is it known.
+async fn end(
+    store: &SqliteStore,
+    mut tx: Transaction<'_, Sqlite>,
+    books: &mut Books,
+    done: Done,
+) -> StoreResult<Vec<IntakeCommitted>> {
+    let takes_texts_along = books.unindexed.are_enough();
     if takes_texts_along {
-        unindexed.index(&mut tx).await?;
+        books.unindexed.index(&mut tx).await?;
     }
     tx.commit().await?;
-    *next_content = done.next_content;
+    books.next_content = done.next_content;
+    books.arrivals += 1;
     if takes_texts_along {
-        *unindexed = Texts::default();
+        books.unindexed = Texts::default();
     }
-    unindexed.append(done.texts);
+    books.unindexed.append(done.texts);
     store.recent().keep(done.arrived);
     Ok(done.committed)
 }

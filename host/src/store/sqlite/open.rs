@@ -15,7 +15,7 @@ use tokio::sync::Mutex;
 use super::claims::Claims;
 use super::error::surprise;
 use super::search::Texts;
-use super::{SqliteStore, Writer};
+use super::{Books, SqliteStore, Writer};
 use crate::domain::clock::IdGenerator;
 use crate::domain::ids::ItemId;
 use crate::domain::time::Timestamp;
@@ -101,12 +101,13 @@ impl SqliteStore {
         let next_content = continue_numbers(&mut connection, &ids).await?;
         let unindexed = Texts::load(&mut connection).await?;
         Ok(Self {
-            writer: Mutex::new(Writer { connection, next_content, unindexed }),
+            writer: Mutex::new(Writer { connection, books: Books { next_content, unindexed, arrivals: 0 } }),
             readers: readers(&file),
             claims: std::sync::Mutex::new(Claims::default()),
             recent: std::sync::Mutex::default(),
             claim_order: Mutex::default(),
             outbox_claims: std::sync::Mutex::default(),
+            last_generations: std::sync::Mutex::default(),
             ids,
             _lock: lock,
             _directory: directory,

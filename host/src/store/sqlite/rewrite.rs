@@ -8,7 +8,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use sqlx::sqlite::SqliteRow;
+use sqlx::sqlite::{SqliteColumn, SqliteRow};
 use sqlx::{AssertSqlSafe, Column as _, Connection, Row as _, SqliteConnection, TypeInfo as _};
 
 use super::SqliteStore;
@@ -68,8 +68,17 @@ pub struct Rewrite {
 
 /// The rows of some items, in memory.
 pub struct Batch {
-    tables: Vec<Rows>,
-    search: Rows,
+    tables: Vec<Vec<Vec<Value>>>,
+    /// Rows of `item_revisions` and what is to be found in them.
+    search: Vec<(i64, String)>,
+}
+
+/// A value of a row.
+enum Value {
+    Null,
+    Number(i64),
+    Text(String),
+    Large(Vec<u8>),
 }
 
 impl Rewrite {
@@ -106,11 +115,8 @@ impl Rewrite {
         for (table, column, bound) in TABLES {
             let sql = format!("SELECT * FROM {table} WHERE {column} > ? AND {column} <= ? ORDER BY {column}");
             let found = sqlx::query(AssertSqlSafe(sql)).bind(bound(&after)).bind(bound(&to));
-            let mut rows = Rows::default();
-            for row in &found.fetch_all(&mut self.source).await? {
-                push(row, &mut rows)?;
-            }
-            tables.push(rows);
+            let found = found.fetch_all(&mut self.source).await?;
+            tables.push(found.iter().map(values).collect::<StoreResult<_>>()?);
         }
         let search = self.texts(after.item, to.item).await?;
         Ok(Some(Batch { tables, search }))
@@ -145,27 +151,32 @@ impl Rewrite {
         Ok(Bounds { item, conversation, identity, contact: before.contact.max(contact.unwrap_or(0)) })
     }
 
-    async fn texts(&mut self, after: i64, to: i64) -> StoreResult<Rows> {
+    async fn texts(&mut self, after: i64, to: i64) -> StoreResult<Vec<(i64, String)>> {
         let sql = "SELECT id, content FROM item_revisions WHERE item > ? AND item <= ? ORDER BY id";
         let found = sqlx::query(sql).bind(after).bind(to).fetch_all(&mut self.source).await?;
-        let mut rows = Rows::default();
-        for row in &found {
+        let text = |row: &SqliteRow| -> StoreResult<(i64, String)> {
             let item: Item = serde_json::from_str(row.try_get(1)?)?;
-            let _ = rows.row().int(row.try_get(0)?).heap(searchable(&item).as_bytes());
-        }
-        Ok(rows)
+            Ok((row.try_get(0)?, searchable(&item)))
+        };
+        found.iter().map(text).collect()
     }
 
     /// Writes the rows in one transaction.
     pub async fn write(&mut self, batch: Batch) -> StoreResult<()> {
         let mut transaction = self.target.begin_with("BEGIN IMMEDIATE").await?;
-        for (rows, sql) in batch.tables.into_iter().zip(&self.inserts) {
+        for (table, sql) in batch.tables.iter().zip(&self.inserts) {
+            let mut rows = Rows::default();
+            table.iter().for_each(|row| push(row, &mut rows));
             rows.run(AssertSqlSafe(sql.as_str()), &mut transaction).await?;
         }
         let search = "INSERT INTO item_search (rowid, text)
             SELECT value ->> 0, CAST(substr(?2, value ->> 1, value ->> 2) AS TEXT)
             FROM jsonb_each(?1)";
-        batch.search.run(search, &mut transaction).await?;
+        let mut rows = Rows::default();
+        for (row, text) in &batch.search {
+            let _ = rows.row().int(*row).heap(text.as_bytes());
+        }
+        rows.run(search, &mut transaction).await?;
         Ok(transaction.commit().await?)
     }
 
@@ -230,16 +241,27 @@ async fn insert(table: &str, source: &mut SqliteConnection) -> StoreResult<Strin
     Ok(format!("INSERT INTO {table} ({}) SELECT {} FROM jsonb_each(?1)", names.join(", "), values.join(", ")))
 }
 
-fn push(row: &SqliteRow, rows: &mut Rows) -> StoreResult<()> {
-    let mut written: Row<'_> = rows.row();
-    for (index, column) in row.columns().iter().enumerate() {
-        written = if LARGE.contains(&column.name()) {
-            written.heap(row.try_get_unchecked::<&[u8], _>(index)?)
+fn values(row: &SqliteRow) -> StoreResult<Vec<Value>> {
+    let value = |(index, column): (usize, &SqliteColumn)| -> StoreResult<Value> {
+        Ok(if LARGE.contains(&column.name()) {
+            Value::Large(row.try_get_unchecked(index)?)
         } else if column.type_info().name() == "TEXT" {
-            written.opt_text(row.try_get(index)?)
+            row.try_get::<Option<String>, _>(index)?.map_or(Value::Null, Value::Text)
         } else {
-            written.opt_int(row.try_get(index)?)
+            row.try_get::<Option<i64>, _>(index)?.map_or(Value::Null, Value::Number)
+        })
+    };
+    row.columns().iter().enumerate().map(value).collect()
+}
+
+fn push(row: &[Value], rows: &mut Rows) {
+    let mut written: Row<'_> = rows.row();
+    for value in row {
+        written = match value {
+            Value::Null => written.opt_int(None),
+            Value::Number(number) => written.int(*number),
+            Value::Text(text) => written.text(text),
+            Value::Large(bytes) => written.heap(bytes),
         };
     }
-    Ok(())
 }

@@ -88,11 +88,20 @@ impl Rows {
         sql: &'static str,
         connection: &mut SqliteConnection,
     ) -> StoreResult<Vec<T>> {
+        Ok(self.fetch_json(sql, connection).await?.unwrap_or_default())
+    }
+
+    /// Asks for what belongs to the rows, if there are any; the statement gives one JSON value.
+    pub(super) async fn fetch_json<T: DeserializeOwned>(
+        self,
+        sql: &'static str,
+        connection: &mut SqliteConnection,
+    ) -> StoreResult<Option<T>> {
         if self.is_empty() {
-            return Ok(Vec::new());
+            return Ok(None);
         }
         let found: String = sqlx::query_scalar(sql).bind(self.json + "]").fetch_one(connection).await?;
-        Ok(serde_json::from_str(&found)?)
+        Ok(Some(serde_json::from_str(&found)?))
     }
 }
 

@@ -83,7 +83,7 @@ async fn a_text_is_found_before_and_after_it_is_indexed() {
             world.delivery(vec![Arrival::Item(said)])
         };
         let entries: Vec<_> = numbers.iter().map(say).collect();
-        assert!(world.store.commit_intakes(&entries).await.unwrap().iter().all(Result::is_ok));
+        assert!(world.store.commit_intakes(&entries, None).await.unwrap().iter().all(Result::is_ok));
     }
     drop(world);
 
@@ -131,7 +131,7 @@ async fn a_bad_entry_does_not_harm_the_others() {
     let mut nowhere = (*world.inbox).clone();
     nowhere.id = InboxId(1);
     entries[7].inbox = Arc::new(nowhere);
-    let answers = world.store.commit_intakes(&entries).await.unwrap();
+    let answers = world.store.commit_intakes(&entries, None).await.unwrap();
     let bad: Vec<_> = (0..9).filter(|it| answers[*it].is_err()).collect();
     assert_eq!(bad, [3, 7]);
     assert_eq!(world.store.counts().await.unwrap().items, 7);

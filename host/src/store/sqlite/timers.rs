@@ -1,5 +1,7 @@
 //! Timers: set, ended, due.
 
+use std::collections::BTreeMap;
+
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, SqliteConnection};
 
@@ -10,43 +12,45 @@ use crate::domain::apply::TimerChanges;
 use crate::domain::case::{Event, Occasion};
 use crate::domain::ids::ConversationId;
 use crate::domain::time::Timestamp;
-use crate::domain::timer::TimerPurpose;
+use crate::domain::timer::{Timer, TimerPurpose};
 use crate::store::StoreResult;
 
-/// Timers to be forgotten, then timers to be set.
+/// Timers to be forgotten and timers to be set: of several changes of one timer the last stands.
 #[derive(Default)]
 pub(super) struct TimerRows {
-    cancelled: Rows,
-    set: Rows,
+    changes: BTreeMap<(ConversationId, String), Option<Timer>>,
 }
 
 impl TimerRows {
     pub(super) fn add(&mut self, changes: &TimerChanges) -> StoreResult<()> {
         for (conversation, purpose) in &changes.cancel {
-            let _ = self.cancelled.row().int(conversation.0).text(&serde_json::to_string(purpose)?);
+            self.changes.insert((*conversation, serde_json::to_string(purpose)?), None);
         }
         for timer in &changes.set {
-            let _ = self
-                .set
-                .row()
-                .int(timer.conversation.0)
-                .text(&serde_json::to_string(&timer.purpose)?)
-                .int(timer.due_at.as_ms())
-                .int(i64::from(timer.until_answered))
-                .int(i64::from(timer.depth));
+            let purpose = serde_json::to_string(&timer.purpose)?;
+            self.changes.insert((timer.conversation, purpose), Some(timer.clone()));
         }
         Ok(())
     }
 
     pub(super) async fn write(self, connection: &mut SqliteConnection) -> StoreResult<()> {
-        delete(self.cancelled, connection).await?;
+        let (mut cancelled, mut set) = (Rows::default(), Rows::default());
+        for ((conversation, purpose), timer) in &self.changes {
+            let rows = if timer.is_some() { &mut set } else { &mut cancelled };
+            let row = rows.row().int(conversation.0).text(purpose);
+            if let Some(timer) = timer {
+                let row = row.int(timer.due_at.as_ms()).int(i64::from(timer.until_answered));
+                let _ = row.int(i64::from(timer.depth));
+            }
+        }
+        delete(cancelled, connection).await?;
         let sql = "INSERT INTO timers (conversation, purpose, due_at, until_answered, depth)
             SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4
             FROM jsonb_each(?1)
             WHERE true
             ON CONFLICT (conversation, purpose) DO UPDATE
             SET due_at = excluded.due_at, until_answered = excluded.until_answered, depth = excluded.depth";
-        self.set.run_each("timers set", sql, connection).await
+        set.run_each("timers set", sql, connection).await
     }
 }
 

@@ -18,7 +18,7 @@ use crate::store::{NewReply, PersonChange, StoreError, StoreResult};
 
 pub(super) async fn carry_out(store: &SqliteStore, change: &PersonChange) -> StoreResult<Conversation> {
     let mut writer = store.writer.lock().await;
-    let content = writer.next_content;
+    let content = writer.books.next_content;
     let mut tx = writer.begin().await?;
     let after = write_conversation(change, &mut tx).await?;
     if let Some(note) = &change.note {
@@ -39,9 +39,10 @@ pub(super) async fn carry_out(store: &SqliteStore, change: &PersonChange) -> Sto
     audit::record(&change.audit, &mut tx).await?;
     tx.commit().await?;
     if change.reply.is_some() {
-        writer.next_content = content + 1;
+        writer.books.next_content = content + 1;
+        writer.books.arrivals += 1;
     }
-    writer.unindexed.append(texts);
+    writer.books.unindexed.append(texts);
     Ok(after)
 }
 

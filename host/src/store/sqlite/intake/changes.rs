@@ -7,8 +7,9 @@ use sqlx::SqliteConnection;
 use super::entry::arrivals;
 use super::known::{Known, KnownItem, key_of};
 use super::work::Work;
+use super::write::NewEvent;
 use crate::domain::arrival::{Arrival, DeliveryState, DeliveryStatus, Edit};
-use crate::domain::case::Occasion;
+use crate::domain::case::{Event, Occasion};
 use crate::domain::ids::ItemId;
 use crate::domain::item::{Direction, Item};
 use crate::domain::time::Timestamp;
@@ -143,8 +144,9 @@ impl Work<'_> {
         self.changes.edited.insert(target.id, (revision, content));
         self.changes.current.insert(target.id, (revision, item));
         if target.direction == Direction::Inbound {
-            let event = self.ids.next(at);
-            self.writes.event(event, target.conversation, target.id, Occasion::ItemEdited, at)?;
+            let event = Event { id: self.ids.next(at), occasion: Occasion::ItemEdited, at, depth: 0 };
+            let (conversation, item) = (target.conversation, target.id);
+            self.writes.events.push(NewEvent { event, conversation, item, brought: None });
         }
         Ok(true)
     }

@@ -35,50 +35,38 @@ impl Known {
         entries: &[IntakeEntry],
         connection: &mut SqliteConnection,
     ) -> StoreResult<Self> {
-        let named = named_in(entries);
+        // Both at once: each statement costs a change of threads.
+        let sql = "SELECT json_array(
+                (
+                    SELECT json_group_array(
+                        json_array(i.inbox, i.external_id, i.id, i.conversation, i.direction)
+                    )
+                    FROM jsonb_each(?1) AS k
+                    CROSS JOIN items AS i ON i.inbox = k.value ->> 0 AND i.external_id = k.value ->> 1
+                ),
+                (
+                    SELECT json_group_array(json_array(t.inbox, t.reference, t.conversation))
+                    FROM jsonb_each(?1) AS k
+                    CROSS JOIN thread_references AS t
+                        ON t.inbox = k.value ->> 0 AND t.reference = k.value ->> 1
+                )
+            )";
+        type Item = (i64, String, i64, i64, Direction);
+        type Named = (i64, String, i64);
+        let found =
+            rows_of(&named_in(entries)).fetch_json::<(Vec<Item>, Vec<Named>)>(sql, connection).await?;
+        let (items, references) = found.unwrap_or_default();
         let mut known = Self::default();
-        known.load_items(&named, connection).await?;
-        known.load_references(&named, connection).await?;
-        Ok(known)
-    }
-
-    async fn load_items(
-        &mut self,
-        named: &HashSet<(InboxId, &str)>,
-        connection: &mut SqliteConnection,
-    ) -> StoreResult<()> {
-        let sql = "SELECT json_group_array(
-                json_array(i.inbox, i.external_id, i.id, i.conversation, i.direction)
-            )
-            FROM jsonb_each(?1) AS k
-            CROSS JOIN items AS i ON i.inbox = k.value ->> 0 AND i.external_id = k.value ->> 1";
-        type Found = (i64, String, i64, i64, Direction);
-        for (inbox, external_id, id, conversation, direction) in
-            rows_of(named).fetch_all_at_once::<Found>(sql, connection).await?
-        {
+        for (inbox, external_id, id, conversation, direction) in items {
             let (key, conversation) = ((InboxId(inbox), external_id), ConversationId(conversation));
-            self.conversations.insert(key.clone(), conversation);
-            self.items.insert(key, KnownItem { id: ItemId(id), conversation, direction });
+            known.conversations.insert(key.clone(), conversation);
+            known.items.insert(key, KnownItem { id: ItemId(id), conversation, direction });
         }
-        Ok(())
-    }
-
-    async fn load_references(
-        &mut self,
-        named: &HashSet<(InboxId, &str)>,
-        connection: &mut SqliteConnection,
-    ) -> StoreResult<()> {
-        let sql = "SELECT json_group_array(json_array(t.inbox, t.reference, t.conversation))
-            FROM jsonb_each(?1) AS k
-            CROSS JOIN thread_references AS t
-                ON t.inbox = k.value ->> 0 AND t.reference = k.value ->> 1";
-        type Found = (i64, String, i64);
-        for (inbox, reference, conversation) in
-            rows_of(named).fetch_all_at_once::<Found>(sql, connection).await?
-        {
-            self.conversations.entry((InboxId(inbox), reference)).or_insert(ConversationId(conversation));
+        for (inbox, reference, conversation) in references {
+            let key = (InboxId(inbox), reference);
+            known.conversations.entry(key).or_insert(ConversationId(conversation));
         }
-        Ok(())
+        Ok(known)
     }
 }
 

@@ -23,6 +23,8 @@ struct Person {
     vip: bool,
     met_at: Timestamp,
     state: State,
+    /// The contact had no name before.
+    is_named_now: bool,
 }
 
 /// A presence as it is looked up: channel, external id, identity, contact, handle, name, followers,
@@ -111,6 +113,7 @@ impl People {
             vip: vip != 0,
             met_at: Timestamp::from_ms(met_at),
             state: State::Kept,
+            is_named_now: false,
         };
         self.add(channel, person);
     }
@@ -145,6 +148,7 @@ impl People {
                     vip: false,
                     met_at: at,
                     state: State::New,
+                    is_named_now: false,
                 };
                 self.add(channel.to_owned(), person)
             }
@@ -154,12 +158,12 @@ impl People {
 
     /// The contacts as they will be.
     pub(super) fn contacts(&self) -> Vec<Contact> {
-        let contact = |it: &Person| Contact {
-            id: it.contact,
-            name: it.contact_name.clone(),
-            vip: it.vip,
-            created_at: it.met_at,
-        };
+        self.people.iter().map(Person::as_contact).collect()
+    }
+
+    /// The contacts as they will be, by their ids, and whether they are new.
+    pub(super) fn contacts_by_id(&self) -> HashMap<ContactId, (Contact, bool)> {
+        let contact = |it: &Person| (it.contact, (it.as_contact(), it.state == State::New));
         self.people.iter().map(contact).collect()
     }
 
@@ -180,6 +184,10 @@ impl People {
 }
 
 impl Person {
+    fn as_contact(&self) -> Contact {
+        Contact { id: self.contact, name: self.contact_name.clone(), vip: self.vip, created_at: self.met_at }
+    }
+
     /// What the channel does not tell this time is kept.
     fn refresh(&mut self, author: &Author) {
         let mut fresh = author.clone();
@@ -191,6 +199,7 @@ impl Person {
         }
         if self.contact_name.is_none() {
             self.contact_name = fresh.name.clone();
+            self.is_named_now = self.contact_name.is_some();
         }
         self.author = fresh;
         if self.state == State::Kept {
@@ -222,8 +231,10 @@ impl PeopleRows {
                 &mut self.new_identities
             }
             State::Changed => {
-                let _ =
-                    self.named_contacts.row().int(person.contact.0).opt_text(person.contact_name.as_deref());
+                if person.is_named_now {
+                    let name = person.contact_name.as_deref();
+                    let _ = self.named_contacts.row().int(person.contact.0).opt_text(name);
+                }
                 &mut self.changed_identities
             }
         };

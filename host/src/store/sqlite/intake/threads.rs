@@ -25,6 +25,8 @@ pub(super) struct Working {
     pub(super) begun_by_echo: bool,
     /// The customer got an answer.
     pub(super) answered: bool,
+    /// What was decided at the door is in it.
+    pub(super) is_judged: bool,
 }
 
 /// Two conversations that turned out to be one, as they were before.
@@ -141,8 +143,15 @@ impl Threads {
 }
 
 impl Working {
-    fn loaded(conversation: Conversation) -> Self {
-        Self { conversation, is_new: false, touched: false, begun_by_echo: false, answered: false }
+    pub(super) fn loaded(conversation: Conversation) -> Self {
+        Self {
+            conversation,
+            is_new: false,
+            touched: false,
+            begun_by_echo: false,
+            answered: false,
+            is_judged: false,
+        }
     }
 }
 

@@ -11,9 +11,9 @@ use super::people::People;
 use super::place::OperatorPlaces;
 use super::threads::{Threads, Working};
 use super::transitions;
-use super::write::Writes;
+use super::write::{Brought, NewEvent, Writes};
 use crate::domain::arrival::Arrival;
-use crate::domain::case::Occasion;
+use crate::domain::case::{Event, Occasion};
 use crate::domain::clock::IdGenerator;
 use crate::domain::conversation::{Conversation, PersonSet, Status};
 use crate::domain::ids::{ContactId, ConversationId, IdentityId, ItemId};
@@ -36,13 +36,11 @@ pub(super) struct Work<'a> {
     pub(super) writes: Writes,
     pub(super) changes: Changes,
     pub(super) committed: Vec<IntakeCommitted>,
-    fresh: Vec<Fresh<'a>>,
-    people: People,
+    pub(super) fresh: Vec<Fresh<'a>>,
+    pub(super) people: People,
     places: OperatorPlaces,
     /// New items whose turn has come.
     seen: HashMap<Reference, KnownItem>,
-    /// What the router will ask for.
-    arrived: Arrived,
 }
 
 /// What a batch did.
@@ -84,14 +82,13 @@ impl<'a> Work<'a> {
             people,
             places,
             seen: HashMap::new(),
-            arrived: Arrived::default(),
         };
         work.find_begun_by_echo(connection).await?;
         Ok(work)
     }
 
-    /// Works the batch out and writes it.
-    pub(super) async fn carry_out(mut self, connection: &mut SqliteConnection) -> StoreResult<Done> {
+    /// Works the batch out, in the order things happened.
+    pub(super) fn work_out(&mut self) -> StoreResult<()> {
         let mut next_fresh = 0;
         for (index, entry) in self.entries.iter().enumerate() {
             self.writes.delivery(entry)?;
@@ -105,12 +102,46 @@ impl<'a> Work<'a> {
                 }
             }
         }
-        let Self { threads, writes, changes, people, committed, mut arrived, .. } = self;
-        arrived.contacts = people.contacts();
-        arrived.changed_others = !threads.merges.is_empty() || !changes.is_empty();
+        Ok(())
+    }
+
+    /// Whether the batch joins conversations or changes what came earlier.
+    pub(super) fn changes_others(&self) -> bool {
+        !self.threads.merges.is_empty() || !self.changes.is_empty()
+    }
+
+    /// Writes what was worked out.
+    pub(super) async fn carry_out(self, connection: &mut SqliteConnection) -> StoreResult<Done> {
+        let mut arrived = Arrived { changed_others: self.changes_others(), ..Arrived::default() };
+        if !self.writes.events.is_empty() {
+            let short = |it: &&NewEvent| it.brought.as_ref().is_some_and(|it| it.bytes <= ITEM_BYTES_MAX);
+            arrived.items =
+                self.writes.events.iter().filter(short).filter_map(|it| self.stored(it)).collect();
+            arrived.contacts = self.people.contacts();
+        }
+        let Self { threads, writes, changes, people, committed, .. } = self;
         let (next_content, texts) =
             writes.carry_out(threads, people, changes, &mut arrived.conversations, connection).await?;
         Ok(Done { committed, next_content, texts, arrived })
+    }
+
+    /// The new item that an event is about, as it will be kept.
+    pub(super) fn stored(&self, event: &NewEvent) -> Option<StoredItem> {
+        let Brought { index, identity, .. } = event.brought.as_ref()?;
+        let fresh = &self.fresh[*index];
+        let entry = &self.entries[fresh.entry];
+        Some(StoredItem {
+            id: fresh.id,
+            conversation: event.conversation,
+            inbox: entry.inbox.id,
+            identity: *identity,
+            delivery: Some(entry.delivery),
+            direction: fresh.direction,
+            revision: 1,
+            received_at: entry.raw.received_at,
+            deleted_at: None,
+            item: fresh.item.clone().into_owned(),
+        })
     }
 
     /// Loaded conversations that nobody outside has written in yet.
@@ -183,20 +214,9 @@ impl<'a> Work<'a> {
             }
         }
         if let Some(occasion) = occasion {
-            self.writes.event(self.ids.next(at), conversation, id, occasion, at)?;
-            let stored = || StoredItem {
-                id,
-                conversation,
-                inbox: entry.inbox.id,
-                identity,
-                delivery: Some(entry.delivery),
-                direction: fresh.direction,
-                revision: 1,
-                received_at: at,
-                deleted_at: None,
-                item: fresh.item.clone().into_owned(),
-            };
-            self.arrived.items.extend((bytes <= ITEM_BYTES_MAX).then(stored));
+            let event = Event { id: self.ids.next(at), occasion, at, depth: 0 };
+            let brought = Some(Brought { index, identity, bytes });
+            self.writes.events.push(NewEvent { event, conversation, item: id, brought });
         }
         self.seen.insert(key, KnownItem { id, conversation, direction: fresh.direction });
         self.committed[fresh.entry].items.push((id, conversation));
@@ -249,7 +269,7 @@ impl<'a> Work<'a> {
         let id = conversation.id;
         let begun_by_echo = !fresh.is_inbound();
         let mut working =
-            Working { conversation, is_new: true, touched: true, begun_by_echo, answered: false };
+            Working { is_new: true, touched: true, begun_by_echo, ..Working::loaded(conversation) };
         if begun_by_echo {
             working.conversation.place = self.places.of(entry.inbox.operator_queue);
         }

@@ -6,13 +6,14 @@ use super::changes::Changes;
 use super::merge;
 use super::people::People;
 use super::threads::Threads;
-use crate::domain::case::{Event, Occasion};
+use crate::domain::case::Event;
 use crate::domain::conversation::Conversation;
-use crate::domain::ids::{ConversationId, EventId, ItemId, NoteId};
+use crate::domain::ids::{ConversationId, IdentityId, ItemId, NoteId};
 use crate::domain::item::Item;
 use crate::domain::threading::Reference;
 use crate::domain::time::Timestamp;
 use crate::store::sqlite::counts;
+use crate::store::sqlite::decisions::DecisionRows;
 use crate::store::sqlite::deliveries::DeliveryRows;
 use crate::store::sqlite::events::EventRows;
 use crate::store::sqlite::item_row::{ItemRows, NewItem};
@@ -22,13 +23,34 @@ use crate::store::sqlite::search::Texts;
 use crate::store::sqlite::{conversation_row, timers};
 use crate::store::{IntakeEntry, StoreResult};
 
+/// Something to be judged that the batch brings.
+pub(super) struct NewEvent {
+    pub(super) event: Event,
+    pub(super) conversation: ConversationId,
+    pub(super) item: ItemId,
+    /// The new item that it is about; absent where one changed that came earlier.
+    pub(super) brought: Option<Brought>,
+}
+
+/// A new item to be judged.
+pub(super) struct Brought {
+    /// Its index among the new items.
+    pub(super) index: usize,
+    pub(super) identity: Option<IdentityId>,
+    /// How many bytes it says.
+    pub(super) bytes: usize,
+}
+
 /// The rows that a batch adds.
 pub(super) struct Writes {
     next_content: i64,
     deliveries: DeliveryRows,
     items: ItemRows,
     references: Rows,
-    events: EventRows,
+    /// What is to be judged later, in the order it happened.
+    pub(super) events: Vec<NewEvent>,
+    /// What was judged at the door.
+    pub(super) decisions: DecisionRows,
     notes: NoteRows,
 }
 
@@ -39,7 +61,8 @@ impl Writes {
             deliveries: DeliveryRows::default(),
             items: ItemRows::default(),
             references: Rows::default(),
-            events: EventRows::default(),
+            events: Vec::new(),
+            decisions: DecisionRows::default(),
             notes: NoteRows::default(),
         }
     }
@@ -70,24 +93,13 @@ impl Writes {
         let _ = self.references.row().int(reference.0.0).text(&reference.1).int(conversation.0);
     }
 
-    pub(super) fn event(
-        &mut self,
-        id: EventId,
-        conversation: ConversationId,
-        item: ItemId,
-        occasion: Occasion,
-        at: Timestamp,
-    ) -> StoreResult<()> {
-        let event = Event { id, occasion, at, depth: 0 };
-        self.events.add(&event, conversation, Some(item))
-    }
-
     pub(super) fn note(&mut self, id: NoteId, conversation: ConversationId, text: &str, at: Timestamp) {
         self.notes.add(id, conversation, SWITCHBOARD, text, at);
     }
 
     /// Writes everything, in the order in which rows refer to one another; the next free row of
-    /// `item_revisions`, and what is to be indexed. `written` gets the conversations as they are now.
+    /// `item_revisions`, and what is to be indexed. `written` gets the conversations as they are now that
+    /// were not judged yet.
     pub(super) async fn carry_out(
         self,
         threads: Threads,
@@ -99,10 +111,16 @@ impl Writes {
         let mut totals = self.deliveries.write(connection).await?;
         people.write(connection).await?;
         totals.items = self.items.items() as i64;
+        totals.decisions = self.decisions.len() as i64;
         totals.conversations = write_conversations(threads, written, connection).await?;
         let texts = self.items.write(connection).await?;
         write_references(self.references, connection).await?;
-        self.events.write(connection).await?;
+        let mut events = EventRows::default();
+        for it in &self.events {
+            events.add(&it.event, it.conversation, Some(it.item))?;
+        }
+        events.write(connection).await?;
+        self.decisions.write(connection).await?;
         self.notes.write(connection).await?;
         changes.write(connection).await?;
         counts::change(totals, connection).await?;
@@ -136,7 +154,7 @@ async fn write_conversations(
     conversation_row::insert(added, connection).await?;
     conversation_row::update(changed, connection).await?;
     timers::end_waiting(answered, connection).await?;
-    written.extend(touched.into_iter().map(|it| it.conversation));
+    written.extend(touched.into_iter().filter(|it| !it.is_judged).map(|it| it.conversation));
     for merge in &merges {
         merge::carry_out(merge, connection).await?;
     }

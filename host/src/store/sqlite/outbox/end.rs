@@ -59,7 +59,9 @@ async fn write(store: &SqliteStore, id: OutboxId, end: &SendEnd, now: Timestamp)
         notes.add(store.ids.next(now), entry.conversation, SWITCHBOARD, &text, now);
         notes.write(&mut tx).await?;
     }
-    Ok(tx.commit().await?)
+    tx.commit().await?;
+    writer.books.arrivals += 1;
+    Ok(())
 }
 
 fn remark(end: &SendEnd) -> Option<String> {

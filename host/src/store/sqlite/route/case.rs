@@ -2,21 +2,16 @@
 
 use std::collections::HashMap;
 
-use sqlx::{Row as _, SqliteConnection};
+use sqlx::SqliteConnection;
 
 use super::claim::Claimed;
-use crate::domain::case::{HISTORY_MAX, PastItem};
 use crate::domain::contact::Contact;
 use crate::domain::conversation::Conversation;
 use crate::domain::ids::{ContactId, ConversationId, ItemId};
 use crate::domain::item::StoredItem;
 use crate::store::sqlite::error::surprise;
-use crate::store::sqlite::rows::Rows;
-use crate::store::sqlite::{SqliteStore, contacts, conversation_row, item_row};
+use crate::store::sqlite::{SqliteStore, contacts, conversation_row, item_row, surroundings};
 use crate::store::{CaseNeeds, ClaimedCase, HistoryEntry, StoreResult};
-
-// The limit in the history's query; SQLite takes no column there.
-const _: () = assert!(HISTORY_MAX == 10);
 
 /// What was loaded, to be handed out.
 #[derive(Default)]
@@ -92,64 +87,17 @@ impl Loaded {
         claimed: &[Claimed],
         connection: &mut SqliteConnection,
     ) -> StoreResult<()> {
-        let mut rows = Rows::default();
-        for it in claimed {
-            let conversation = it.claim.conversation;
-            if self.conversations.get(&conversation).is_some_and(|it| it.item_count > 1) {
-                let _ = rows.row().int(it.item.0).int(conversation.0);
-            }
-        }
-        let sql = concat!(
-            "SELECT ",
-            item_row::item_columns!(),
-            ", k.value ->> 0
-             FROM jsonb_each(?1) AS k
-             CROSS JOIN items AS i ON i.id IN (
-                 SELECT p.id
-                 FROM items AS p
-                 WHERE p.conversation = k.value ->> 1 AND p.id < k.value ->> 0
-                 ORDER BY p.id DESC
-                 LIMIT 10
-             )
-             CROSS JOIN item_revisions AS r ON r.id = i.content
-             ORDER BY i.id"
-        );
-        for row in rows.fetch(sql, connection).await? {
-            let past = item_row::read(&row)?;
-            let before = ItemId(row.try_get(11)?);
-            self.history.entry(before).or_default().push(history_entry(past));
-        }
+        let has_history = |it: &&Claimed| {
+            self.conversations.get(&it.claim.conversation).is_some_and(|it| it.item_count > 1)
+        };
+        let items = claimed.iter().filter(has_history).map(|it| (it.item, it.claim.conversation));
+        self.history = surroundings::history(items, connection).await?;
         Ok(())
     }
 
-    /// More than a thousand are not counted: a presence that stands for many people (an anonymous
-    /// form) must not make each of its items dearer than the one before.
     async fn load_other_open(&mut self, connection: &mut SqliteConnection) -> StoreResult<()> {
-        let mut rows = Rows::default();
-        for conversation in self.conversations.values() {
-            let _ = rows.row().int(conversation.id.0).int(conversation.contact.0);
-        }
-        let sql = "SELECT json_group_array(json_array(conversation, others))
-            FROM (
-                SELECT
-                    k.value ->> 0 AS conversation,
-                    (
-                        SELECT count(*)
-                        FROM (
-                            SELECT 1
-                            FROM conversations AS c
-                            WHERE
-                                c.contact = k.value ->> 1 AND c.status = 'open'
-                                AND c.id <> k.value ->> 0
-                            LIMIT 10
-                        )
-                    ) AS others
-                FROM jsonb_each(?1) AS k
-            )
-            WHERE others > 0";
-        for (conversation, others) in rows.fetch_all_at_once::<(i64, u32)>(sql, connection).await? {
-            self.other_open.insert(ConversationId(conversation), others);
-        }
+        let conversations = self.conversations.values().map(|it| (it.id, it.contact));
+        self.other_open = surroundings::other_open(conversations, connection).await?;
         Ok(())
     }
 
@@ -169,19 +117,5 @@ impl Loaded {
             conversation,
             claim,
         })
-    }
-}
-
-fn history_entry(past: StoredItem) -> HistoryEntry {
-    HistoryEntry {
-        item: past.id,
-        revision: past.revision,
-        view: PastItem {
-            direction: past.direction,
-            kind: past.item.kind,
-            author_name: past.item.author.name,
-            text: past.item.text,
-            occurred_at: past.item.occurred_at,
-        },
     }
 }

@@ -7,11 +7,8 @@ use sqlx::{Row as _, SqliteConnection};
 use super::claim::Held;
 use crate::domain::clock::IdGenerator;
 use crate::store::sqlite::counts::{self, Change};
-use crate::store::sqlite::decisions::{self, Generations};
-use crate::store::sqlite::notes::{NoteRows, SWITCHBOARD};
+use crate::store::sqlite::decisions::{self, DecisionRows, Generations};
 use crate::store::sqlite::rows::Rows;
-use crate::store::sqlite::tags::TagRows;
-use crate::store::sqlite::timers::TimerRows;
 use crate::store::sqlite::{SqliteStore, conversation_row, events};
 use crate::store::{RouteCommit, Routed, StoreResult};
 
@@ -21,9 +18,8 @@ pub(super) async fn commit(store: &SqliteStore, routed: &[Routed]) -> StoreResul
         let mut writer = store.writer.lock().await;
         let mut tx = writer.begin().await?;
         let current = still_as_seen(store, routed, &mut tx).await?;
-        let generations = routed.iter().map(|it| it.decision.generation);
-        let generations = decisions::generations(generations, &mut tx).await?;
-        let mut rows = DecisionRows::default();
+        let generations = decisions::generations_of(store, routed, &mut tx).await?;
+        let mut rows = RoutedRows::default();
         for (index, it) in routed.iter().enumerate() {
             if current.contains(&index) {
                 rows.add(it, &generations, &store.ids)?;
@@ -74,49 +70,27 @@ async fn still_as_seen(
     Ok(current)
 }
 
-/// What a batch of decisions writes.
+/// What a batch of judged events writes.
 #[derive(Default)]
-struct DecisionRows {
+struct RoutedRows {
     conversations: Rows,
-    decisions: Rows,
-    tags: TagRows,
-    notes: NoteRows,
-    timers: TimerRows,
+    decisions: DecisionRows,
     events: Rows,
 }
 
-impl DecisionRows {
+impl RoutedRows {
     fn add(&mut self, routed: &Routed, generations: &Generations, ids: &IdGenerator) -> StoreResult<()> {
-        let decision = &routed.decision;
-        let conversation = routed.claim.conversation;
         let mut after = routed.conversation.clone();
         after.revision = routed.seen_revision + 1;
         conversation_row::push(&mut self.conversations, &after)?;
-        self.tags.add(&after);
-        self.timers.add(&routed.timers)?;
-        let _ = self.events.row().int(routed.claim.event.id.0).int(conversation.0);
-        let json = decisions::write(decision, generations)?;
-        let _ = self.decisions.row().int(decision.id.0).int(conversation.0).heap(&json);
-        for note in &decision.outcome.notes {
-            self.notes.add(ids.next(decision.at), conversation, &note.by, &note.text, decision.at);
-        }
-        if let Some(it) = &decision.outcome.escalation {
-            let text = format!("Escalated to level {} by {}: {}", it.level, it.by, it.reason);
-            self.notes.add(ids.next(decision.at), conversation, SWITCHBOARD, &text, decision.at);
-        }
-        Ok(())
+        let _ = self.events.row().int(routed.claim.event.id.0).int(after.id.0);
+        self.decisions.add(routed, &after, generations, ids)
     }
 
     async fn write(self, connection: &mut SqliteConnection) -> StoreResult<()> {
         let decisions = self.decisions.len() as i64;
         conversation_row::update(self.conversations, connection).await?;
-        let sql = "INSERT INTO decisions (id, conversation, content)
-            SELECT value ->> 0, value ->> 1, CAST(substr(?2, value ->> 2, value ->> 3) AS TEXT)
-            FROM jsonb_each(?1)";
-        self.decisions.run_each("decisions added", sql, connection).await?;
-        self.tags.write(connection).await?;
-        self.notes.write(connection).await?;
-        self.timers.write(connection).await?;
+        self.decisions.write(connection).await?;
         events::finish(self.events, connection).await?;
         if decisions == 0 {
             return Ok(());

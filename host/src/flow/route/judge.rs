@@ -1,0 +1,191 @@
+//! Judging: cases are spread over the executor's threads, and each is decided on what the policies say.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use arc_swap::ArcSwap;
+
+use super::ask::{self, Counted, Fate};
+use crate::domain::apply::{self, TimerChanges};
+use crate::domain::case::{Case, ContactView, DEPTH_MAX};
+use crate::domain::clock::{Clock, IdGenerator};
+use crate::domain::decision::{Decision, Outcome, Receipt, Routing};
+use crate::domain::merge::Circumstances;
+use crate::domain::organisation::{Directory, Inbox, Place};
+use crate::domain::time::Timestamp;
+use crate::flow::pipeline::Pipeline;
+use crate::flow::{Flow, FlowError};
+use crate::plugin::Plugins;
+use crate::store::{ClaimedCase, Routed};
+use crate::telemetry::Telemetry;
+
+/// How many cases one job of the executor judges at most: deliveries wait for its threads too.
+const SHARE_MAX: usize = 32;
+
+/// The reason recorded when policies keep causing one another.
+const TOO_DEEP: &str = "policies have been causing one another for too long; somebody should look";
+
+/// What judging works with. Cheap to clone.
+#[derive(Clone)]
+pub struct Judges {
+    /// The sandbox.
+    pub plugins: Arc<Plugins>,
+    /// Everything that has a name.
+    pub directory: Arc<ArcSwap<Directory>>,
+    /// New identifiers.
+    pub ids: Arc<IdGenerator>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// What is measured.
+    pub telemetry: Arc<Telemetry>,
+}
+
+impl Judges {
+    pub(super) fn of(flow: &Flow) -> Self {
+        Self {
+            plugins: Arc::clone(&flow.plugins),
+            directory: Arc::clone(&flow.directory),
+            ids: Arc::clone(&flow.ids),
+            clock: Arc::clone(&flow.clock),
+            telemetry: Arc::clone(&flow.telemetry),
+        }
+    }
+
+    /// Spreads the cases over the executor's threads; the answer keeps their order. What nobody has
+    /// begun with at `until` is left out.
+    pub(super) async fn judge(
+        &self,
+        pipeline: Arc<Pipeline>,
+        claimed: Vec<ClaimedCase>,
+        until: Option<Instant>,
+    ) -> Result<Vec<Judged>, FlowError> {
+        let bench = Arc::new(Bench {
+            pipeline,
+            directory: self.directory.load_full(),
+            ids: Arc::clone(&self.ids),
+            telemetry: Arc::clone(&self.telemetry),
+            engine: self.plugins.fingerprint().to_owned(),
+            now: self.clock.now(),
+            until,
+        });
+        let executor = self.plugins.executor();
+        let share = claimed.len().div_ceil(executor.threads()).clamp(1, SHARE_MAX);
+        let mut rest = claimed.into_iter().peekable();
+        let mut shares = Vec::new();
+        while rest.peek().is_some() {
+            let (share, bench): (Vec<_>, _) = (rest.by_ref().take(share).collect(), Arc::clone(&bench));
+            shares.push(executor.run(move || bench.judge_all(share)));
+        }
+        let judged = futures::future::try_join_all(shares).await;
+        let judged = judged.map_err(|error| FlowError::Unavailable(error.to_string()))?;
+        Ok(judged.into_iter().flatten().collect())
+    }
+}
+
+/// A decision, and whether its event should rather wait.
+pub(super) struct Judged {
+    pub(super) routed: Routed,
+    pub(super) is_to_wait: bool,
+}
+
+/// What every case of a batch is judged with.
+struct Bench {
+    pipeline: Arc<Pipeline>,
+    directory: Arc<Directory>,
+    ids: Arc<IdGenerator>,
+    telemetry: Arc<Telemetry>,
+    engine: String,
+    now: Timestamp,
+    until: Option<Instant>,
+}
+
+impl Bench {
+    fn judge_all(&self, share: Vec<ClaimedCase>) -> Vec<Judged> {
+        let in_time = |_: &ClaimedCase| self.until.is_none_or(|until| Instant::now() < until);
+        share.into_iter().take_while(in_time).filter_map(|case| self.judge(case)).collect()
+    }
+
+    /// Asks the policies about one case and works out what changes.
+    ///
+    /// Absent only when the conversation's inbox is not known to this host yet: its event waits.
+    fn judge(&self, claimed: ClaimedCase) -> Option<Judged> {
+        let inbox = Arc::clone(self.directory.inbox(claimed.conversation.inbox)?);
+        let generation = self.pipeline.generation?;
+        let event = &claimed.claim.event;
+        let mut case = self.case_of(&claimed, &inbox);
+        let receipt = self.receipt_of(&claimed, &case);
+        let mut is_to_wait = false;
+        let (outcome, contributions) = if event.depth >= DEPTH_MAX {
+            (self.to_operator(&inbox), Vec::new())
+        } else {
+            let asked = self.pipeline.policies.iter().filter(|policy| {
+                policy.manifest.events.contains(&event.occasion.kind())
+                    && policy.activation.covers(event, &inbox, &self.directory)
+            });
+            let heard = ask::ask(asked, event, &mut case, &self.telemetry, Counted::At(self.now));
+            let fate = ask::fate(&heard);
+            is_to_wait = matches!(fate, Fate::Waits(_));
+            let conversation = &claimed.conversation;
+            let (directory, parked) = (&self.directory, fate.parked());
+            ask::conclude(Circumstances { conversation, inbox: &inbox, directory, parked }, heard)
+        };
+        let mut conversation = claimed.conversation;
+        let seen_revision = conversation.revision;
+        let timers: TimerChanges = apply::apply(&mut conversation, &outcome, &inbox, self.now, event.depth);
+        let decision = Decision {
+            id: self.ids.next(self.now),
+            conversation: conversation.id,
+            item: claimed.item.id,
+            event: event.clone(),
+            generation,
+            at: self.now,
+            outcome,
+            contributions,
+            receipt,
+        };
+        let routed = Routed { claim: claimed.claim, seen_revision, conversation, timers, decision };
+        Some(Judged { routed, is_to_wait })
+    }
+
+    fn case_of(&self, claimed: &ClaimedCase, inbox: &Inbox) -> Case {
+        let contact = &claimed.contact;
+        Case {
+            now: self.now,
+            item: claimed.item.item.clone(),
+            conversation: claimed.conversation.view(&self.directory),
+            inbox: claimed.conversation.inbox_view(inbox, &self.directory),
+            history: claimed.history.iter().map(|it| it.view.clone()).collect(),
+            contact: Some(ContactView {
+                id: contact.id,
+                name: contact.name.clone(),
+                vip: contact.vip,
+                other_open_conversations: claimed.other_open_conversations,
+            }),
+            earlier: Vec::new(),
+        }
+    }
+
+    fn receipt_of(&self, claimed: &ClaimedCase, case: &Case) -> Receipt {
+        let author = &claimed.item.item.author;
+        Receipt {
+            engine: self.engine.clone(),
+            now: self.now,
+            item: (claimed.item.id, claimed.item.revision),
+            history: claimed.history.iter().map(|it| (it.item, it.revision)).collect(),
+            conversation: case.conversation.clone(),
+            inbox: case.inbox.clone(),
+            contact: case.contact.as_ref().map(|it| ContactView { name: None, ..it.clone() }),
+            author: (author.followers, author.verified),
+        }
+    }
+
+    fn to_operator(&self, inbox: &Inbox) -> Outcome {
+        let queue = self.directory.queue(inbox.operator_queue);
+        let routing = queue.and_then(|queue| {
+            let place = Place { department: queue.department, queue: queue.id, assignee: None };
+            let destination = self.directory.describe(place)?;
+            Some(Routing { place, destination, by: None, why: TOO_DEEP.to_owned() })
+        });
+        Outcome { routing, ..Outcome::default() }
+    }
+}

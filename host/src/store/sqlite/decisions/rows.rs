@@ -1,0 +1,62 @@
+//! Decisions to be written, with what they add besides changing their conversations.
+
+use sqlx::SqliteConnection;
+
+use super::kept::{Generations, write};
+use crate::domain::clock::IdGenerator;
+use crate::domain::conversation::Conversation;
+use crate::store::sqlite::notes::{NoteRows, SWITCHBOARD};
+use crate::store::sqlite::rows::Rows;
+use crate::store::sqlite::tags::TagRows;
+use crate::store::sqlite::timers::TimerRows;
+use crate::store::{Routed, StoreResult};
+
+/// What a batch of decisions adds.
+#[derive(Default)]
+pub(in crate::store::sqlite) struct DecisionRows {
+    decisions: Rows,
+    tags: TagRows,
+    notes: NoteRows,
+    timers: TimerRows,
+}
+
+impl DecisionRows {
+    /// A decision; `after` is its conversation as it will be.
+    pub(in crate::store::sqlite) fn add(
+        &mut self,
+        routed: &Routed,
+        after: &Conversation,
+        generations: &Generations,
+        ids: &IdGenerator,
+    ) -> StoreResult<()> {
+        let decision = &routed.decision;
+        self.tags.add(after);
+        self.timers.add(&routed.timers)?;
+        let json = write(decision, generations)?;
+        let _ = self.decisions.row().int(decision.id.0).int(after.id.0).heap(&json);
+        for note in &decision.outcome.notes {
+            self.notes.add(ids.next(decision.at), after.id, &note.by, &note.text, decision.at);
+        }
+        if let Some(it) = &decision.outcome.escalation {
+            let text = format!("Escalated to level {} by {}: {}", it.level, it.by, it.reason);
+            self.notes.add(ids.next(decision.at), after.id, SWITCHBOARD, &text, decision.at);
+        }
+        Ok(())
+    }
+
+    /// How many decisions there are.
+    pub(in crate::store::sqlite) fn len(&self) -> usize {
+        self.decisions.len()
+    }
+
+    /// Writes them, after their conversations.
+    pub(in crate::store::sqlite) async fn write(self, connection: &mut SqliteConnection) -> StoreResult<()> {
+        let sql = "INSERT INTO decisions (id, conversation, content)
+            SELECT value ->> 0, value ->> 1, CAST(substr(?2, value ->> 2, value ->> 3) AS TEXT)
+            FROM jsonb_each(?1)";
+        self.decisions.run_each("decisions added", sql, connection).await?;
+        self.tags.write(connection).await?;
+        self.notes.write(connection).await?;
+        self.timers.write(connection).await
+    }
+}
