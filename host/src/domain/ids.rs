@@ -27,15 +27,26 @@ pub struct InvalidId {
     pub prefix: &'static str,
 }
 
-fn write_digits(number: i64, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let mut text = [b'0'; TEXT_LENGTH];
-    let mut rest = number;
-    for digit in text.iter_mut().rev() {
-        *digit = DIGITS[(rest & 31) as usize];
+/// A prefix of three letters, an underscore, the digits.
+type Text = [u8; 4 + TEXT_LENGTH];
+
+/// The text form. Ids are written by the dozen for each item, so this goes without a formatter.
+const fn text_of(prefix: &str, number: i64) -> Text {
+    let prefix = prefix.as_bytes();
+    let mut text = [b'_'; 4 + TEXT_LENGTH];
+    (text[0], text[1], text[2]) = (prefix[0], prefix[1], prefix[2]);
+    let (mut rest, mut place) = (number, text.len());
+    while place > 4 {
+        place -= 1;
+        text[place] = DIGITS[(rest & 31) as usize];
         rest >>= 5;
     }
-    // The digits are ASCII, so this never falls back.
-    f.write_str(std::str::from_utf8(&text).unwrap_or_default())
+    text
+}
+
+fn as_str(text: &Text) -> &str {
+    // Prefix and digits are ASCII, so this never falls back.
+    std::str::from_utf8(text).unwrap_or_default()
 }
 
 fn read_digits(text: &str) -> Option<i64> {
@@ -67,8 +78,7 @@ macro_rules! ids {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(concat!($prefix, "_"))?;
-                write_digits(self.0, f)
+                f.write_str(as_str(&text_of($prefix, self.0)))
             }
         }
 
@@ -85,7 +95,7 @@ macro_rules! ids {
 
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
+                serializer.serialize_str(as_str(&text_of($prefix, self.0)))
             }
         }
 

@@ -40,12 +40,43 @@ impl Timestamp {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match jiff::Timestamp::from_millisecond(self.0) {
-            Ok(at) => write!(f, "{at:.3}"),
-            // Cannot happen: the range is kept by `from_ms`.
-            Err(_) => write!(f, "{}", self.0),
+        f.write_str(as_str(&text_of(*self)))
+    }
+}
+
+/// `1970-01-01T00:00:00.000Z`
+type Text = [u8; 24];
+
+/// The text form, RFC 3339 in UTC with milliseconds. Moments are written by the dozen for each item, so
+/// this goes without a formatter.
+fn text_of(moment: Timestamp) -> Text {
+    let mut text = *b"0000-00-00T00:00:00.000Z";
+    // The range is kept by `from_ms`, so this never falls back.
+    let at = jiff::Timestamp::from_millisecond(moment.0).unwrap_or_default();
+    let at = jiff::tz::Offset::UTC.to_datetime(at);
+    let parts = [
+        (0..4, i32::from(at.year())),
+        (5..7, at.month().into()),
+        (8..10, at.day().into()),
+        (11..13, at.hour().into()),
+        (14..16, at.minute().into()),
+        (17..19, at.second().into()),
+        (20..23, at.millisecond().into()),
+    ];
+    for (place, number) in parts {
+        let mut rest = number;
+        for digit in text[place].iter_mut().rev() {
+            // One digit, so it fits.
+            *digit = b'0' + (rest % 10) as u8;
+            rest /= 10;
         }
     }
+    text
+}
+
+fn as_str(text: &Text) -> &str {
+    // Digits and punctuation are ASCII, so this never falls back.
+    std::str::from_utf8(text).unwrap_or_default()
 }
 
 /// The text is neither RFC 3339 nor a whole number of milliseconds.
@@ -68,7 +99,7 @@ impl FromStr for Timestamp {
 
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(as_str(&text_of(*self)))
     }
 }
 
@@ -109,6 +140,11 @@ mod tests {
     #[test]
     fn a_moment_is_written_with_milliseconds() {
         assert_eq!(Timestamp::from_ms(1_500).to_string(), "1970-01-01T00:00:01.500Z");
+        assert_eq!(Timestamp::MAX.to_string(), "9999-12-31T23:59:59.999Z");
+        for ms in (0..Timestamp::MAX.0).step_by(7_654_321_987_654 / 11) {
+            let expected = format!("{:.3}", jiff::Timestamp::from_millisecond(ms).unwrap());
+            assert_eq!(Timestamp::from_ms(ms).to_string(), expected);
+        }
     }
 
     #[test]

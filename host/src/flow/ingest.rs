@@ -136,7 +136,10 @@ type Read = (IntakeContent, Option<Response>);
 
 fn content_of_call(enabled: &EnabledAdapter, call: Call<ReceiveResult>, telemetry: &Telemetry) -> Read {
     let failure = call.result.as_ref().err().map(|failure| failure.kind.name());
-    telemetry.plugin_call(&enabled.activation.plugin, "receive", call.micros, failure);
+    enabled.times.observe(call.micros);
+    if let Some(failure) = failure {
+        telemetry.plugin_failures(&enabled.activation.plugin, failure, 1);
+    }
     match call.result {
         Ok(Ok(intake)) => content_of(intake),
         Ok(Err(rejection)) => (IntakeContent::Unparsed { reason: rejection.to_string() }, None),

@@ -13,6 +13,7 @@ use crate::domain::ids::{ActivationId, GenerationId};
 use crate::domain::release::{Manifest, PluginKind};
 use crate::plugin::{Adapter, Policy, PrepareFailure, settings_digest};
 use crate::store::{CaseNeeds, StoreError};
+use crate::telemetry::CallTimes;
 
 /// A policy, ready to be asked.
 pub struct EnabledPolicy {
@@ -26,6 +27,8 @@ pub struct EnabledPolicy {
     pub policy: Policy,
     /// How its calls go.
     pub health: Arc<Health>,
+    /// How long they take.
+    pub times: CallTimes,
 }
 
 /// An adapter, ready to read.
@@ -38,6 +41,8 @@ pub struct EnabledAdapter {
     pub adapter: Adapter,
     /// How its calls go.
     pub health: Arc<Health>,
+    /// How long it takes to read.
+    pub times: CallTimes,
 }
 
 impl EnabledAdapter {
@@ -177,7 +182,9 @@ impl Flow {
             }
         };
         let settings_digest = settings_digest(&activation.settings);
-        Ok(EnabledPolicy { activation: activation.clone(), manifest, settings_digest, policy, health })
+        let times = self.telemetry.call_times(&activation.plugin, "evaluate");
+        let activation = activation.clone();
+        Ok(EnabledPolicy { activation, manifest, settings_digest, policy, health, times })
     }
 
     async fn load_adapter(
@@ -198,7 +205,8 @@ impl Flow {
                 self.plugins.load_adapter(&artefact, Arc::clone(&manifest))?
             }
         };
-        Ok(EnabledAdapter { activation: activation.clone(), manifest, adapter, health })
+        let times = self.telemetry.call_times(&activation.plugin, "receive");
+        Ok(EnabledAdapter { activation: activation.clone(), manifest, adapter, health, times })
     }
 
     async fn enter_generation(&self, pipeline: &Pipeline, cause: &str) -> Result<Generation, FlowError> {

@@ -85,7 +85,8 @@ pub fn ask<'a>(
     counted: Counted,
 ) -> Vec<Heard> {
     let mut heard = Vec::new();
-    for policy in policies {
+    let mut policies = policies.peekable();
+    while let Some(policy) = policies.next() {
         if policy.health.is_tripped() {
             heard.push(Heard::not_asked(policy));
             continue;
@@ -95,7 +96,7 @@ pub fn ask<'a>(
             policy.health.count(now, answer.failure.as_ref().filter(|it| is_its_own(it)));
         }
         let activation = &policy.activation;
-        if activation.mode == Mode::Active {
+        if activation.mode == Mode::Active && policies.peek().is_some() {
             case.earlier.extend(
                 answer
                     .proposals
@@ -142,12 +143,10 @@ impl Heard {
 fn ask_one(policy: &Arc<EnabledPolicy>, event: &Event, case: &Case, telemetry: &Telemetry) -> Heard {
     let call = policy.policy.evaluate(event, case);
     let failure = call.result.as_ref().err();
-    telemetry.plugin_call(
-        &policy.activation.plugin,
-        "evaluate",
-        call.micros,
-        failure.map(|it| it.kind.name()),
-    );
+    policy.times.observe(call.micros);
+    if let Some(failure) = failure {
+        telemetry.plugin_failures(&policy.activation.plugin, failure.kind.name(), 1);
+    }
     let declared = &policy.manifest.proposals;
     let undeclared = call.result.iter().flatten().filter(|it| !declared.contains(&it.action.kind())).count();
     telemetry.plugin_failures(&policy.activation.plugin, UNDECLARED_PROPOSAL, undeclared as u64);

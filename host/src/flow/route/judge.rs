@@ -10,6 +10,8 @@ use crate::domain::apply::{self, TimerChanges};
 use crate::domain::case::{Case, ContactView, DEPTH_MAX};
 use crate::domain::clock::{Clock, IdGenerator};
 use crate::domain::decision::{Decision, Outcome, Receipt, Routing};
+use crate::domain::ids::ItemId;
+use crate::domain::item::Item;
 use crate::domain::merge::Circumstances;
 use crate::domain::organisation::{Directory, Inbox, Place};
 use crate::domain::time::Timestamp;
@@ -111,9 +113,25 @@ impl Bench {
     fn judge(&self, claimed: ClaimedCase) -> Option<Judged> {
         let inbox = Arc::clone(self.directory.inbox(claimed.conversation.inbox)?);
         let generation = self.pipeline.generation?;
-        let event = &claimed.claim.event;
-        let mut case = self.case_of(&claimed, &inbox);
-        let receipt = self.receipt_of(&claimed, &case);
+        let ClaimedCase { claim, mut conversation, item, history, contact, other_open_conversations } =
+            claimed;
+        let event = &claim.event;
+        let (item_id, revision) = (item.id, item.revision);
+        let (history_ids, history) = history.into_iter().map(|it| ((it.item, it.revision), it.view)).unzip();
+        let mut case = Case {
+            now: self.now,
+            item: item.item,
+            conversation: conversation.view(&self.directory),
+            inbox: conversation.inbox_view(&inbox, &self.directory),
+            history,
+            contact: Some(ContactView {
+                id: contact.id,
+                name: contact.name,
+                vip: contact.vip,
+                other_open_conversations,
+            }),
+            earlier: Vec::new(),
+        };
         let mut is_to_wait = false;
         let (outcome, contributions) = if event.depth >= DEPTH_MAX {
             (self.to_operator(&inbox), Vec::new())
@@ -125,56 +143,38 @@ impl Bench {
             let heard = ask::ask(asked, event, &mut case, &self.telemetry, Counted::At(self.now));
             let fate = ask::fate(&heard);
             is_to_wait = matches!(fate, Fate::Waits(_));
-            let conversation = &claimed.conversation;
             let (directory, parked) = (&self.directory, fate.parked());
-            ask::conclude(Circumstances { conversation, inbox: &inbox, directory, parked }, heard)
+            let around = Circumstances { conversation: &conversation, inbox: &inbox, directory, parked };
+            ask::conclude(around, heard)
         };
-        let mut conversation = claimed.conversation;
         let seen_revision = conversation.revision;
         let timers: TimerChanges = apply::apply(&mut conversation, &outcome, &inbox, self.now, event.depth);
         let decision = Decision {
             id: self.ids.next(self.now),
             conversation: conversation.id,
-            item: claimed.item.id,
+            item: item_id,
             event: event.clone(),
             generation,
             at: self.now,
             outcome,
             contributions,
-            receipt,
+            receipt: self.receipt(case, (item_id, revision), history_ids),
         };
-        let routed = Routed { claim: claimed.claim, seen_revision, conversation, timers, decision };
+        let routed = Routed { claim, seen_revision, conversation, timers, decision };
         Some(Judged { routed, is_to_wait })
     }
 
-    fn case_of(&self, claimed: &ClaimedCase, inbox: &Inbox) -> Case {
-        let contact = &claimed.contact;
-        Case {
-            now: self.now,
-            item: claimed.item.item.clone(),
-            conversation: claimed.conversation.view(&self.directory),
-            inbox: claimed.conversation.inbox_view(inbox, &self.directory),
-            history: claimed.history.iter().map(|it| it.view.clone()).collect(),
-            contact: Some(ContactView {
-                id: contact.id,
-                name: contact.name.clone(),
-                vip: contact.vip,
-                other_open_conversations: claimed.other_open_conversations,
-            }),
-            earlier: Vec::new(),
-        }
-    }
-
-    fn receipt_of(&self, claimed: &ClaimedCase, case: &Case) -> Receipt {
-        let author = &claimed.item.item.author;
+    /// What was shown, without the texts.
+    fn receipt(&self, case: Case, item: (ItemId, i64), history: Vec<(ItemId, i64)>) -> Receipt {
+        let Case { item: Item { author, .. }, conversation, inbox, contact, .. } = case;
         Receipt {
             engine: self.engine.clone(),
             now: self.now,
-            item: (claimed.item.id, claimed.item.revision),
-            history: claimed.history.iter().map(|it| (it.item, it.revision)).collect(),
-            conversation: case.conversation.clone(),
-            inbox: case.inbox.clone(),
-            contact: case.contact.as_ref().map(|it| ContactView { name: None, ..it.clone() }),
+            item,
+            history,
+            conversation,
+            inbox,
+            contact: contact.map(|it| ContactView { name: None, ..it }),
             author: (author.followers, author.verified),
         }
     }

@@ -159,7 +159,7 @@ impl DeliveryRows {
                 .text(&raw.path)
                 .opt_text(raw.query.as_deref())
                 .int(raw.body.len() as i64)
-                .heap(&serde_json::to_vec(&raw.headers)?)
+                .json(&raw.headers)?
                 .heap(&raw.body);
         }
         Ok(())

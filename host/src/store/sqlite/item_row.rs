@@ -110,10 +110,10 @@ impl ItemRows {
         item: &Item,
         content: i64,
     ) -> StoreResult<usize> {
-        let json = serde_json::to_vec(item)?;
-        let _ = self.revisions.row().int(content).int(id.0).int(revision).heap(&json);
+        let before = self.revisions.heap_bytes();
+        let _ = self.revisions.row().int(content).int(id.0).int(revision).json(item)?;
         self.texts.add(content, item);
-        Ok(json.len())
+        Ok(self.revisions.heap_bytes() - before)
     }
 
     /// Writes them; what is to be indexed once they are committed.

@@ -6,6 +6,7 @@
 //! bytes would be escaped, parsed and copied several times; here a statement cuts them out with
 //! `substr(?2, value ->> n, value ->> (n + 1))`.
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{SqlSafeStr, SqliteConnection};
@@ -38,6 +39,11 @@ impl Rows {
     /// How many rows there are.
     pub(super) fn len(&self) -> usize {
         self.count
+    }
+
+    /// How many bytes the large values have.
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.heap.len()
     }
 
     /// Whether there is none.
@@ -148,6 +154,18 @@ impl Row<'_> {
         let start = self.rows.heap.len();
         self.rows.heap.extend_from_slice(value);
         self.int(start as i64 + 1).int(value.len() as i64)
+    }
+}
+
+impl Row<'_> {
+    /// A large value as JSON, written where it stays: takes two places, as [`Row::heap`] does.
+    ///
+    /// After an error the rows are spoilt, and with them the statement.
+    pub(super) fn json(self, value: &impl Serialize) -> StoreResult<Self> {
+        let start = self.rows.heap.len();
+        serde_json::to_writer(&mut self.rows.heap, value)?;
+        let length = self.rows.heap.len() - start;
+        Ok(self.int(start as i64 + 1).int(length as i64))
     }
 }
 

@@ -98,11 +98,8 @@ fn unless_known<'a>(
     (!known).then_some(said)
 }
 
-/// The decision as JSON.
-pub(in crate::store::sqlite) fn write(
-    decision: &Decision,
-    generations: &Generations,
-) -> StoreResult<Vec<u8>> {
+/// The decision as it is kept.
+pub(super) fn kept<'a>(decision: &'a Decision, generations: &'a Generations) -> impl Serialize + 'a {
     let generation = generations.get(&decision.generation).map(|it| &**it);
     let contributions = decision.contributions.iter().map(|it| KeptContribution {
         activation: it.activation,
@@ -113,7 +110,7 @@ pub(in crate::store::sqlite) fn write(
         micros: it.micros,
         log: (&it.log).into(),
     });
-    Ok(serde_json::to_vec(&Kept {
+    Kept {
         id: decision.id,
         conversation: decision.conversation,
         item: decision.item,
@@ -123,7 +120,7 @@ pub(in crate::store::sqlite) fn write(
         outcome: Cow::Borrowed(&decision.outcome),
         contributions: contributions.collect(),
         receipt: Cow::Borrowed(&decision.receipt),
-    })?)
+    }
 }
 
 /// A decision as it was kept.

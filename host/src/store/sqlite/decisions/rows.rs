@@ -2,7 +2,7 @@
 
 use sqlx::SqliteConnection;
 
-use super::kept::{Generations, write};
+use super::kept::{Generations, kept};
 use crate::domain::clock::IdGenerator;
 use crate::domain::conversation::Conversation;
 use crate::store::sqlite::notes::{NoteRows, SWITCHBOARD};
@@ -32,8 +32,8 @@ impl DecisionRows {
         let decision = &routed.decision;
         self.tags.add(after);
         self.timers.add(&routed.timers)?;
-        let json = write(decision, generations)?;
-        let _ = self.decisions.row().int(decision.id.0).int(after.id.0).heap(&json);
+        let row = self.decisions.row().int(decision.id.0).int(after.id.0);
+        let _ = row.json(&kept(decision, generations))?;
         for note in &decision.outcome.notes {
             self.notes.add(ids.next(decision.at), after.id, &note.by, &note.text, decision.at);
         }
