@@ -89,7 +89,9 @@ fn only_the_repository_knows_the_database() {
 
 #[test]
 fn only_the_http_room_knows_axum() {
-    only_in(&["http"], "axum");
+    for krate in ["axum", "hyper", "hyper_util"] {
+        only_in(&["http"], krate);
+    }
 }
 
 #[test]

@@ -1,11 +1,22 @@
 //! Listening, until the host is asked to stop.
+//!
+//! The connections' own loop instead of axum's: whoever connects gets a bounded number of places, a
+//! bounded time for a request's head, and no more than a bounded head. (A body's time is the router's
+//! business.) HTTP/1.1 alone, RFC 9112: what stands in front of a host speaks the rest.
 
 use std::io;
+use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
-use axum::serve::ListenerExt;
-use tokio::net::TcpListener;
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::router::router;
 use crate::flow::Flow;
@@ -13,27 +24,100 @@ use crate::flow::Flow;
 /// How long requests under way may take to end: longer than the slowest body may take to arrive.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(75);
 
+/// How long a request's head may take to arrive, and how long a connection may be kept without one.
+/// Longer than the pauses between the deliveries of a channel that sends often.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Header fields of a request: three times what the chattiest channels send.
+const HEADERS_MAX: usize = 100;
+
+/// Bytes of a request's head, and of what is read of it at once.
+const HEAD_BYTES_MAX: usize = 64 * 1024;
+
+/// Connections at once; who comes later waits to be accepted. Each costs a file and some kilobytes.
+pub const CONNECTIONS_MAX: usize = 4_096;
+
+/// How long to wait when the system cannot accept anybody (no file is left, say): it would say so again
+/// at once.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
 /// Serves until `stop` is cancelled, then finishes what is under way.
 pub async fn serve(listener: TcpListener, flow: Flow, stop: CancellationToken) -> io::Result<()> {
+    serve_at_most(CONNECTIONS_MAX, listener, flow, stop).await
+}
+
+/// The same, with so many connections at once.
+async fn serve_at_most(
+    connections_max: usize,
+    listener: TcpListener,
+    flow: Flow,
+    stop: CancellationToken,
+) -> io::Result<()> {
     let router = router(flow, stop.clone());
-    let drained = stop.clone();
-    // An answer is one small write: waiting to fill a packet would only make it late.
-    let listener = listener.tap_io(|connection| {
-        if let Err(error) = connection.set_nodelay(true) {
-            tracing::debug!(%error, "a connection keeps its delay");
+    let connections = TaskTracker::new();
+    let places = Arc::new(Semaphore::new(connections_max));
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = stop.cancelled() => break,
+            accepted = accept(&listener, &places) => accepted,
+        };
+        if let Some((stream, place)) = accepted {
+            connections.spawn(converse(stream, router.clone(), stop.clone(), place));
         }
-    });
-    let serving = axum::serve(listener, router).with_graceful_shutdown(drained.cancelled_owned());
-    tokio::select! {
-        served = serving => served,
-        () = overdue(stop) => {
-            tracing::warn!("some requests did not end in time; they are cut off");
-            Ok(())
+    }
+    // Nobody is let in any more, not even to wait.
+    drop(listener);
+    connections.close();
+    if tokio::time::timeout(DRAIN_TIMEOUT, connections.wait()).await.is_err() {
+        tracing::warn!("some requests did not end in time; they are cut off");
+    }
+    Ok(())
+}
+
+/// The next connection, once there is a place for it.
+async fn accept(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+    // The semaphore is never closed.
+    let place = Arc::clone(places).acquire_owned().await.ok()?;
+    match listener.accept().await {
+        Ok((stream, _)) => Some((stream, place)),
+        Err(error) => {
+            tracing::warn!(%error, "a connection could not be accepted");
+            tokio::time::sleep(ACCEPT_PAUSE).await;
+            None
         }
     }
 }
 
-async fn overdue(stop: CancellationToken) {
-    stop.cancelled().await;
-    tokio::time::sleep(DRAIN_TIMEOUT).await;
+/// Answers one connection's requests.
+async fn converse(stream: TcpStream, router: Router, stop: CancellationToken, _place: OwnedSemaphorePermit) {
+    // An answer is one small write: waiting to fill a packet would only make it late.
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "a connection keeps its delay");
+    }
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_headers(HEADERS_MAX)
+        .max_buf_size(HEAD_BYTES_MAX)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    let mut connection = pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = stop.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        // The other side's doing: it went away, or was too slow, or does not speak HTTP.
+        tracing::debug!(%error, "a connection ended");
+    }
 }
+
+#[cfg(test)]
+#[path = "serve/tests.rs"]
+mod tests;

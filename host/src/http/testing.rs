@@ -20,6 +20,7 @@ use crate::domain::time::Timestamp;
 use crate::egress::{self, Egress, EgressError};
 use crate::flow::artefact::Artefacts;
 use crate::flow::pipeline::Pipeline;
+use crate::flow::route::{Door, Judges};
 use crate::flow::{Flow, Wake, ingest, organise};
 use crate::plugin::{PluginConfig, Plugins, Seal};
 use crate::store::Store;
@@ -70,20 +71,35 @@ impl Host {
         let store: Arc<dyn Store> = Arc::new(store);
         let telemetry = Arc::new(Telemetry::default());
         let wake = Arc::new(Wake::default());
-        let (intakes, commit_loop) =
-            ingest::Committer::new(Arc::clone(&store), Arc::clone(&telemetry), Arc::clone(&wake));
+        let judges = Judges {
+            plugins: Plugins::new(PluginConfig { threads: 1, ..PluginConfig::default() }).unwrap(),
+            directory: Arc::new(ArcSwap::from_pointee(store.directory().await.unwrap())),
+            ids,
+            clock: Arc::new(StandingClock),
+            telemetry: Arc::clone(&telemetry),
+        };
+        let pipeline = Arc::new(ArcSwap::from_pointee(Pipeline::default()));
+        let door = Arc::new(Door::new(judges.clone(), Arc::clone(&pipeline), Arc::clone(&wake)));
+        let (intakes, commit_loop) = ingest::Committer::new(
+            Arc::clone(&store),
+            Arc::clone(&telemetry),
+            Arc::clone(&wake),
+            Arc::clone(&door),
+        );
         let tasks = TaskTracker::new();
         tasks.spawn(commit_loop);
+        let Judges { plugins, directory, ids, clock, .. } = judges;
         let flow = Flow {
-            directory: Arc::new(ArcSwap::from_pointee(store.directory().await.unwrap())),
+            directory,
             store,
-            plugins: Plugins::new(PluginConfig { threads: 1, ..PluginConfig::default() }).unwrap(),
+            plugins,
             egress: Arc::new(NoWayOut),
-            clock: Arc::new(StandingClock),
+            clock,
             ids,
             telemetry,
-            pipeline: Arc::new(ArcSwap::from_pointee(Pipeline::default())),
+            pipeline,
             intakes,
+            door,
             wake,
             tasks,
             artefacts: Arc::new(Artefacts::new(Seal::of_this_process().unwrap(), None).unwrap()),

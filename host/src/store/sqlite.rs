@@ -33,6 +33,7 @@ mod recent;
 mod rewrite;
 mod route;
 mod rows;
+mod script;
 mod search;
 mod surroundings;
 mod tags;

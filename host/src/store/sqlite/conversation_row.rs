@@ -11,6 +11,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, SqliteConnection};
 
 use super::rows::Rows;
+use super::script::Script;
 use super::words::{case, priority_number, priority_of, status_word};
 use crate::domain::conversation::{Conversation, Disposition, PersonSet};
 use crate::domain::ids::ConversationId;
@@ -163,7 +164,7 @@ pub(super) fn push(rows: &mut Rows, conversation: &Conversation) -> StoreResult<
 }
 
 /// Adds conversations.
-pub(super) async fn insert(rows: Rows, connection: &mut SqliteConnection) -> StoreResult<()> {
+pub(super) fn insert(rows: Rows, script: &mut Script) {
     let sql = "INSERT INTO conversations (
             id, inbox, thread_key, contact, identity, status, department, queue, assignee, priority,
             deadline, waiting_since, opened_at, updated_at, item_count, merged_into, revision, facts
@@ -174,11 +175,11 @@ pub(super) async fn insert(rows: Rows, connection: &mut SqliteConnection) -> Sto
             value ->> 13, value ->> 14, value ->> 15, value ->> 16,
             CAST(substr(?2, value ->> 17, value ->> 18) AS TEXT)
         FROM jsonb_each(?1)";
-    rows.run_each("conversations added", sql, connection).await
+    script.each("conversations added", sql, rows);
 }
 
 /// Replaces conversations. Their inbox, thread key and beginning never change.
-pub(super) async fn update(rows: Rows, connection: &mut SqliteConnection) -> StoreResult<()> {
+pub(super) fn update(rows: Rows, script: &mut Script) {
     let sql = "UPDATE conversations
         SET
             contact = r.value ->> 3,
@@ -197,7 +198,7 @@ pub(super) async fn update(rows: Rows, connection: &mut SqliteConnection) -> Sto
             facts = CAST(substr(?2, r.value ->> 17, r.value ->> 18) AS TEXT)
         FROM jsonb_each(?1) AS r
         WHERE conversations.id = r.value ->> 0";
-    rows.run_each("conversations changed", sql, connection).await
+    script.each("conversations changed", sql, rows);
 }
 
 /// Loads conversations by id, in no order; those that are not there are left out.

@@ -1,9 +1,10 @@
 //! Totals, changed in the transaction that changes what they count.
 
-use sqlx::{Row as _, SqliteConnection};
+use sqlx::Row as _;
 
 use super::SqliteStore;
-use super::error::expect_rows;
+use super::rows::Rows;
+use super::script::Script;
 use crate::store::{Counts, StoreResult};
 
 /// By how much totals change.
@@ -16,25 +17,23 @@ pub(super) struct Change {
     pub(super) decisions: i64,
 }
 
-pub(super) async fn change(change: Change, connection: &mut SqliteConnection) -> StoreResult<()> {
-    let done = sqlx::query(
-        "UPDATE totals
-         SET count = count + CASE name
-             WHEN 'deliveries' THEN ?1
-             WHEN 'unparsed' THEN ?2
-             WHEN 'items' THEN ?3
-             WHEN 'conversations' THEN ?4
-             WHEN 'decisions' THEN ?5
-         END",
-    )
-    .bind(change.deliveries)
-    .bind(change.unparsed)
-    .bind(change.items)
-    .bind(change.conversations)
-    .bind(change.decisions)
-    .execute(connection)
-    .await?;
-    expect_rows("totals changed", 5, done.rows_affected())
+pub(super) fn change(change: &Change, script: &mut Script) {
+    let mut rows = Rows::default();
+    for (name, by) in [
+        ("deliveries", change.deliveries),
+        ("unparsed", change.unparsed),
+        ("items", change.items),
+        ("conversations", change.conversations),
+        ("decisions", change.decisions),
+    ] {
+        if by != 0 {
+            let _ = rows.row().text(name).int(by);
+        }
+    }
+    let sql = "UPDATE totals SET count = count + r.value ->> 1
+        FROM jsonb_each(?1) AS r
+        WHERE totals.name = r.value ->> 0";
+    script.each("totals changed", sql, rows);
 }
 
 pub(super) async fn read(store: &SqliteStore) -> StoreResult<Counts> {

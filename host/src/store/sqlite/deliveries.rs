@@ -4,8 +4,8 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, SqliteConnection};
 
 use super::counts::Change;
-use super::error::expect_rows;
 use super::rows::Rows;
+use super::script::Script;
 use super::words::{case, word};
 use super::{SqliteStore, paging};
 use crate::domain::delivery::{Delivery, DeliveryOutcome, ImportKey, RawDelivery};
@@ -166,7 +166,11 @@ impl DeliveryRows {
     }
 
     /// Writes them; by how much totals change.
-    pub(super) async fn write(self, connection: &mut SqliteConnection) -> StoreResult<Change> {
+    pub(super) async fn write(
+        self,
+        script: &mut Script,
+        connection: &mut SqliteConnection,
+    ) -> StoreResult<Change> {
         let deliveries = self.fresh.len() as i64;
         let sql = "INSERT INTO deliveries (
                 id, inbox, received_at, outcome, reason, attempts, arrivals, adapter, method, path, query,
@@ -177,18 +181,18 @@ impl DeliveryRows {
                 value ->> 4, value ->> 7, value ->> 8, value ->> 9, value ->> 10,
                 CAST(substr(?2, value ->> 11, value ->> 12) AS TEXT), substr(?2, value ->> 13, value ->> 14)
             FROM jsonb_each(?1)";
-        self.fresh.run_each("deliveries added", sql, connection).await?;
+        script.each("deliveries added", sql, self.fresh);
         let sql = "INSERT INTO imports (inbox, key, delivery)
             SELECT value ->> 0, value ->> 1, value ->> 2 FROM jsonb_each(?1)";
-        self.imports.run_each("records imported", sql, connection).await?;
-        let were_unparsed = retry(self.retried, connection).await?;
+        script.each("records imported", sql, self.imports);
+        let were_unparsed = retry(self.retried, script, connection).await?;
         let unparsed = self.fresh_unparsed + self.retried_unparsed - were_unparsed;
         Ok(Change { deliveries, unparsed, ..Change::default() })
     }
 }
 
 /// How many of the retried deliveries were unparsed until now.
-async fn retry(rows: Rows, connection: &mut SqliteConnection) -> StoreResult<i64> {
+async fn retry(rows: Rows, script: &mut Script, connection: &mut SqliteConnection) -> StoreResult<i64> {
     if rows.is_empty() {
         return Ok(0);
     }
@@ -209,7 +213,7 @@ async fn retry(rows: Rows, connection: &mut SqliteConnection) -> StoreResult<i64
             attempts = attempts + 1
         FROM jsonb_each(?1) AS r
         WHERE deliveries.id = r.value ->> 0";
-    expect_rows("deliveries read once more", expected, rows.run(sql, connection).await?)?;
+    script.each("deliveries read once more", sql, rows);
     let mut unparsed = 0;
     for row in &outcomes {
         unparsed += i64::from(row.try_get::<&str, _>(0)? == "unparsed");

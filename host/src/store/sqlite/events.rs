@@ -2,9 +2,8 @@
 
 use std::collections::HashSet;
 
-use sqlx::SqliteConnection;
-
 use super::rows::Rows;
+use super::script::Script;
 use crate::domain::case::Event;
 use crate::domain::ids::{ConversationId, ItemId};
 use crate::store::StoreResult;
@@ -43,27 +42,26 @@ impl EventRows {
     }
 
     /// Writes them. The first of a conversation is its next one unless others wait already.
-    pub(super) async fn write(self, connection: &mut SqliteConnection) -> StoreResult<()> {
+    pub(super) fn write(self, script: &mut Script) {
         let sql = "INSERT INTO events (id, conversation, item, occasion, at, depth, is_next)
             SELECT
                 r.value ->> 0, r.value ->> 1, r.value ->> 2, r.value ->> 3, r.value ->> 4, r.value ->> 5,
                 r.value ->> 6
                     AND NOT EXISTS (SELECT 1 FROM events AS e WHERE e.conversation = r.value ->> 1)
             FROM jsonb_each(?1) AS r";
-        self.rows.run_each("events added", sql, connection).await
+        script.each("events added", sql, self.rows);
     }
 }
 
 /// Deletes judged events, given as event and conversation; what waits behind them is next.
-pub(super) async fn finish(rows: Rows, connection: &mut SqliteConnection) -> StoreResult<()> {
+pub(super) fn finish(rows: Rows, script: &mut Script) {
     let sql = "DELETE FROM events WHERE id IN (SELECT value ->> 0 FROM jsonb_each(?1))";
-    rows.clone().run_each("events done", sql, connection).await?;
+    script.each("events done", sql, rows.clone());
     let sql = "UPDATE events SET is_next = 1
         WHERE id IN (
             SELECT (SELECT min(e.id) FROM events AS e WHERE e.conversation = k.value ->> 1)
             FROM jsonb_each(?1) AS k
         )";
     // Most conversations have nothing more waiting.
-    rows.run(sql, connection).await?;
-    Ok(())
+    script.any("events that are next", sql, rows);
 }

@@ -4,6 +4,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, SqliteConnection};
 
 use super::rows::Rows;
+use super::script::Script;
 use super::search::Texts;
 use super::words::{case, direction_word};
 use crate::domain::ids::{ConversationId, DeliveryId, IdentityId, InboxId, ItemId};
@@ -117,7 +118,7 @@ impl ItemRows {
     }
 
     /// Writes them; what is to be indexed once they are committed.
-    pub(super) async fn write(self, connection: &mut SqliteConnection) -> StoreResult<Texts> {
+    pub(super) fn write(self, script: &mut Script) -> Texts {
         let items = "INSERT INTO items (
                 id, conversation, inbox, external_id, identity, delivery, direction, received_at, revision,
                 content
@@ -126,12 +127,12 @@ impl ItemRows {
                 value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6,
                 value ->> 7, value ->> 8, value ->> 9
             FROM jsonb_each(?1)";
-        self.items.run_each("items added", items, connection).await?;
+        script.each("items added", items, self.items);
         let revisions = "INSERT INTO item_revisions (id, item, revision, content)
             SELECT
                 value ->> 0, value ->> 1, value ->> 2, CAST(substr(?2, value ->> 3, value ->> 4) AS TEXT)
             FROM jsonb_each(?1)";
-        self.revisions.run_each("revisions added", revisions, connection).await?;
-        Ok(self.texts)
+        script.each("revisions added", revisions, self.revisions);
+        self.texts
     }
 }

@@ -1,9 +1,10 @@
 //! Remarks on conversations.
 
-use sqlx::{Row as _, SqliteConnection};
+use sqlx::Row as _;
 
 use super::SqliteStore;
 use super::rows::Rows;
+use super::script::Script;
 use crate::domain::ids::{ConversationId, NoteId};
 use crate::domain::time::Timestamp;
 use crate::store::{Note, StoreResult};
@@ -28,13 +29,13 @@ impl NoteRows {
         let _ = row.heap(text.as_bytes());
     }
 
-    pub(super) async fn write(self, connection: &mut SqliteConnection) -> StoreResult<()> {
+    pub(super) fn write(self, script: &mut Script) {
         let sql = "INSERT INTO notes (id, conversation, by, at, text)
             SELECT
                 value ->> 0, value ->> 1, value ->> 2, value ->> 3,
                 CAST(substr(?2, value ->> 4, value ->> 5) AS TEXT)
             FROM jsonb_each(?1)";
-        self.0.run_each("notes added", sql, connection).await
+        script.each("notes added", sql, self.0);
     }
 }
 

@@ -51,6 +51,11 @@ impl Rows {
         self.count == 0
     }
 
+    /// The two parameters of a statement.
+    pub(super) fn into_parameters(self) -> (String, Vec<u8>) {
+        (self.json + "]", self.heap)
+    }
+
     /// Runs a statement on the rows, if there are any; how many rows it changed.
     pub(super) async fn run(
         self,

@@ -1,10 +1,8 @@
 //! Labels of conversations, once more, for finding conversations by them.
 
-use sqlx::SqliteConnection;
-
 use super::rows::Rows;
+use super::script::Script;
 use crate::domain::conversation::Conversation;
-use crate::store::StoreResult;
 
 /// Labels to be added. A decision never takes one away.
 #[derive(Default)]
@@ -17,29 +15,24 @@ impl TagRows {
         }
     }
 
-    pub(super) async fn write(self, connection: &mut SqliteConnection) -> StoreResult<()> {
+    pub(super) fn write(self, script: &mut Script) {
         let sql = "INSERT INTO conversation_tags (tag, conversation)
             SELECT value ->> 0, value ->> 1 FROM jsonb_each(?1) WHERE true
             ON CONFLICT (tag, conversation) DO NOTHING";
-        self.0.run(sql, connection).await?;
-        Ok(())
+        script.any("tags added", sql, self.0);
     }
 }
 
 /// Makes the labels those of the conversation as it is now; a person may take some away.
-pub(super) async fn replace(
-    before: &Conversation,
-    now: &Conversation,
-    connection: &mut SqliteConnection,
-) -> StoreResult<()> {
+pub(super) fn replace(before: &Conversation, now: &Conversation, script: &mut Script) {
     let mut gone = Rows::default();
     for tag in before.tags.difference(&now.tags) {
         let _ = gone.row().text(tag).int(now.id.0);
     }
     let sql = "DELETE FROM conversation_tags
         WHERE (tag, conversation) IN (SELECT value ->> 0, value ->> 1 FROM jsonb_each(?1))";
-    gone.run(sql, connection).await?;
+    script.any("tags taken away", sql, gone);
     let mut added = TagRows::default();
     added.add(now);
-    added.write(connection).await
+    added.write(script);
 }

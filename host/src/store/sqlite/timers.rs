@@ -8,6 +8,7 @@ use sqlx::{Row as _, SqliteConnection};
 use super::SqliteStore;
 use super::events::EventRows;
 use super::rows::Rows;
+use super::script::Script;
 use crate::domain::apply::TimerChanges;
 use crate::domain::case::{Event, Occasion};
 use crate::domain::ids::ConversationId;
@@ -33,7 +34,7 @@ impl TimerRows {
         Ok(())
     }
 
-    pub(super) async fn write(self, connection: &mut SqliteConnection) -> StoreResult<()> {
+    pub(super) fn write(self, script: &mut Script) {
         let (mut cancelled, mut set) = (Rows::default(), Rows::default());
         for ((conversation, purpose), timer) in &self.changes {
             let rows = if timer.is_some() { &mut set } else { &mut cancelled };
@@ -43,31 +44,29 @@ impl TimerRows {
                 let _ = row.int(i64::from(timer.depth));
             }
         }
-        delete(cancelled, connection).await?;
+        delete(cancelled, script);
         let sql = "INSERT INTO timers (conversation, purpose, due_at, until_answered, depth)
             SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4
             FROM jsonb_each(?1)
             WHERE true
             ON CONFLICT (conversation, purpose) DO UPDATE
             SET due_at = excluded.due_at, until_answered = excluded.until_answered, depth = excluded.depth";
-        set.run_each("timers set", sql, connection).await
+        script.each("timers set", sql, set);
     }
 }
 
 /// Deletes timers, given by conversation and purpose. One that is gone already is no surprise.
-async fn delete(rows: Rows, connection: &mut SqliteConnection) -> StoreResult<()> {
+fn delete(rows: Rows, script: &mut Script) {
     let sql = "DELETE FROM timers
         WHERE (conversation, purpose) IN (SELECT value ->> 0, value ->> 1 FROM jsonb_each(?1))";
-    rows.run(sql, connection).await?;
-    Ok(())
+    script.any("timers forgotten", sql, rows);
 }
 
 /// Ends the timers that run until an answer, in these conversations.
-pub(super) async fn end_waiting(rows: Rows, connection: &mut SqliteConnection) -> StoreResult<()> {
+pub(super) fn end_waiting(rows: Rows, script: &mut Script) {
     let sql = "DELETE FROM timers
         WHERE conversation IN (SELECT value ->> 0 FROM jsonb_each(?1)) AND until_answered = 1";
-    rows.run(sql, connection).await?;
-    Ok(())
+    script.any("timers ended", sql, rows);
 }
 
 pub(super) async fn next(store: &SqliteStore) -> StoreResult<Option<Timestamp>> {
@@ -95,10 +94,14 @@ pub(super) async fn fire(store: &SqliteStore, now: Timestamp, max: usize) -> Sto
                 events.add(&event, timer.conversation, None)?;
             }
         }
-        delete(gone, &mut tx).await?;
+        let mut script = Script::default();
+        delete(gone, &mut script);
+        script.run(&mut tx).await?;
     }
     let fired = events.len();
-    events.write(&mut tx).await?;
+    let mut script = Script::default();
+    events.write(&mut script);
+    script.run(&mut tx).await?;
     tx.commit().await?;
     Ok(fired)
 }

@@ -12,6 +12,7 @@ use crate::store::sqlite::events::EventRows;
 use crate::store::sqlite::item_row::{ItemRows, NewItem};
 use crate::store::sqlite::notes::NoteRows;
 use crate::store::sqlite::rows::Rows;
+use crate::store::sqlite::script::Script;
 use crate::store::sqlite::search::Texts;
 use crate::store::sqlite::{SqliteStore, audit, conversation_row, outbox, tags, timers};
 use crate::store::{NewReply, PersonChange, StoreError, StoreResult};
@@ -21,21 +22,23 @@ pub(super) async fn carry_out(store: &SqliteStore, change: &PersonChange) -> Sto
     let content = writer.books.next_content;
     let mut tx = writer.begin().await?;
     let after = write_conversation(change, &mut tx).await?;
-    if let Some(note) = &change.note {
-        let mut notes = NoteRows::default();
-        notes.add(note.id, after.id, &note.by, &note.text, note.at);
-        notes.write(&mut tx).await?;
-    }
     let texts = match &change.reply {
         Some(reply) => write_reply(reply, content, &mut tx).await?,
         None => Texts::default(),
     };
+    let mut script = Script::default();
+    if let Some(note) = &change.note {
+        let mut notes = NoteRows::default();
+        notes.add(note.id, after.id, &note.by, &note.text, note.at);
+        notes.write(&mut script);
+    }
     if change.ends_waiting {
         let mut ended = Rows::default();
         let _ = ended.row().int(after.id.0);
-        timers::end_waiting(ended, &mut tx).await?;
+        timers::end_waiting(ended, &mut script);
     }
-    write_event(change, after.id, &mut tx).await?;
+    write_event(change, after.id, &mut script)?;
+    script.run(&mut tx).await?;
     audit::record(&change.audit, &mut tx).await?;
     tx.commit().await?;
     if change.reply.is_some() {
@@ -61,8 +64,10 @@ async fn write_conversation(
     after.revision = change.seen_revision + 1;
     let mut rows = Rows::default();
     conversation_row::push(&mut rows, &after)?;
-    conversation_row::update(rows, connection).await.or_missing(|| place_of(&after))?;
-    tags::replace(&before, &after, connection).await?;
+    let mut script = Script::default();
+    conversation_row::update(rows, &mut script);
+    tags::replace(&before, &after, &mut script);
+    script.run(connection).await.or_missing(|| place_of(&after))?;
     Ok(after)
 }
 
@@ -95,22 +100,21 @@ async fn write_reply(
         },
         content,
     )?;
-    let texts = items.write(connection).await?;
+    let mut script = Script::default();
+    let texts = items.write(&mut script);
+    counts::change(&Change { items: 1, ..Change::default() }, &mut script);
+    script.run(connection).await?;
     outbox::insert(&reply.outbox, connection).await?;
-    counts::change(Change { items: 1, ..Change::default() }, connection).await?;
     Ok(texts)
 }
 
-async fn write_event(
-    change: &PersonChange,
-    conversation: ConversationId,
-    connection: &mut SqliteConnection,
-) -> StoreResult<()> {
+fn write_event(change: &PersonChange, conversation: ConversationId, script: &mut Script) -> StoreResult<()> {
     let Some((id, occasion)) = &change.event else {
         return Ok(());
     };
     let event = Event { id: *id, occasion: occasion.clone(), at: change.audit.at, depth: 0 };
     let mut events = EventRows::default();
     events.add(&event, conversation, None)?;
-    events.write(connection).await
+    events.write(script);
+    Ok(())
 }

@@ -1,12 +1,11 @@
 //! Decisions to be written, with what they add besides changing their conversations.
 
-use sqlx::SqliteConnection;
-
 use super::kept::{Generations, kept};
 use crate::domain::clock::IdGenerator;
 use crate::domain::conversation::Conversation;
 use crate::store::sqlite::notes::{NoteRows, SWITCHBOARD};
 use crate::store::sqlite::rows::Rows;
+use crate::store::sqlite::script::Script;
 use crate::store::sqlite::tags::TagRows;
 use crate::store::sqlite::timers::TimerRows;
 use crate::store::{Routed, StoreResult};
@@ -50,13 +49,13 @@ impl DecisionRows {
     }
 
     /// Writes them, after their conversations.
-    pub(in crate::store::sqlite) async fn write(self, connection: &mut SqliteConnection) -> StoreResult<()> {
+    pub(in crate::store::sqlite) fn write(self, script: &mut Script) {
         let sql = "INSERT INTO decisions (id, conversation, content)
             SELECT value ->> 0, value ->> 1, CAST(substr(?2, value ->> 2, value ->> 3) AS TEXT)
             FROM jsonb_each(?1)";
-        self.decisions.run_each("decisions added", sql, connection).await?;
-        self.tags.write(connection).await?;
-        self.notes.write(connection).await?;
-        self.timers.write(connection).await
+        script.each("decisions added", sql, self.decisions);
+        self.tags.write(script);
+        self.notes.write(script);
+        self.timers.write(script);
     }
 }

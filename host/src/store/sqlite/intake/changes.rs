@@ -15,6 +15,7 @@ use crate::domain::item::{Direction, Item};
 use crate::domain::time::Timestamp;
 use crate::store::sqlite::item_row;
 use crate::store::sqlite::rows::Rows;
+use crate::store::sqlite::script::Script;
 use crate::store::sqlite::words::word;
 use crate::store::{IntakeEntry, StoreResult};
 
@@ -56,7 +57,7 @@ impl Changes {
     }
 
     /// Writes what changed of the items and their ways out.
-    pub(super) async fn write(self, connection: &mut SqliteConnection) -> StoreResult<()> {
+    pub(super) fn write(self, script: &mut Script) -> StoreResult<()> {
         let mut edited = Rows::default();
         for (item, (revision, content)) in &self.edited {
             let _ = edited.row().int(item.0).int(*revision).int(*content);
@@ -64,7 +65,7 @@ impl Changes {
         let sql = "UPDATE items SET revision = r.value ->> 1, content = r.value ->> 2
             FROM jsonb_each(?1) AS r
             WHERE items.id = r.value ->> 0";
-        edited.run_each("items edited", sql, connection).await?;
+        script.each("items edited", sql, edited);
         let mut deleted = Rows::default();
         for (item, at) in &self.deleted {
             let _ = deleted.row().int(item.0).int(at.as_ms());
@@ -72,15 +73,12 @@ impl Changes {
         let sql = "UPDATE items SET deleted_at = r.value ->> 1
             FROM jsonb_each(?1) AS r
             WHERE items.id = r.value ->> 0";
-        deleted.run_each("items deleted", sql, connection).await?;
-        write_statuses(&self.statuses, connection).await
+        script.each("items deleted", sql, deleted);
+        write_statuses(&self.statuses, script)
     }
 }
 
-async fn write_statuses(
-    statuses: &HashMap<ItemId, DeliveryStatus>,
-    connection: &mut SqliteConnection,
-) -> StoreResult<()> {
+fn write_statuses(statuses: &HashMap<ItemId, DeliveryStatus>, script: &mut Script) -> StoreResult<()> {
     let (mut states, mut failures) = (Rows::default(), Rows::default());
     for (item, status) in statuses {
         let _ = states.row().int(item.0).text(&word(&status.state)?);
@@ -91,12 +89,12 @@ async fn write_statuses(
     let sql = "UPDATE items SET delivery_state = r.value ->> 1
         FROM jsonb_each(?1) AS r
         WHERE items.id = r.value ->> 0";
-    states.run_each("answers reported on", sql, connection).await?;
+    script.each("answers reported on", sql, states);
     // An answer written on the channel itself has no way out from here.
     let sql = "UPDATE outbox SET state = 'failed', last_error = r.value ->> 1
         FROM jsonb_each(?1) AS r
         WHERE outbox.item = r.value ->> 0";
-    failures.run(sql, connection).await?;
+    script.any("answers failed", sql, failures);
     Ok(())
 }
 

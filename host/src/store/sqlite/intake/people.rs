@@ -12,6 +12,7 @@ use crate::domain::ids::{ContactId, IdentityId};
 use crate::domain::item::Author;
 use crate::domain::time::Timestamp;
 use crate::store::sqlite::rows::Rows;
+use crate::store::sqlite::script::Script;
 use crate::store::{IntakeEntry, StoreResult};
 
 /// A presence on a channel.
@@ -168,7 +169,7 @@ impl People {
     }
 
     /// Writes who is new and who changed.
-    pub(super) async fn write(self, connection: &mut SqliteConnection) -> StoreResult<()> {
+    pub(super) fn write(self, script: &mut Script) {
         let mut channels = vec![""; self.people.len()];
         for (channel, indexes) in &self.found {
             for index in indexes.values() {
@@ -179,7 +180,7 @@ impl People {
         for (person, channel) in self.people.iter().zip(channels) {
             rows.push(person, channel);
         }
-        rows.write(connection).await
+        rows.write(script);
     }
 }
 
@@ -250,10 +251,10 @@ impl PeopleRows {
             .int(i64::from(author.verified));
     }
 
-    async fn write(self, connection: &mut SqliteConnection) -> StoreResult<()> {
+    fn write(self, script: &mut Script) {
         let sql = "INSERT INTO contacts (id, name, vip, created_at)
             SELECT value ->> 0, value ->> 1, 0, value ->> 2 FROM jsonb_each(?1)";
-        self.new_contacts.run_each("contacts added", sql, connection).await?;
+        script.each("contacts added", sql, self.new_contacts);
         let sql = "INSERT INTO identities (
                 id, contact, channel, external_id, handle, name, followers, verified
             )
@@ -261,12 +262,11 @@ impl PeopleRows {
                 value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6,
                 value ->> 7
             FROM jsonb_each(?1)";
-        self.new_identities.run_each("identities added", sql, connection).await?;
+        script.each("identities added", sql, self.new_identities);
         let sql = "UPDATE contacts SET name = r.value ->> 1
             FROM jsonb_each(?1) AS r
             WHERE contacts.id = r.value ->> 0 AND contacts.name IS NULL";
-        // Most contacts have a name already.
-        self.named_contacts.run(sql, connection).await?;
+        script.any("contacts named", sql, self.named_contacts);
         let sql = "UPDATE identities
             SET
                 handle = r.value ->> 4,
@@ -275,6 +275,6 @@ impl PeopleRows {
                 verified = r.value ->> 7
             FROM jsonb_each(?1) AS r
             WHERE identities.id = r.value ->> 0";
-        self.changed_identities.run_each("identities changed", sql, connection).await
+        script.each("identities changed", sql, self.changed_identities);
     }
 }

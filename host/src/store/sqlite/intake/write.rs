@@ -1,11 +1,13 @@
 //! What a batch adds, one statement a table.
 
+use std::collections::HashMap;
+
 use sqlx::SqliteConnection;
 
 use super::changes::Changes;
 use super::merge;
 use super::people::People;
-use super::threads::Threads;
+use super::threads::{Threads, Working};
 use crate::domain::case::Event;
 use crate::domain::conversation::Conversation;
 use crate::domain::ids::{ConversationId, IdentityId, ItemId, NoteId};
@@ -19,6 +21,7 @@ use crate::store::sqlite::events::EventRows;
 use crate::store::sqlite::item_row::{ItemRows, NewItem};
 use crate::store::sqlite::notes::{NoteRows, SWITCHBOARD};
 use crate::store::sqlite::rows::Rows;
+use crate::store::sqlite::script::Script;
 use crate::store::sqlite::search::Texts;
 use crate::store::sqlite::{conversation_row, timers};
 use crate::store::{IntakeEntry, StoreResult};
@@ -108,33 +111,42 @@ impl Writes {
         written: &mut Vec<Conversation>,
         connection: &mut SqliteConnection,
     ) -> StoreResult<(i64, Texts)> {
-        let mut totals = self.deliveries.write(connection).await?;
-        people.write(connection).await?;
+        let mut script = Script::default();
+        let mut totals = self.deliveries.write(&mut script, connection).await?;
+        people.write(&mut script);
         totals.items = self.items.items() as i64;
         totals.decisions = self.decisions.len() as i64;
-        totals.conversations = write_conversations(threads, written, connection).await?;
-        let texts = self.items.write(connection).await?;
-        write_references(self.references, connection).await?;
+        let Threads { conversations, merges, .. } = threads;
+        totals.conversations =
+            write_conversations(conversations, written, &mut script)? - merges.len() as i64;
+        if !merges.is_empty() {
+            std::mem::take(&mut script).run(connection).await?;
+        }
+        for merge in &merges {
+            merge::carry_out(merge, connection).await?;
+        }
+        let texts = self.items.write(&mut script);
+        write_references(self.references, &mut script);
         let mut events = EventRows::default();
         for it in &self.events {
             events.add(&it.event, it.conversation, Some(it.item))?;
         }
-        events.write(connection).await?;
-        self.decisions.write(connection).await?;
-        self.notes.write(connection).await?;
-        changes.write(connection).await?;
-        counts::change(totals, connection).await?;
+        events.write(&mut script);
+        self.decisions.write(&mut script);
+        self.notes.write(&mut script);
+        changes.write(&mut script)?;
+        counts::change(&totals, &mut script);
+        script.run(connection).await?;
         Ok((self.next_content, texts))
     }
 }
 
-/// How many more conversations there are.
-async fn write_conversations(
-    threads: Threads,
+/// How many conversations were added.
+fn write_conversations(
+    conversations: HashMap<ConversationId, Working>,
     written: &mut Vec<Conversation>,
-    connection: &mut SqliteConnection,
+    script: &mut Script,
 ) -> StoreResult<i64> {
-    let Threads { conversations, merges, .. } = threads;
     let (mut added, mut changed, mut answered) = (Rows::default(), Rows::default(), Rows::default());
     let mut touched: Vec<_> = conversations.into_values().filter(|it| it.touched).collect();
     // In the order of their ids, so that the table grows at its end.
@@ -150,22 +162,18 @@ async fn write_conversations(
             let _ = answered.row().int(working.conversation.id.0);
         }
     }
-    let more = added.len() as i64 - merges.len() as i64;
-    conversation_row::insert(added, connection).await?;
-    conversation_row::update(changed, connection).await?;
-    timers::end_waiting(answered, connection).await?;
+    let more = added.len() as i64;
+    conversation_row::insert(added, script);
+    conversation_row::update(changed, script);
+    timers::end_waiting(answered, script);
     written.extend(touched.into_iter().filter(|it| !it.is_judged).map(|it| it.conversation));
-    for merge in &merges {
-        merge::carry_out(merge, connection).await?;
-    }
     Ok(more)
 }
 
 /// A reference that another item of the batch named first stays that item's.
-async fn write_references(rows: Rows, connection: &mut SqliteConnection) -> StoreResult<()> {
+fn write_references(rows: Rows, script: &mut Script) {
     let sql = "INSERT INTO thread_references (inbox, reference, conversation)
         SELECT value ->> 0, value ->> 1, value ->> 2 FROM jsonb_each(?1) WHERE true
         ON CONFLICT (inbox, reference) DO NOTHING";
-    rows.run(sql, connection).await?;
-    Ok(())
+    script.any("references added", sql, rows);
 }

@@ -9,6 +9,7 @@ use crate::domain::time::Timestamp;
 use crate::store::sqlite::SqliteStore;
 use crate::store::sqlite::error::expect_rows;
 use crate::store::sqlite::notes::{NoteRows, SWITCHBOARD};
+use crate::store::sqlite::script::Script;
 use crate::store::sqlite::words::word;
 use crate::store::{SendEnd, StoreError, StoreResult};
 
@@ -57,7 +58,9 @@ async fn write(store: &SqliteStore, id: OutboxId, end: &SendEnd, now: Timestamp)
     if let Some(text) = remark(end) {
         let mut notes = NoteRows::default();
         notes.add(store.ids.next(now), entry.conversation, SWITCHBOARD, &text, now);
-        notes.write(&mut tx).await?;
+        let mut script = Script::default();
+        notes.write(&mut script);
+        script.run(&mut tx).await?;
     }
     tx.commit().await?;
     writer.books.arrivals += 1;

@@ -9,6 +9,7 @@ use crate::domain::clock::IdGenerator;
 use crate::store::sqlite::counts::{self, Change};
 use crate::store::sqlite::decisions::{self, DecisionRows, Generations};
 use crate::store::sqlite::rows::Rows;
+use crate::store::sqlite::script::Script;
 use crate::store::sqlite::{SqliteStore, conversation_row, events};
 use crate::store::{RouteCommit, Routed, StoreResult};
 
@@ -88,13 +89,12 @@ impl RoutedRows {
     }
 
     async fn write(self, connection: &mut SqliteConnection) -> StoreResult<()> {
-        let decisions = self.decisions.len() as i64;
-        conversation_row::update(self.conversations, connection).await?;
-        self.decisions.write(connection).await?;
-        events::finish(self.events, connection).await?;
-        if decisions == 0 {
-            return Ok(());
-        }
-        counts::change(Change { decisions, ..Change::default() }, connection).await
+        let totals = Change { decisions: self.decisions.len() as i64, ..Change::default() };
+        let mut script = Script::default();
+        conversation_row::update(self.conversations, &mut script);
+        self.decisions.write(&mut script);
+        events::finish(self.events, &mut script);
+        counts::change(&totals, &mut script);
+        script.run(connection).await
     }
 }

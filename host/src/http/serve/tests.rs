@@ -1,0 +1,88 @@
+//! What a connection may do, over real sockets. Time is the runtime's own: it moves on as soon as
+//! everybody waits, so nobody does for real.
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::task::JoinHandle;
+
+use super::*;
+use crate::http::testing::Host;
+
+struct Listening {
+    address: std::net::SocketAddr,
+    stop: CancellationToken,
+    serving: JoinHandle<io::Result<()>>,
+}
+
+impl Listening {
+    async fn start(connections_max: usize) -> Self {
+        let host = Host::start().await;
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (address, stop) = (listener.local_addr().unwrap(), host.draining.clone());
+        let serving = tokio::spawn(serve_at_most(connections_max, listener, host.flow.clone(), stop.clone()));
+        Self { address, stop, serving }
+    }
+
+    async fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.address).await.unwrap()
+    }
+}
+
+/// Everything that comes until the other side closes.
+async fn to_the_end(stream: &mut TcpStream) -> String {
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    String::from_utf8(answer).unwrap()
+}
+
+const ALIVE: &[u8] = b"GET /healthz HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n";
+
+#[tokio::test]
+async fn a_request_is_answered() {
+    let host = Listening::start(8).await;
+    let mut stream = host.connect().await;
+    stream.write_all(ALIVE).await.unwrap();
+    assert!(to_the_end(&mut stream).await.starts_with("HTTP/1.1 200 OK\r\n"));
+}
+
+#[tokio::test]
+async fn a_head_that_does_not_end_is_not_waited_for() {
+    let host = Listening::start(8).await;
+    let mut stream = host.connect().await;
+    stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: h\r\nx-slow: ").await.unwrap();
+    tokio::time::pause();
+    // Ends at all, which it would not if the host waited.
+    assert!(!to_the_end(&mut stream).await.contains("200 OK"));
+}
+
+#[tokio::test]
+async fn a_head_without_measure_is_refused() {
+    let host = Listening::start(8).await;
+    let mut stream = host.connect().await;
+    let long = format!("GET /healthz HTTP/1.1\r\nhost: h\r\nx-long: {}\r\n\r\n", "a".repeat(HEAD_BYTES_MAX));
+    stream.write_all(long.as_bytes()).await.unwrap();
+    let mut status = [0; 12];
+    stream.read_exact(&mut status).await.unwrap();
+    assert_eq!(std::str::from_utf8(&status).unwrap(), "HTTP/1.1 431");
+}
+
+#[tokio::test]
+async fn who_finds_no_place_is_answered_when_one_is_free() {
+    let host = Listening::start(1).await;
+    let idle = host.connect().await;
+    let mut waiting = host.connect().await;
+    waiting.write_all(ALIVE).await.unwrap();
+    drop(idle);
+    assert!(to_the_end(&mut waiting).await.starts_with("HTTP/1.1 200 OK\r\n"));
+}
+
+#[tokio::test]
+async fn an_idle_connection_does_not_keep_the_host_from_stopping() {
+    let host = Listening::start(8).await;
+    let mut idle = host.connect().await;
+    idle.write_all(b"GET /healthz HTTP/1.1\r\nhost: h\r\n\r\n").await.unwrap();
+    let mut status = [0; 12];
+    idle.read_exact(&mut status).await.unwrap();
+    host.stop.cancel();
+    host.serving.await.unwrap().unwrap();
+    assert!(TcpStream::connect(host.address).await.is_err());
+}
