@@ -28,10 +28,8 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(75);
 /// Longer than the pauses between the deliveries of a channel that sends often.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Header fields of a request: three times what the chattiest channels send.
-const HEADERS_MAX: usize = 100;
-
-/// Bytes of a request's head, and of what is read of it at once.
+/// Bytes of a request's head: eight times what the chattiest channels send. (hyper itself takes a
+/// hundred header fields at most.)
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 
 /// Connections at once; who comes later waits to be accepted. Each costs a file and some kilobytes.
@@ -101,8 +99,7 @@ async fn converse(stream: TcpStream, router: Router, stop: CancellationToken, _p
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
-        .max_headers(HEADERS_MAX)
-        .max_buf_size(HEAD_BYTES_MAX)
+        .max_header_size(HEAD_BYTES_MAX)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
     let mut connection = pin!(connection);
     let ended = tokio::select! {
