@@ -5,6 +5,7 @@
 
 pub(super) mod changes;
 pub(super) mod claims;
+pub(super) mod door;
 pub(super) mod lists;
 pub(super) mod organisation;
 pub(super) mod people;
@@ -60,6 +61,17 @@ macro_rules! conformance {
                 a_busy_conversation_hides_no_other,
                 an_event_waits_longer_each_time_and_nothing_overtakes_it,
                 an_event_that_somebody_else_has_does_not_wait,
+            }
+            door {
+                what_is_judged_at_the_door_waits_for_nobody,
+                items_of_one_conversation_are_judged_in_order,
+                a_person_with_more_open_is_told_to_the_judge,
+                what_the_judge_leaves_out_waits_with_all_behind_it,
+                where_something_waits_the_new_waits_too,
+                a_conversation_that_a_person_changes_meanwhile_is_not_judged_on_what_it_was,
+                what_arrives_meanwhile_is_not_lost_to_a_judgement,
+                an_entry_that_cannot_be_stored_costs_the_others_nothing,
+                the_later_of_two_decisions_has_the_last_word_on_a_timer,
             }
             timers {
                 a_due_timer_fires_once,

@@ -1,6 +1,7 @@
 //! The story, one step a file.
 
 mod artefacts;
+mod at_the_door;
 mod enabling;
 mod escalation;
 mod evaluation;
