@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+pub mod audit;
 pub mod bench;
 pub mod compile_child;
 pub mod demo;
@@ -30,6 +31,8 @@ enum Command {
     Demo(demo::Demo),
     /// Take what customers wrote before out of files into the repository
     Import(import::Import),
+    /// Verify the audit log
+    Audit(audit::AuditArgs),
     /// Build, check and try plugins
     Plugin(plugin::PluginArgs),
     /// Print the JSON Schema of what plugins see and say
@@ -50,6 +53,7 @@ pub fn main() -> ExitCode {
         Command::Serve(serve) => serve.run(),
         Command::Demo(demo) => demo.run(),
         Command::Import(import) => import.run(),
+        Command::Audit(audit) => return audit.run(),
         Command::Plugin(plugin) => return plugin.run(),
         Command::Schema(schema) => schema.run(),
         Command::Bench(bench) => bench.run(),

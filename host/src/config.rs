@@ -5,6 +5,7 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
@@ -31,6 +32,10 @@ pub struct Settings {
     /// Threads that run plugins [default: one for each core]
     #[arg(long, env = "SWITCHBOARD_THREADS")]
     pub threads: Option<usize>,
+    /// Milliseconds for which work is still taken after the first signal to stop, while `/readyz` says no:
+    /// for a load balancer to notice [default: 0]
+    #[arg(long, env = "SWITCHBOARD_DRAIN_GRACE_MS")]
+    pub drain_grace_ms: Option<u64>,
 }
 
 /// Flags that concern the configuration itself.
@@ -55,6 +60,8 @@ pub struct Config {
     pub log: String,
     /// Threads that run plugins.
     pub threads: usize,
+    /// How long work is still taken after the first signal to stop.
+    pub drain_grace: Duration,
 }
 
 impl ConfigArgs {
@@ -74,6 +81,7 @@ impl ConfigArgs {
             data: flags.data.or(file.data).unwrap_or_else(|| PathBuf::from(DATA)),
             log: flags.log.or(file.log).unwrap_or_else(|| "info".to_owned()),
             threads: flags.threads.or(file.threads).unwrap_or_else(cores).max(1),
+            drain_grace: Duration::from_millis(flags.drain_grace_ms.or(file.drain_grace_ms).unwrap_or(0)),
         })
     }
 }

@@ -10,6 +10,7 @@
 //! **Invariant:** the cost of a method on an item's path does not grow with the repository.
 
 pub mod artefact_shelf;
+mod audit_chain;
 #[cfg(test)]
 mod conformance;
 mod conversation;
@@ -23,6 +24,7 @@ mod route;
 pub mod sqlite;
 
 pub use artefact_shelf::ArtefactShelf;
+pub use audit_chain::{AuditVerification, BrokenLink};
 pub use conversation::{
     ConversationFilter, ConversationStore, Counts, NewReply, Note, PersonChange, QueueLoad, SearchHit,
 };

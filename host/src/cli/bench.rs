@@ -41,11 +41,11 @@ pub struct Bench {
     /// Measure this only; may be repeated [default: all]
     #[arg(long = "only", value_enum)]
     only: Vec<Part>,
-    /// Items that `pipeline` takes in; at 100,000 and more it also compares the first tenth with the last
-    #[arg(long, default_value_t = 40_000)]
+    /// Items that `pipeline` takes in; the first tenth is compared with the last if there are enough
+    #[arg(long, default_value_t = 100_000)]
     items: u64,
-    /// Connections of the load generator
-    #[arg(long, default_value_t = 256)]
+    /// Connections of the load generator; with fewer, batches are smaller than those they are compared with
+    #[arg(long, default_value_t = 512)]
     connections: usize,
 }
 

@@ -6,6 +6,7 @@
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
@@ -101,7 +102,7 @@ impl Demo {
             clock.let_go();
             app.work();
             tokio::spawn(stop_on_signal(app.stopping()));
-            http::serve(listener, app.flow.clone(), app.stopping()).await.context("serve")?;
+            http::serve(listener, app.flow.clone(), app.stopping(), Duration::ZERO).await.context("serve")?;
         }
         // It holds the flow, and stopping waits for everybody who does.
         drop(client);

@@ -55,7 +55,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let stop = app.stopping();
     tokio::spawn(stop_on_signal(stop.clone()));
     let bundled = app.publish_bundled();
-    let served = http::serve(listener, app.flow.clone(), stop);
+    let served = http::serve(listener, app.flow.clone(), stop, config.drain_grace);
     // Bundled plugins are published while the first requests are answered already.
     let (published, served) = tokio::join!(bundled, served);
     app.stop().await;
@@ -88,7 +88,7 @@ fn write_secret(file: &std::path::Path, token: &str) -> std::io::Result<()> {
     open.open(file)?.write_all(token.as_bytes())
 }
 
-/// Ctrl-C or SIGTERM: stop accepting, finish what is under way. A second one ends at once.
+/// Ctrl-C or SIGTERM: say that no more work is wanted, stop accepting, finish what is under way. A second one ends at once.
 pub async fn stop_on_signal(stop: CancellationToken) {
     let (Ok(mut interrupt), Ok(mut terminate)) =
         (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))

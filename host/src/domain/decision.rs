@@ -1,6 +1,7 @@
 //! What was decided about a conversation, by whom and why.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -77,13 +78,13 @@ pub struct Contribution {
     /// The activation.
     pub activation: ActivationId,
     /// Its name.
-    pub name: String,
+    pub name: Arc<str>,
     /// The release, `name@version`.
-    pub release: String,
+    pub release: Arc<str>,
     /// SHA-256 of the release, hexadecimal.
-    pub digest: String,
+    pub digest: Arc<str>,
     /// SHA-256 of the settings, hexadecimal.
-    pub settings_digest: String,
+    pub settings_digest: Arc<str>,
     /// Its phase.
     pub phase: Phase,
     /// Whether it counted.

@@ -21,14 +21,38 @@ pub struct EnabledPolicy {
     pub activation: Activation,
     /// What it says of itself.
     pub manifest: Arc<Manifest>,
-    /// SHA-256 of its settings, hexadecimal.
-    pub settings_digest: String,
+    /// What every decision says of it.
+    pub named: Named,
     /// The code.
     pub policy: Policy,
     /// How its calls go.
     pub health: Arc<Health>,
     /// How long they take.
     pub times: CallTimes,
+}
+
+/// What identifies a policy in a decision.
+#[derive(Clone, Debug)]
+pub struct Named {
+    /// The activation's name.
+    pub name: Arc<str>,
+    /// The release, `name@version`.
+    pub release: Arc<str>,
+    /// SHA-256 of the release, hexadecimal.
+    pub digest: Arc<str>,
+    /// SHA-256 of the settings, hexadecimal.
+    pub settings_digest: Arc<str>,
+}
+
+impl Named {
+    fn of(activation: &Activation) -> Self {
+        Self {
+            name: activation.name.as_str().into(),
+            release: format!("{}@{}", activation.plugin, activation.version).into(),
+            digest: activation.digest.as_str().into(),
+            settings_digest: settings_digest(&activation.settings).into(),
+        }
+    }
 }
 
 /// An adapter, ready to read.
@@ -181,10 +205,10 @@ impl Flow {
                 (self.plugins.load_policy(&artefact, Arc::clone(&manifest))?, Arc::default())
             }
         };
-        let settings_digest = settings_digest(&activation.settings);
+        let named = Named::of(activation);
         let times = self.telemetry.call_times(&activation.plugin, "evaluate");
         let activation = activation.clone();
-        Ok(EnabledPolicy { activation, manifest, settings_digest, policy, health, times })
+        Ok(EnabledPolicy { activation, manifest, named, policy, health, times })
     }
 
     async fn load_adapter(

@@ -6,10 +6,22 @@ use super::input::Query;
 use super::output::Answer;
 use super::problem::Problem;
 use super::route::{Permission, Route};
-use crate::store::AuditEntry;
+use crate::store::{AuditEntry, AuditVerification};
 
 pub(super) fn routes() -> Vec<Route> {
-    vec![Route::get("/v1/audit", Permission::Admin, "Lists who did what, newest first", list)]
+    vec![
+        Route::get("/v1/audit", Permission::Admin, "Lists who did what, newest first", list),
+        Route::get(
+            "/v1/audit/verification",
+            Permission::Admin,
+            "Says whether the audit log is what was written",
+            verify,
+        ),
+    ]
+}
+
+async fn verify(call: Call, (): ()) -> Result<Answer<AuditVerification>, Problem> {
+    Ok(Answer::of(call.flow().store.verify_audit().await?))
 }
 
 async fn list(call: Call, Query(query): Query<PageQuery>) -> Result<Answer<Entries<AuditEntry>>, Problem> {

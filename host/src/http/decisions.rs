@@ -60,8 +60,10 @@ struct Conflict {
 impl DecisionEntry {
     fn of(decision: Decision) -> Self {
         let conflicts = decision.conflicts();
-        let conflicts = conflicts
-            .map(|(contribution, judged)| Conflict { by: contribution.name.clone(), judged: judged.clone() });
+        let conflicts = conflicts.map(|(contribution, judged)| Conflict {
+            by: contribution.name.to_string(),
+            judged: judged.clone(),
+        });
         Self { conflicts: conflicts.collect(), decision }
     }
 }

@@ -33,44 +33,60 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 
 /// Connections at once; who comes later waits to be accepted. Each costs a file and some kilobytes.
-pub const CONNECTIONS_MAX: usize = 4_096;
+const CONNECTIONS_MAX: usize = 4_096;
 
 /// How long to wait when the system cannot accept anybody (no file is left, say): it would say so again
 /// at once.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves until `stop` is cancelled, then finishes what is under way.
-pub async fn serve(listener: TcpListener, flow: Flow, stop: CancellationToken) -> io::Result<()> {
-    serve_at_most(CONNECTIONS_MAX, listener, flow, stop).await
-}
-
-/// The same, with so many connections at once.
-async fn serve_at_most(
-    connections_max: usize,
+///
+/// From then on `/readyz` says that the host wants no more work, and for `grace` it is still taken:
+/// whoever spreads work over several hosts has that long to see it and go elsewhere.
+pub async fn serve(
     listener: TcpListener,
     flow: Flow,
     stop: CancellationToken,
+    grace: Duration,
 ) -> io::Result<()> {
-    let router = router(flow, stop.clone());
-    let connections = TaskTracker::new();
+    let closing_time = {
+        let stop = stop.clone();
+        async move {
+            stop.cancelled().await;
+            tokio::time::sleep(grace).await;
+        }
+    };
+    serve_until(closing_time, CONNECTIONS_MAX, listener, router(flow, stop)).await;
+    Ok(())
+}
+
+/// Serves with so many connections at once, and lets nobody in any more after `closing_time`.
+async fn serve_until(
+    closing_time: impl Future<Output = ()>,
+    connections_max: usize,
+    listener: TcpListener,
+    router: Router,
+) {
+    let (closing, connections) = (CancellationToken::new(), TaskTracker::new());
+    let mut closing_time = pin!(closing_time);
     let places = Arc::new(Semaphore::new(connections_max));
     loop {
         let accepted = tokio::select! {
             biased;
-            () = stop.cancelled() => break,
+            () = &mut closing_time => break,
             accepted = accept(&listener, &places) => accepted,
         };
         if let Some((stream, place)) = accepted {
-            connections.spawn(converse(stream, router.clone(), stop.clone(), place));
+            connections.spawn(converse(stream, router.clone(), closing.clone(), place));
         }
     }
     // Nobody is let in any more, not even to wait.
     drop(listener);
+    closing.cancel();
     connections.close();
     if tokio::time::timeout(DRAIN_TIMEOUT, connections.wait()).await.is_err() {
         tracing::warn!("some requests did not end in time; they are cut off");
     }
-    Ok(())
 }
 
 /// The next connection, once there is a place for it.
@@ -91,7 +107,12 @@ async fn accept(
 }
 
 /// Answers one connection's requests.
-async fn converse(stream: TcpStream, router: Router, stop: CancellationToken, _place: OwnedSemaphorePermit) {
+async fn converse(
+    stream: TcpStream,
+    router: Router,
+    closing: CancellationToken,
+    _place: OwnedSemaphorePermit,
+) {
     // An answer is one small write: waiting to fill a packet would only make it late.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "a connection keeps its delay");
@@ -104,7 +125,7 @@ async fn converse(stream: TcpStream, router: Router, stop: CancellationToken, _p
     let mut connection = pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
-        () = stop.cancelled() => {
+        () = closing.cancelled() => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 
+use super::audit_chain::AuditVerification;
 use super::error::StoreResult;
 use super::page::{AuditEntry, Page, PageRequest};
 use crate::domain::case::Occasion;
@@ -156,4 +157,6 @@ pub trait ConversationStore: Send + Sync {
     async fn counts(&self) -> StoreResult<Counts>;
     /// The audit log, newest first.
     async fn audit(&self, page: PageRequest) -> StoreResult<Page<AuditEntry>>;
+    /// Whether the audit log is what was written.
+    async fn verify_audit(&self) -> StoreResult<AuditVerification>;
 }

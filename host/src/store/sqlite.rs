@@ -50,6 +50,7 @@ use sqlx::{Connection as _, Sqlite, SqliteConnection, SqlitePool, Transaction};
 use tempfile::TempDir;
 use tokio::sync::Mutex;
 
+pub use self::audit::verify_file;
 use self::claims::Claims;
 use self::decisions::Generations;
 pub use self::open::{StoreOptions, StorePath, Sync};

@@ -46,7 +46,7 @@ pub async fn measure(report: &Report, items: u64, connections: usize) -> anyhow:
     scene::set(&app, &scene::three_policies()).await?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
-    let serving = tokio::spawn(http::serve(listener, app.flow.clone(), app.stopping()));
+    let serving = tokio::spawn(http::serve(listener, app.flow.clone(), app.stopping(), Duration::ZERO));
     app.work();
     let load = Load { app: &app, address, connections };
     load.stretch(0, WARM_UP).await?;

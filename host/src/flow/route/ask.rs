@@ -11,7 +11,7 @@ use crate::domain::failure_policy::FailurePolicy;
 use crate::domain::merge::{self, Circumstances, Voice};
 use crate::domain::proposal::Proposal;
 use crate::domain::time::Timestamp;
-use crate::flow::pipeline::EnabledPolicy;
+use crate::flow::pipeline::{EnabledPolicy, Named};
 use crate::plugin::FailureKind;
 use crate::telemetry::Telemetry;
 
@@ -171,12 +171,13 @@ pub fn conclude(around: Circumstances<'_>, heard: Vec<Heard>) -> (Outcome, Vec<C
         .zip(merged.judged)
         .map(|(heard, proposals)| {
             let activation = &heard.policy.activation;
+            let Named { name, release, digest, settings_digest } = heard.policy.named.clone();
             Contribution {
                 activation: activation.id,
-                name: activation.name.clone(),
-                release: format!("{}@{}", activation.plugin, activation.version),
-                digest: activation.digest.clone(),
-                settings_digest: heard.policy.settings_digest.clone(),
+                name,
+                release,
+                digest,
+                settings_digest,
                 phase: activation.phase,
                 mode: activation.mode,
                 proposals,

@@ -2,6 +2,7 @@
 //! everybody waits, so nobody does for real.
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::*;
@@ -10,7 +11,8 @@ use crate::http::testing::Host;
 struct Listening {
     address: std::net::SocketAddr,
     stop: CancellationToken,
-    serving: JoinHandle<io::Result<()>>,
+    close: oneshot::Sender<()>,
+    serving: JoinHandle<()>,
 }
 
 impl Listening {
@@ -18,8 +20,11 @@ impl Listening {
         let host = Host::start().await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (address, stop) = (listener.local_addr().unwrap(), host.draining.clone());
-        let serving = tokio::spawn(serve_at_most(connections_max, listener, host.flow.clone(), stop.clone()));
-        Self { address, stop, serving }
+        let (close, closing_time) = oneshot::channel();
+        let closing_time = async move { drop(closing_time.await) };
+        let router = router(host.flow.clone(), stop.clone());
+        let serving = tokio::spawn(serve_until(closing_time, connections_max, listener, router));
+        Self { address, stop, close, serving }
     }
 
     async fn connect(&self) -> TcpStream {
@@ -82,7 +87,22 @@ async fn an_idle_connection_does_not_keep_the_host_from_stopping() {
     idle.write_all(b"GET /healthz HTTP/1.1\r\nhost: h\r\n\r\n").await.unwrap();
     let mut status = [0; 12];
     idle.read_exact(&mut status).await.unwrap();
-    host.stop.cancel();
-    host.serving.await.unwrap().unwrap();
+    host.close.send(()).unwrap();
+    host.serving.await.unwrap();
     assert!(TcpStream::connect(host.address).await.is_err());
+}
+
+#[tokio::test]
+async fn a_host_that_is_to_stop_says_so_before_it_turns_anybody_away() {
+    let host = Listening::start(8).await;
+    host.stop.cancel();
+    for (path, status) in [("/readyz", "503"), ("/healthz", "200")] {
+        let mut stream = host.connect().await;
+        let request = format!("GET {path} HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let answer = to_the_end(&mut stream).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+    }
+    host.close.send(()).unwrap();
+    host.serving.await.unwrap();
 }

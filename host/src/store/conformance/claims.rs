@@ -73,10 +73,10 @@ pub(crate) async fn a_decision_names_its_policies(world: World) {
     };
     let contribution = |of: GenerationEntry| Contribution {
         activation: of.activation,
-        name: of.name,
-        release: of.release,
-        digest: of.digest,
-        settings_digest: of.settings_digest,
+        name: of.name.into(),
+        release: of.release.into(),
+        digest: of.digest.into(),
+        settings_digest: of.settings_digest.into(),
         phase: of.phase,
         mode: of.mode,
         proposals: Vec::new(),

@@ -79,4 +79,6 @@ pub(crate) async fn the_audit_log_keeps_everything(world: World) {
     let actions: Vec<_> =
         world.store.audit(ALL).await.unwrap().entries.into_iter().map(|it| it.action).collect();
     assert_eq!(actions, ["inbox.add", "inbox.add", "agent.add", "department.add"]);
+    let verification = world.store.verify_audit().await.unwrap();
+    assert_eq!((verification.verified, verification.before_chain, verification.broken), (4, 0, None));
 }

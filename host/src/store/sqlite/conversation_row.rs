@@ -139,7 +139,6 @@ fn read_place(row: &SqliteRow) -> StoreResult<Option<Place>> {
 /// Writes a row for [`insert`] and [`update`].
 pub(super) fn push(rows: &mut Rows, conversation: &Conversation) -> StoreResult<()> {
     let place = conversation.place;
-    let facts = serde_json::to_vec(&Facts::of(conversation))?;
     let _ = rows
         .row()
         .int(conversation.id.0)
@@ -159,7 +158,7 @@ pub(super) fn push(rows: &mut Rows, conversation: &Conversation) -> StoreResult<
         .int(i64::from(conversation.item_count))
         .opt_int(conversation.merged_into.map(|it| it.0))
         .int(conversation.revision)
-        .heap(&facts);
+        .json(&Facts::of(conversation))?;
     Ok(())
 }
 

@@ -17,8 +17,8 @@ use crate::domain::item::StoredItem;
 use crate::domain::time::Timestamp;
 use crate::store::sqlite::words::priority_of;
 use crate::store::{
-    AuditEntry, ConversationFilter, ConversationStore, Counts, Note, Page, PageRequest, PersonChange,
-    QueueLoad, SearchHit, StoreResult,
+    AuditEntry, AuditVerification, ConversationFilter, ConversationStore, Counts, Note, Page, PageRequest,
+    PersonChange, QueueLoad, SearchHit, StoreResult,
 };
 
 #[async_trait]
@@ -120,6 +120,10 @@ impl ConversationStore for SqliteStore {
 
     async fn counts(&self) -> StoreResult<Counts> {
         counts::read(self).await
+    }
+
+    async fn verify_audit(&self) -> StoreResult<AuditVerification> {
+        audit::verify(&mut *self.readers.acquire().await?).await
     }
 
     async fn audit(&self, page: PageRequest) -> StoreResult<Page<AuditEntry>> {

@@ -185,7 +185,12 @@ fn readers(file: &Path) -> SqlitePool {
         .idle_timeout(None)
         .max_lifetime(None)
         .test_before_acquire(false)
-        .connect_lazy_with(base_options(file, READER_CACHE_KIB).pragma("query_only", "ON"))
+        .connect_lazy_with(reader_options(file))
+}
+
+/// A connection that changes nothing.
+pub(super) fn reader_options(file: &Path) -> SqliteConnectOptions {
+    base_options(file, READER_CACHE_KIB).pragma("query_only", "ON")
 }
 
 /// Puts the id generator beyond every id that is kept, because the clock may stand earlier than it

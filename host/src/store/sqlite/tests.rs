@@ -3,7 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{SqliteStore, StorePath};
+use sqlx::{Connection as _, SqliteConnection};
+
+use super::open::writer_options;
+use super::{SqliteStore, StoreOptions, StorePath, verify_file};
 use crate::domain::arrival::Arrival;
 use crate::domain::clock::IdGenerator;
 use crate::domain::ids::InboxId;
@@ -171,5 +174,43 @@ async fn what_is_on_an_items_path_is_found_by_index() {
                 && !step.contains("jsonb_each")
         });
         assert!(!walks, "{sql}: {plan:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_change_of_the_audit_log_behind_the_hosts_back_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("switchboard.db");
+    let (store, ids) = open_file(&file).await.unwrap();
+    let world = World::found(Arc::new(store), ids).await;
+    // The host is still there.
+    let whole = verify_file(&file).await.unwrap();
+    assert_eq!((whole.verified, whole.broken), (4, None));
+    drop(world);
+
+    for (sql, number) in [
+        ("UPDATE audit SET subject = 'something else' WHERE number = 3", 3),
+        ("DELETE FROM audit WHERE number = 2", 2),
+        ("UPDATE audit SET number = 7 WHERE number = 4", 4),
+        ("DELETE FROM audit WHERE number = 4", 4),
+    ] {
+        let copy = directory.path().join(format!("copy-{number}.db"));
+        let options = writer_options(&file, StoreOptions::default());
+        let mut original = SqliteConnection::connect_with(&options).await.unwrap();
+        let target = copy.to_str().unwrap();
+        sqlx::query("VACUUM INTO ?").bind(target).execute(&mut original).await.unwrap();
+        original.close().await.unwrap();
+        let options = writer_options(&copy, StoreOptions::default());
+        let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
+        assert!(sqlx::raw_sql(sql).execute(&mut connection).await.is_err(), "the file itself refuses: {sql}");
+        let unlocked = "DROP TRIGGER audit_is_never_changed; DROP TRIGGER audit_is_never_shortened;";
+        sqlx::raw_sql(sqlx::AssertSqlSafe(format!("{unlocked} {sql}")))
+            .execute(&mut connection)
+            .await
+            .unwrap();
+        connection.close().await.unwrap();
+        let broken = verify_file(&copy).await.unwrap().broken.unwrap();
+        assert_eq!(broken.number, number, "{sql}: {broken:?}");
+        std::fs::remove_file(&copy).unwrap();
     }
 }

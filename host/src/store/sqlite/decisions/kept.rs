@@ -164,10 +164,10 @@ fn contribution(
     let unknown = || surprise(format!("the generation of a decision by {} is not there", kept.activation));
     let policy = kept.policy.clone().or_else(known).ok_or_else(unknown)?;
     Ok(Contribution {
-        name: policy.name.into_owned(),
-        release: policy.release.into_owned(),
-        digest: policy.digest.into_owned(),
-        settings_digest: policy.settings_digest.into_owned(),
+        name: policy.name.into(),
+        release: policy.release.into(),
+        digest: policy.digest.into(),
+        settings_digest: policy.settings_digest.into(),
         phase: policy.phase,
         mode: policy.mode,
         activation: kept.activation,
