@@ -1,6 +1,6 @@
 //! `switchboard audit verify`: whether the audit log is what was written.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -59,7 +59,7 @@ impl Verify {
     }
 }
 
-fn verify(file: &PathBuf) -> anyhow::Result<AuditVerification> {
+fn verify(file: &Path) -> anyhow::Result<AuditVerification> {
     anyhow::ensure!(
         file.exists(),
         "there is no repository at {}; name its folder with --data",
