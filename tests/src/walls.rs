@@ -211,3 +211,30 @@ fn the_workspace_has_one_program() {
         targets.filter(|it| it["kind"] == json!(["bin"])).map(|it| &it["name"]).collect();
     assert_eq!(programs, ["switchboard"]);
 }
+
+/// The text of every Rust file below a folder of the workspace.
+fn rust_below(folder: &Path, texts: &mut String) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            rust_below(&path, texts);
+        } else if path.extension().is_some_and(|it| it == "rs") {
+            texts.push_str(&fs::read_to_string(path).unwrap());
+        }
+    }
+}
+
+#[test]
+fn every_promise_names_tests_that_there_are() {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let promises = fs::read_to_string(workspace.join("SECURITY.md")).unwrap();
+    let mut code = String::new();
+    for folder in ["host/src", "host/tests", "tests/src"] {
+        rust_below(&workspace.join(folder), &mut code);
+    }
+    let named = promises.split('`').skip(1).step_by(2).filter(|it| it.matches('_').count() > 1);
+    let names: Vec<&str> = named.collect();
+    assert!(names.len() > 30, "only {} tests are named", names.len());
+    let missing: Vec<_> = names.iter().filter(|it| !code.contains(&format!("fn {it}("))).collect();
+    assert!(missing.is_empty(), "these tests are promised, but not there: {missing:?}");
+}

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::TestApp;
-use crate::support::guest::{Guest, TRAP};
+use crate::support::guest::{Guest, LOOP, TRAP};
 use crate::support::reply::text;
 
 /// An app that judges at the door, as a host does whose workers work.
@@ -112,4 +112,18 @@ async fn a_policy_that_fails_at_the_door_costs_the_others_nothing_and_is_suspend
     app.settle().await;
     let activation = app.get("/v1/activations/judge").await.json(200);
     assert_eq!(text(&activation, "/suspension/failure/name"), "trap");
+}
+
+#[tokio::test]
+async fn policies_that_take_long_keep_nothing_from_being_judged_once() {
+    let app = open().await;
+    app.upload(Guest::policy("slow", LOOP).component()).await.json(201);
+    app.enable(json!({ "plugin": "slow", "phase": "qualify", "rank": -1, "mode": "active" })).await;
+    // Together, so that they are one batch, which has less time than they take.
+    let said = futures::future::join_all((0..12).map(|_| app.say("a refund, please"))).await;
+    app.settle().await;
+    for conversation in said {
+        assert_eq!(app.decisions(&conversation).await.len(), 1);
+        assert_eq!(app.place(&conversation).await, "billing/refunds");
+    }
 }

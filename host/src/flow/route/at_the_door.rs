@@ -4,8 +4,8 @@
 //! [`PATIENCE`] whatever is not judged yet is stored with an event instead, and for a while everything
 //! is; the router judges it in its own time.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
@@ -55,7 +55,13 @@ impl Door {
         }
         let pipeline = self.pipeline.load_full();
         pipeline.generation?;
-        Some(BatchJudge { door: self, pipeline, now, committed: AtomicBool::new(false) })
+        Some(BatchJudge {
+            door: self,
+            pipeline,
+            now,
+            until: OnceLock::new(),
+            committed: AtomicBool::new(false),
+        })
     }
 }
 
@@ -64,6 +70,8 @@ pub struct BatchJudge<'a> {
     door: &'a Door,
     pipeline: Arc<Pipeline>,
     now: Timestamp,
+    /// When its deliveries have waited long enough, from the first question on.
+    until: OnceLock<Instant>,
     committed: AtomicBool,
 }
 
@@ -83,7 +91,8 @@ impl DoorJudge for BatchJudge<'_> {
     async fn judge(&self, cases: Vec<ClaimedCase>) -> Vec<Routed> {
         let (began, asked) = (Instant::now(), cases.len());
         let pipeline = Arc::clone(&self.pipeline);
-        let judged = self.door.judges.judge(pipeline, cases, Some(began + PATIENCE)).await;
+        let until = *self.until.get_or_init(|| began + PATIENCE);
+        let judged = self.door.judges.judge(pipeline, cases, Some(until)).await;
         let judged = judged.unwrap_or_else(|error| {
             tracing::error!(%error, "what came in could not be judged at once; it waits");
             Vec::new()
