@@ -211,3 +211,23 @@ async fn a_first_start_leaves_a_token_that_lets_in_and_no_second_program_starts_
     assert_eq!(caller.get("/healthz").await["status"], "ok");
     first.kill().await;
 }
+
+#[tokio::test]
+async fn the_audit_log_is_verified_beside_a_running_host() {
+    let (data, token) = furnished(Stage::Company).await;
+    let host = Host::start(data.path(), &token).await;
+    let verify = |folder: std::path::PathBuf| async move {
+        let mut command = Command::new(program());
+        command.args(["audit", "verify", "--json", "--data"]).arg(folder).output().await.unwrap()
+    };
+    let whole = verify(data.path().to_owned()).await;
+    assert_eq!(whole.status.code(), Some(0), "{whole:?}");
+    let verification: Value = serde_json::from_slice(&whole.stdout).unwrap();
+    assert!(verification["verified"].as_u64().unwrap() > 0, "{verification}");
+    assert_eq!(verification["last_link"].as_str().unwrap().len(), 64);
+
+    let nowhere = verify(data.path().join("nowhere")).await;
+    assert_eq!(nowhere.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&nowhere.stderr).contains("--data"), "{nowhere:?}");
+    host.kill().await;
+}

@@ -170,4 +170,7 @@ async fn every_change_is_in_the_audit_log_without_names_and_texts() {
     for secret in ["1234", "private remark"] {
         assert!(!audit.text().contains(secret), "{secret}");
     }
+    let verification = app.get("/v1/audit/verification").await.json(200);
+    assert!(verification["verified"].as_u64().unwrap() >= entries(&audit.json(200)).len() as u64);
+    assert_eq!((&verification["before_chain"], &verification["broken"]), (&json!(0), &Value::Null));
 }

@@ -153,7 +153,7 @@ async fn look_around(tour: &mut Tour) {
         "conversation": { "id": "cnv_0000000000001", "status": "open", "opened_at": 0, "item_count": 1 },
     });
     tour.ask("POST /v1/evaluate", &[], json!({ "case": case })).await;
-    tour.read(&["GET /v1/search?q=contract", "GET /v1/decisions", "GET /v1/audit", "GET /v1/counts"], &[])
-        .await;
+    tour.read(&["GET /v1/audit", "GET /v1/audit/verification"], &[]).await;
+    tour.read(&["GET /v1/search?q=contract", "GET /v1/decisions", "GET /v1/counts"], &[]).await;
     tour.read(&["GET /healthz", "GET /readyz", "GET /metrics", "GET /openapi.json"], &[]).await;
 }
