@@ -41,8 +41,9 @@ pub struct Bench {
     /// Measure this only; may be repeated [default: all]
     #[arg(long = "only", value_enum)]
     only: Vec<Part>,
-    /// Items that `pipeline` takes in; the first tenth is compared with the last if there are enough
-    #[arg(long, default_value_t = 100_000)]
+    /// Items that `pipeline` takes in; from 100,000 on they come in ten parts, each on connections of its
+    /// own, and the first is compared with the last
+    #[arg(long, default_value_t = 90_000)]
     items: u64,
     /// Connections of the load generator; with fewer, batches are smaller than those they are compared with
     #[arg(long, default_value_t = 512)]
