@@ -2,6 +2,7 @@
 //!
 //! 1. [`ingest`]: a delivery comes in, its adapter reads it, and what it held is stored; only then is it
 //!    answered. [`import`] takes in what was written before, [`retry`] reads a kept delivery once more.
+//!    What is new is judged before it is stored, where that is quick enough.
 //! 2. [`route`]: the policies judge a conversation's next event, their proposals are merged, and the
 //!    result is carried out. [`evaluate`] does the same to a case that is only imagined.
 //! 3. [`escalate`]: what is due becomes an event, judged like any other.

@@ -102,7 +102,7 @@ impl Demo {
             clock.let_go();
             app.work();
             tokio::spawn(stop_on_signal(app.stopping()));
-            http::serve(listener, app.flow.clone(), app.stopping(), Duration::ZERO).await.context("serve")?;
+            http::serve(listener, app.flow.clone(), app.stopping(), Duration::ZERO).await;
         }
         // It holds the flow, and stopping waits for everybody who does.
         drop(client);

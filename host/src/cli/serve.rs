@@ -57,10 +57,9 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let bundled = app.publish_bundled();
     let served = http::serve(listener, app.flow.clone(), stop, config.drain_grace);
     // Bundled plugins are published while the first requests are answered already.
-    let (published, served) = tokio::join!(bundled, served);
+    let (published, ()) = tokio::join!(bundled, served);
     app.stop().await;
-    published?;
-    served.context("serve")
+    published
 }
 
 /// Says where it listens and how to get in.

@@ -58,7 +58,7 @@ async fn judge_and_commit(
     claimed: Vec<ClaimedCase>,
 ) -> Result<(), FlowError> {
     let began = Instant::now();
-    let judged = Judges::of(flow).judge(Arc::clone(&pipeline), claimed, None).await?;
+    let judged = flow.door.judges.judge(Arc::clone(&pipeline), claimed, None).await?;
     flow.telemetry.step("judge", micros(began));
     let routed = postpone::postpone(flow, judged).await?;
     let began = Instant::now();

@@ -4,7 +4,6 @@
 //! bounded time for a request's head, and no more than a bounded head. (A body's time is the router's
 //! business.) HTTP/1.1 alone, RFC 9112: what stands in front of a host speaks the rest.
 
-use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,12 +42,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 ///
 /// From then on `/readyz` says that the host wants no more work, and for `grace` it is still taken:
 /// whoever spreads work over several hosts has that long to see it and go elsewhere.
-pub async fn serve(
-    listener: TcpListener,
-    flow: Flow,
-    stop: CancellationToken,
-    grace: Duration,
-) -> io::Result<()> {
+pub async fn serve(listener: TcpListener, flow: Flow, stop: CancellationToken, grace: Duration) {
     let closing_time = {
         let stop = stop.clone();
         async move {
@@ -57,7 +51,6 @@ pub async fn serve(
         }
     };
     serve_until(closing_time, CONNECTIONS_MAX, listener, router(flow, stop)).await;
-    Ok(())
 }
 
 /// Serves with so many connections at once, and lets nobody in any more after `closing_time`.

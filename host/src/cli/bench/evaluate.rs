@@ -61,7 +61,7 @@ pub async fn measure(report: &Report) -> anyhow::Result<()> {
     report.figure("evaluate", "share of the bare call", bare / middle, "ratio");
     drop(stream);
     app.stopping().cancel();
-    serving.await??;
+    serving.await?;
     app.stop().await;
     Ok(())
 }

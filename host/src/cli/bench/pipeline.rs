@@ -70,7 +70,7 @@ pub async fn measure(report: &Report, items: u64, connections: usize) -> anyhow:
         "ratio",
     );
     app.stopping().cancel();
-    serving.await??;
+    serving.await?;
     app.stop().await;
     Ok(())
 }

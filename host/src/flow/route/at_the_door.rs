@@ -27,7 +27,8 @@ const REST_MS: i64 = 5_000;
 
 /// Where new items are judged.
 pub struct Door {
-    judges: Judges,
+    /// Who judges; behind the door too.
+    pub(super) judges: Judges,
     pipeline: Arc<ArcSwap<Pipeline>>,
     wake: Arc<Wake>,
     is_open: AtomicBool,

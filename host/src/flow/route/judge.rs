@@ -15,8 +15,8 @@ use crate::domain::item::Item;
 use crate::domain::merge::Circumstances;
 use crate::domain::organisation::{Directory, Inbox, Place};
 use crate::domain::time::Timestamp;
+use crate::flow::FlowError;
 use crate::flow::pipeline::Pipeline;
-use crate::flow::{Flow, FlowError};
 use crate::plugin::Plugins;
 use crate::store::{ClaimedCase, Routed};
 use crate::telemetry::Telemetry;
@@ -43,16 +43,6 @@ pub struct Judges {
 }
 
 impl Judges {
-    pub(super) fn of(flow: &Flow) -> Self {
-        Self {
-            plugins: Arc::clone(&flow.plugins),
-            directory: Arc::clone(&flow.directory),
-            ids: Arc::clone(&flow.ids),
-            clock: Arc::clone(&flow.clock),
-            telemetry: Arc::clone(&flow.telemetry),
-        }
-    }
-
     /// Spreads the cases over the executor's threads; the answer keeps their order. What nobody has
     /// begun with at `until` is left out.
     pub(super) async fn judge(
