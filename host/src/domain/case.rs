@@ -101,16 +101,16 @@ pub struct ConversationView {
     /// Where it stands.
     pub status: Status,
     /// How soon it matters.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub priority: Priority,
     /// Where it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub destination: Option<Destination>,
     /// Its labels, sorted.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub tags: Vec<String>,
     /// Its named facts, sorted by key.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub attributes: Vec<Attribute>,
     /// What the customer wants.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -132,17 +132,22 @@ pub struct ConversationView {
     /// How many items it has.
     pub item_count: u32,
     /// How often it was opened again.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub reopened_count: u32,
     /// How often people handed it to another queue.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub handed_over_count: u32,
     /// The highest level it was escalated to while the customer waits.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub escalation_level: u8,
     /// What a person has set.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub person_set: PersonSet,
+}
+
+/// Most of a view says what is usual; it is left out where it does.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// A promise of the inbox, and its clock for this conversation.

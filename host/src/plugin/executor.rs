@@ -11,8 +11,9 @@ use std::thread::{self, JoinHandle};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use tokio::sync::{Semaphore, oneshot};
 
-/// Jobs that may wait per thread: enough to keep threads busy, few enough to answer soon.
-const QUEUED_PER_THREAD: usize = 64;
+/// Jobs that may wait per thread. Who finds no place is woken once more to take one, which costs more
+/// than the place; so there are as many as a busy host has callers.
+const QUEUED_PER_THREAD: usize = 512;
 
 type Job = Box<dyn FnOnce() + Send>;
 

@@ -1,5 +1,6 @@
 //! Judging: cases are spread over the executor's threads, and each is decided on what the policies say.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -22,7 +23,7 @@ use crate::store::{ClaimedCase, Routed};
 use crate::telemetry::Telemetry;
 
 /// How many cases one job of the executor judges at most: deliveries wait for its threads too.
-const SHARE_MAX: usize = 32;
+const SHARE_MAX: usize = 64;
 
 /// The reason recorded when policies keep causing one another.
 const TOO_DEEP: &str = "policies have been causing one another for too long; somebody should look";
@@ -62,16 +63,23 @@ impl Judges {
         });
         let executor = self.plugins.executor();
         let share = claimed.len().div_ceil(executor.threads()).clamp(1, SHARE_MAX);
-        let mut rest = claimed.into_iter().peekable();
-        let mut shares = Vec::new();
-        while rest.peek().is_some() {
-            let (share, bench): (Vec<_>, _) = (rest.by_ref().take(share).collect(), Arc::clone(&bench));
-            shares.push(executor.run(move || bench.judge_all(share)));
-        }
+        let shares = in_shares(claimed, share).into_iter().map(|share| {
+            let bench = Arc::clone(&bench);
+            executor.run(move || bench.judge_all(share))
+        });
         let judged = futures::future::try_join_all(shares).await;
         let judged = judged.map_err(|error| FlowError::Unavailable(error.to_string()))?;
         Ok(judged.into_iter().flatten().collect())
     }
+}
+
+/// In order, so many each (the first may have fewer). Cases are large, and moved once.
+fn in_shares(mut claimed: Vec<ClaimedCase>, most: usize) -> VecDeque<Vec<ClaimedCase>> {
+    let mut shares = VecDeque::new();
+    while !claimed.is_empty() {
+        shares.push_front(claimed.split_off(claimed.len().saturating_sub(most)));
+    }
+    shares
 }
 
 /// A decision, and whether its event should rather wait.

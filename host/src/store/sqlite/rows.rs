@@ -181,9 +181,7 @@ impl Drop for Row<'_> {
 }
 
 fn push_int(json: &mut String, value: i64) {
-    use std::fmt::Write;
-    // Writing to a String cannot fail.
-    let _ = write!(json, "{value}");
+    json.push_str(itoa::Buffer::new().format(value));
 }
 
 /// SQLite ends a JSON string at NUL, so a key that holds one would lose its end; the replacement

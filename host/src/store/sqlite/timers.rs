@@ -1,7 +1,5 @@
 //! Timers: set, ended, due.
 
-use std::collections::BTreeMap;
-
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, SqliteConnection};
 
@@ -19,29 +17,56 @@ use crate::store::StoreResult;
 /// Timers to be forgotten and timers to be set: of several changes of one timer the last stands.
 #[derive(Default)]
 pub(super) struct TimerRows {
-    changes: BTreeMap<(ConversationId, String), Option<Timer>>,
+    changes: Vec<Change>,
+}
+
+struct Change {
+    conversation: ConversationId,
+    /// As JSON, as it is kept.
+    purpose: String,
+    /// What it is set to; absent to forget it.
+    set: Option<Setting>,
+}
+
+struct Setting {
+    due_at: Timestamp,
+    until_answered: bool,
+    depth: u8,
 }
 
 impl TimerRows {
     pub(super) fn add(&mut self, changes: &TimerChanges) -> StoreResult<()> {
         for (conversation, purpose) in &changes.cancel {
-            self.changes.insert((*conversation, serde_json::to_string(purpose)?), None);
+            self.push(*conversation, purpose, None)?;
         }
         for timer in &changes.set {
-            let purpose = serde_json::to_string(&timer.purpose)?;
-            self.changes.insert((timer.conversation, purpose), Some(timer.clone()));
+            let Timer { due_at, until_answered, depth, .. } = *timer;
+            self.push(timer.conversation, &timer.purpose, Some(Setting { due_at, until_answered, depth }))?;
         }
         Ok(())
     }
 
-    pub(super) fn write(self, script: &mut Script) {
+    fn push(
+        &mut self,
+        conversation: ConversationId,
+        purpose: &TimerPurpose,
+        set: Option<Setting>,
+    ) -> StoreResult<()> {
+        let purpose = serde_json::to_string(purpose)?;
+        self.changes.push(Change { conversation, purpose, set });
+        Ok(())
+    }
+
+    pub(super) fn write(mut self, script: &mut Script) {
         let (mut cancelled, mut set) = (Rows::default(), Rows::default());
-        for ((conversation, purpose), timer) in &self.changes {
-            let rows = if timer.is_some() { &mut set } else { &mut cancelled };
-            let row = rows.row().int(conversation.0).text(purpose);
-            if let Some(timer) = timer {
-                let row = row.int(timer.due_at.as_ms()).int(i64::from(timer.until_answered));
-                let _ = row.int(i64::from(timer.depth));
+        // Changes of one timer keep their order.
+        self.changes.sort_by(|a, b| a.timer().cmp(&b.timer()));
+        for same in self.changes.chunk_by(|a, b| a.timer() == b.timer()) {
+            let Some(change) = same.last() else { continue };
+            let rows = if change.set.is_some() { &mut set } else { &mut cancelled };
+            let row = rows.row().int(change.conversation.0).text(&change.purpose);
+            if let Some(Setting { due_at, until_answered, depth }) = change.set {
+                let _ = row.int(due_at.as_ms()).int(i64::from(until_answered)).int(i64::from(depth));
             }
         }
         delete(cancelled, script);
@@ -52,6 +77,13 @@ impl TimerRows {
             ON CONFLICT (conversation, purpose) DO UPDATE
             SET due_at = excluded.due_at, until_answered = excluded.until_answered, depth = excluded.depth";
         script.each("timers set", sql, set);
+    }
+}
+
+impl Change {
+    /// Which timer it changes.
+    fn timer(&self) -> (ConversationId, &str) {
+        (self.conversation, &self.purpose)
     }
 }
 
