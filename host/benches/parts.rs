@@ -98,6 +98,7 @@ fn inbox() -> Inbox {
         promise: None,
         access: InboxAccess::Open,
         reply_hosts: vec![],
+        allowance: Default::default(),
         created_at: Timestamp::from_ms(0),
         revision: 1,
     }

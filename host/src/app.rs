@@ -95,6 +95,8 @@ impl App {
             telemetry,
             pipeline,
             directory,
+            keyring: Arc::default(),
+            rates: Arc::default(),
             intakes,
             door,
             wake,
@@ -104,6 +106,7 @@ impl App {
         };
         let workers = TaskTracker::new();
         workers.spawn(commit_loop);
+        flow.keyring.refresh(&flow.store).await.context("read the tokens")?;
         flow.refresh_pipeline("the host started").await.context("load what is enabled")?;
         flow.resume_preparations().await.context("take up preparations")?;
         Ok(Self { flow, stop: CancellationToken::new(), workers })

@@ -14,6 +14,7 @@ pub mod import;
 pub mod plugin;
 pub mod schema;
 pub mod serve;
+pub mod token;
 
 /// Switchboard: the missing operator between customers and departments.
 #[derive(Parser)]
@@ -31,6 +32,8 @@ enum Command {
     Demo(demo::Demo),
     /// Take what customers wrote before out of files into the repository
     Import(import::Import),
+    /// Make, list and revoke tokens of a repository whose host is not running
+    Token(token::TokenArgs),
     /// Verify the audit log
     Audit(audit::AuditArgs),
     /// Build, check and try plugins
@@ -53,6 +56,7 @@ pub fn main() -> ExitCode {
         Command::Serve(serve) => serve.run(),
         Command::Demo(demo) => demo.run(),
         Command::Import(import) => import.run(),
+        Command::Token(token) => token.run(),
         Command::Audit(audit) => return audit.run(),
         Command::Plugin(plugin) => return plugin.run(),
         Command::Schema(schema) => schema.run(),

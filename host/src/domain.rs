@@ -19,9 +19,10 @@
 //! | [`promise`], [`timer`] | the response clock, and what is due |
 //! | [`release`], [`activation`], [`generation`] | plugins: published, enabled, in which order |
 //! | [`outbox`] | answers on their way out |
-//! | [`principal`] | who asks |
+//! | [`principal`], [`token`], [`allowance`] | who asks, what they show, how much they may ask for |
 
 pub mod activation;
+pub mod allowance;
 pub mod apply;
 pub mod arrival;
 pub mod breaker;
@@ -45,3 +46,4 @@ pub mod release;
 pub mod threading;
 pub mod time;
 pub mod timer;
+pub mod token;

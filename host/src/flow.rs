@@ -11,6 +11,8 @@
 //!    it is made of. [`suspend`] takes out what fails too often ([`health`]). [`organise`]: departments,
 //!    agents, queues and inboxes change.
 //!
+//! 6. [`keyring`] knows who asks, [`access`] what that caller may see, [`rate`] how often it may ask.
+//!
 //! Called by `http`, `worker` and `cli`; calls `plugin`, `store` and `egress`.
 //!
 //! **Invariant:** every verb that somebody outside can cause takes a
@@ -24,6 +26,7 @@ use serde_json::Value;
 use tokio::sync::{Mutex, Notify};
 use tokio_util::task::TaskTracker;
 
+use crate::domain::allowance::Allowance;
 use crate::domain::clock::{Clock, IdGenerator};
 use crate::domain::organisation::Directory;
 use crate::domain::principal::Principal;
@@ -33,6 +36,7 @@ use crate::plugin::Plugins;
 use crate::store::{AuditEntry, Store};
 use crate::telemetry::Telemetry;
 
+pub mod access;
 pub mod artefact;
 pub mod converse;
 pub mod deliver;
@@ -43,9 +47,11 @@ pub mod evaluate;
 pub mod health;
 pub mod import;
 pub mod ingest;
+pub mod keyring;
 pub mod organise;
 pub mod pipeline;
 pub mod publish;
+pub mod rate;
 pub mod retry;
 pub mod route;
 pub mod suspend;
@@ -71,6 +77,10 @@ pub struct Flow {
     pub pipeline: Arc<ArcSwap<pipeline::Pipeline>>,
     /// Everything that has a name; replaced as a whole.
     pub directory: Arc<ArcSwap<Directory>>,
+    /// Who shows which token.
+    pub keyring: Arc<keyring::Keyring>,
+    /// How often callers with a limit asked.
+    pub rates: Arc<rate::Rates>,
     /// Where read deliveries wait for their common commit.
     pub intakes: ingest::Committer,
     /// Where new items are judged before they are stored, while the workers work.
@@ -117,6 +127,16 @@ impl Flow {
             subject: subject.to_owned(),
             detail,
         }
+    }
+
+    /// Counts a request of this caller, and refuses it when there are too many.
+    pub fn check_rate(&self, caller: i64, allowance: Allowance, of: &str) -> Result<(), FlowError> {
+        let Some(per_second) = allowance.requests_per_second else { return Ok(()) };
+        let taken = self.rates.take(caller, per_second, self.now());
+        taken.map_err(|too_many| FlowError::TooMany {
+            detail: format!("{of} takes {per_second} requests a second, and no more"),
+            retry_after_ms: too_many.retry_after_ms,
+        })
     }
 
     /// Reads the names again after they changed.

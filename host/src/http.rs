@@ -40,9 +40,11 @@ mod input;
 mod items;
 mod openapi;
 mod output;
+mod permission;
 mod plugins;
 pub mod problem;
 mod queues;
+mod room;
 mod route;
 mod router;
 mod search;
@@ -50,9 +52,11 @@ mod serve;
 pub mod table;
 #[cfg(test)]
 mod testing;
+mod tokens;
 mod view;
 
 pub use openapi::document as openapi_document;
-pub use route::{Method, Permission, Route};
+pub use permission::Permission;
+pub use route::{Method, Route};
 pub use router::router;
 pub use serve::serve;

@@ -152,6 +152,8 @@ ids! {
     ActivationId "act";
     /// A state of the pipeline.
     GenerationId "gen";
+    /// A token, without the secret.
+    TokenId "tok";
     /// An entry of the audit log.
     AuditId "aud";
 }

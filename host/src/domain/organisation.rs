@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::allowance::Allowance;
 use super::ids::{AgentId, DepartmentId, InboxId, QueueId};
 use super::proposal::Destination;
 use super::time::Timestamp;
@@ -118,6 +119,8 @@ pub struct Inbox {
     pub access: InboxAccess,
     /// Hosts that replies may go to: names, optionally with a port (`relay.example.com:8025`).
     pub reply_hosts: Vec<String>,
+    /// How much may be delivered.
+    pub allowance: Allowance,
     /// When it was made.
     pub created_at: Timestamp,
     /// Counts changes, for `If-Match`.

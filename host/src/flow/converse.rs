@@ -25,7 +25,7 @@ use crate::domain::ids::{AgentId, ConversationId};
 use crate::domain::organisation::Agent;
 use crate::domain::principal::Principal;
 use crate::domain::time::Timestamp;
-use crate::flow::{Flow, FlowError};
+use crate::flow::{Flow, FlowError, access};
 use crate::store::{Note, PersonChange, StoreError};
 
 mod ask_again;
@@ -76,10 +76,10 @@ struct Actor {
 impl Actor {
     fn of(flow: &Flow, act: &Act) -> Result<Self, FlowError> {
         let directory = flow.directory.load();
+        let known = directory.agents().into_iter().filter(|it| act.principal.covers(it.department));
         let agent = match (&act.agent, act.principal.agent) {
-            (Some(name), _) => Some(directory.agent_named(name).cloned().ok_or_else(|| {
-                let known = directory.agents();
-                let unknown = FlowError::unknown("agent", name, known.iter().map(|it| it.name.as_str()));
+            (Some(name), _) => Some(known.clone().find(|it| it.name == *name).cloned().ok_or_else(|| {
+                let unknown = FlowError::unknown("agent", name, known.map(|it| it.name.as_str()));
                 FlowError::invalid("/agent", unknown.to_string())
             })?),
             (None, Some(id)) => directory.agent(id).cloned(),
@@ -148,8 +148,22 @@ impl Plan<'_> {
     }
 }
 
-/// Loads, plans and writes, and does it again if the conversation changed in between.
+/// Changes a conversation that is the caller's department's to deal with.
 async fn change(
+    flow: &Flow,
+    act: &Act,
+    action: &str,
+    plan: impl Fn(&mut Plan<'_>) -> Result<(), FlowError>,
+) -> Result<Conversation, FlowError> {
+    change_seen(flow, act, action, |draft| {
+        access::check_turn(&flow.directory.load(), &act.principal, &draft.change.conversation)?;
+        plan(draft)
+    })
+    .await
+}
+
+/// Loads, plans and writes, and does it again if the conversation changed in between.
+async fn change_seen(
     flow: &Flow,
     act: &Act,
     action: &str,
@@ -197,11 +211,7 @@ async fn planned(
 /// The conversation as it is now, if it can be acted on and is still the one that was seen.
 async fn load(flow: &Flow, act: &Act) -> Result<Conversation, FlowError> {
     let id = act.conversation;
-    let conversation = flow
-        .store
-        .conversation(id)
-        .await?
-        .ok_or_else(|| FlowError::NotFound(format!("there is no conversation {id}")))?;
+    let conversation = access::conversation(flow, &act.principal, id).await?;
     if let Some(into) = conversation.merged_into {
         return Err(FlowError::Conflict(format!("{id} was merged into {into}; act on that one")));
     }

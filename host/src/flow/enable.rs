@@ -9,16 +9,18 @@ use semver::Version;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use self::scope::{check_scope, confine, owner_of};
 use super::artefact::Wanted;
 use super::pipeline::refuse_settings;
 use super::{Flow, FlowError};
 use crate::domain::activation::{Activation, AppliesTo, Mode, NextVersion, Phase, Preparation, Reach};
 use crate::domain::failure_policy::FailurePolicy;
-use crate::domain::ids::DepartmentId;
 use crate::domain::principal::Principal;
 use crate::domain::release::{PluginKind, Release, check_name};
 use crate::plugin::{PrepareFailure, validate_settings};
 use crate::store::AuditEntry;
+
+mod scope;
 
 /// What to enable, and how.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -94,11 +96,11 @@ pub async fn enable(
     check_name(&name).map_err(|error| FlowError::invalid("/name", error.to_string()))?;
     let release = find_release(flow, &wanted.plugin, wanted.version.as_deref()).await?;
     check_settings(&release, &wanted.settings)?;
-    check_scope(flow, &wanted.applies_to)?;
-    let owner = owner_of(flow, wanted.owner.as_deref())?;
+    check_scope(flow, principal, &wanted.applies_to)?;
+    let owner = owner_of(flow, principal, wanted.owner.as_deref())?;
     refuse_second_adapter(flow, &release).await?;
     let now = flow.now();
-    let activation = Activation {
+    let mut activation = Activation {
         id: flow.id(),
         name,
         kind: release.manifest.kind,
@@ -122,6 +124,7 @@ pub async fn enable(
         created_at: now,
         updated_at: now,
     };
+    confine(flow, principal, &mut activation)?;
     let audit = audit(flow, principal, "activation.enable", &activation);
     flow.store.add_activation(&activation, &audit).await?;
     start_preparing(flow, &activation);
@@ -136,16 +139,17 @@ pub async fn change(
     name: &str,
     change: ActivationChange,
 ) -> Result<Activation, FlowError> {
-    let before = find(flow, name).await?;
+    let before = find_seen(flow, principal, name).await?;
     let mut after = before.clone();
     if let Some(applies_to) = change.applies_to {
-        check_scope(flow, &applies_to)?;
+        check_scope(flow, principal, &applies_to)?;
         after.applies_to = applies_to;
     }
     after.reach = change.reach.unwrap_or(after.reach);
     after.phase = change.phase.unwrap_or(after.phase);
     after.rank = change.rank.unwrap_or(after.rank);
     after.on_failure = change.on_failure.unwrap_or(after.on_failure);
+    confine(flow, principal, &mut after)?;
     if let Some(mode) = change.mode {
         after.mode = mode;
         after.suspension = None;
@@ -182,7 +186,7 @@ pub async fn roll_back(
     name: &str,
     to_revision: Option<i64>,
 ) -> Result<Activation, FlowError> {
-    let before = find(flow, name).await?;
+    let before = find_seen(flow, principal, name).await?;
     let versions = flow.store.activation_versions(before.id).await?;
     let target = match to_revision {
         Some(revision) => versions.iter().find(|it| it.revision == revision),
@@ -233,13 +237,24 @@ pub(super) fn next_version(activation: &Activation, release: &Release, settings:
     }
 }
 
-/// The activation of this name.
-pub async fn find(flow: &Flow, name: &str) -> Result<Activation, FlowError> {
+/// The activations that the caller may see.
+pub async fn seen(flow: &Flow, principal: &Principal) -> Result<Vec<Activation>, FlowError> {
     let all = flow.store.activations().await?;
-    match all.iter().find(|it| it.name == name) {
+    Ok(all.into_iter().filter(|it| principal.covers_owner(it.owner)).collect())
+}
+
+/// The activation of this name, if the caller may see it.
+pub async fn find_seen(flow: &Flow, principal: &Principal, name: &str) -> Result<Activation, FlowError> {
+    let seen = seen(flow, principal).await?;
+    match seen.iter().find(|it| it.name == name) {
         Some(found) => Ok(found.clone()),
-        None => Err(FlowError::unknown("activation", name, all.iter().map(|it| it.name.as_str()))),
+        None => Err(FlowError::unknown("activation", name, seen.iter().map(|it| it.name.as_str()))),
     }
+}
+
+/// The activation of this name.
+pub(super) async fn find(flow: &Flow, name: &str) -> Result<Activation, FlowError> {
+    find_seen(flow, &Principal::system(), name).await
 }
 
 /// The release of this version; of the highest one when none is named.
@@ -283,34 +298,6 @@ fn check_settings(release: &Release, settings: &Value) -> Result<(), FlowError> 
             "/settings",
             "an adapter has no settings here: give them to each inbox that uses it",
         )),
-    }
-}
-
-fn check_scope(flow: &Flow, scope: &AppliesTo) -> Result<(), FlowError> {
-    let directory = flow.directory.load();
-    for (index, name) in scope.inboxes.iter().enumerate() {
-        if directory.inbox_named(name).is_none() {
-            let known =
-                directory.inboxes().into_iter().map(|it| it.name.clone()).collect::<Vec<_>>().join(", ");
-            let message = format!("there is no inbox `{name}`; there is: {known}");
-            return Err(FlowError::invalid(&format!("/applies_to/inboxes/{index}"), message));
-        }
-    }
-    for (index, name) in scope.departments.iter().enumerate() {
-        if directory.department_named(name).is_none() {
-            let message = format!("there is no department `{name}`");
-            return Err(FlowError::invalid(&format!("/applies_to/departments/{index}"), message));
-        }
-    }
-    Ok(())
-}
-
-fn owner_of(flow: &Flow, name: Option<&str>) -> Result<Option<DepartmentId>, FlowError> {
-    let directory = flow.directory.load();
-    let Some(name) = name else { return Ok(None) };
-    match directory.department_named(name) {
-        Some(department) => Ok(Some(department.id)),
-        None => Err(FlowError::invalid("/owner", format!("there is no department `{name}`"))),
     }
 }
 

@@ -53,6 +53,14 @@ pub enum FlowError {
         /// What to do.
         remedy: String,
     },
+    /// Too many requests; nothing was accepted.
+    #[error("{detail}")]
+    TooMany {
+        /// In a sentence.
+        detail: String,
+        /// Milliseconds until the next one is taken.
+        retry_after_ms: i64,
+    },
     /// Not now: nothing was accepted, try again later.
     #[error("{0}")]
     Unavailable(String),

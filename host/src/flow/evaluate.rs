@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::pipeline::EnabledPolicy;
 use super::route::ask::{self, Counted};
-use super::{Flow, FlowError};
+use super::{Flow, FlowError, access};
 use crate::domain::case::{Case, ConversationView, Event, Occasion};
 use crate::domain::conversation::Conversation;
 use crate::domain::decision::{Contribution, Outcome};
@@ -45,20 +45,17 @@ pub struct Evaluation {
 /// Judges a case as the pipeline would now.
 pub async fn evaluate(
     flow: &Flow,
-    _principal: &Principal,
+    principal: &Principal,
     request: EvaluateRequest,
 ) -> Result<Evaluation, FlowError> {
     let pipeline = flow.pipeline.load_full();
     let directory = flow.directory.load_full();
     let EvaluateRequest { event, mut case, activations } = request;
-    let Some(inbox) = directory.inbox_named(&case.inbox.name).cloned() else {
-        let known = directory.inboxes();
-        return Err(FlowError::unknown("inbox", &case.inbox.name, known.iter().map(|it| it.name.as_str())));
-    };
+    let inbox = Arc::clone(access::inbox(&directory, principal, &case.inbox.name)?);
     let event =
         event.unwrap_or(Event { id: flow.id(), occasion: Occasion::ItemReceived, at: case.now, depth: 0 });
     let asked: Vec<Arc<EnabledPolicy>> = match &activations {
-        Some(names) => named(&pipeline.policies, names)?,
+        Some(names) => named(&pipeline.policies, principal, names)?,
         None => pipeline
             .policies
             .iter()
@@ -81,14 +78,19 @@ pub async fn evaluate(
     Ok(Evaluation { generation: pipeline.generation, outcome, contributions })
 }
 
-fn named(policies: &[Arc<EnabledPolicy>], names: &[String]) -> Result<Vec<Arc<EnabledPolicy>>, FlowError> {
+fn named(
+    policies: &[Arc<EnabledPolicy>],
+    principal: &Principal,
+    names: &[String],
+) -> Result<Vec<Arc<EnabledPolicy>>, FlowError> {
+    let seen = policies.iter().filter(|it| principal.covers_owner(it.activation.owner));
     for name in names {
-        if !policies.iter().any(|it| it.activation.name == *name) {
-            let known = policies.iter().map(|it| it.activation.name.as_str());
+        if !seen.clone().any(|it| it.activation.name == *name) {
+            let known = seen.map(|it| it.activation.name.as_str());
             return Err(FlowError::unknown("enabled policy", name, known));
         }
     }
-    Ok(policies.iter().filter(|it| names.contains(&it.activation.name)).cloned().collect())
+    Ok(seen.filter(|it| names.contains(&it.activation.name)).cloned().collect())
 }
 
 /// A conversation that looks like this.

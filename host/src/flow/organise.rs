@@ -1,4 +1,4 @@
-//! Departments, agents, queues and inboxes change; the admin token is made and checked.
+//! Departments, agents, queues, inboxes and tokens change.
 //!
 //! Called by `http`, `cli` and `app`; calls `store`. Every change is written together with its
 //! audit entry, and the directory is read again before the verb returns, so that a caller finds
@@ -7,6 +7,7 @@
 //! **Invariant:** randomness for tokens is drawn in [`token`] and nowhere else in this room.
 //! **Invariant:** a token is known in plain only to whoever was shown it; what is kept is its SHA-256.
 
+use crate::domain::principal::Principal;
 use crate::domain::release::check_name;
 use crate::flow::FlowError;
 
@@ -23,7 +24,7 @@ pub use department::{FIRST_QUEUE, NewDepartment, add_department};
 pub use inbox::{Access, InboxWithToken, NewInbox, add_inbox};
 pub use inbox_change::{InboxChange, change_inbox};
 pub use queue::{NewQueue, add_queue};
-pub use token::{authenticate, ensure_admin_token};
+pub use token::{NewToken, TokenWithSecret, add_token, ensure_admin_token, revoke_token, token, tokens};
 
 /// The longest title, in characters.
 pub const TITLE_CHARS_MAX: usize = 200;
@@ -42,4 +43,12 @@ fn title_of_new(title: Option<String>, name: &str) -> Result<String, FlowError> 
         return Err(FlowError::invalid("/title", message));
     }
     Ok(title)
+}
+
+/// Refuses a caller who is confined to a department what is the whole company's.
+fn for_the_company(principal: &Principal) -> Result<(), FlowError> {
+    match principal.department {
+        None => Ok(()),
+        Some(_) => Err(FlowError::Forbidden("that is for admins of the whole company".to_owned())),
+    }
 }

@@ -34,6 +34,7 @@ pub async fn publish(
         let (have, most) = (component.len(), UPLOAD_BYTES_MAX);
         return Err(FlowError::TooLarge(format!("the component has {have} bytes; at most {most} are taken")));
     }
+    let owner = publisher(principal, owner)?;
     let inspected = inspect(flow, owner, component.clone()).await?;
     let release = release_of(flow, &inspected, component.len(), owner);
     let audit = flow.audit(
@@ -56,6 +57,15 @@ pub async fn publish(
             before.manifest.name, before.manifest.version, before.digest, release.digest
         ))),
         Published::OtherOwner(first) => Err(belongs_to_another(flow, &first)),
+    }
+}
+
+/// Who publishes: a confined caller does so for its own department alone.
+fn publisher(principal: &Principal, wanted: Option<DepartmentId>) -> Result<Option<DepartmentId>, FlowError> {
+    match wanted {
+        None => Ok(principal.department),
+        Some(department) if principal.covers(department) => Ok(wanted),
+        Some(_) => Err(FlowError::Forbidden("you do not publish for another department".to_owned())),
     }
 }
 

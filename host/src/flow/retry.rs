@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::ingest::{Received, read_and_store};
-use super::{Flow, FlowError};
+use super::{Flow, FlowError, access};
 use crate::domain::activation::Activation;
 use crate::domain::delivery::DeliveryOutcome;
 use crate::domain::ids::DeliveryId;
@@ -15,10 +15,8 @@ use crate::store::{IntakeOrigin, PageRequest};
 const RETRY_PAGE: u32 = 64;
 
 /// Reads a kept delivery again with the adapter that is enabled now.
-pub async fn retry(flow: &Flow, _principal: &Principal, id: DeliveryId) -> Result<Received, FlowError> {
-    let Some((delivery, raw)) = flow.store.raw_delivery(id).await? else {
-        return Err(FlowError::NotFound(format!("there is no delivery {id}")));
-    };
+pub async fn retry(flow: &Flow, principal: &Principal, id: DeliveryId) -> Result<Received, FlowError> {
+    let (delivery, raw) = access::delivery(flow, principal, id).await?;
     if delivery.outcome == DeliveryOutcome::Accepted {
         return Err(FlowError::Conflict(format!("delivery {id} was read already; nothing is left to retry")));
     }
@@ -36,9 +34,10 @@ pub(super) async fn after_enabling(flow: &Flow, activation: &Activation) -> Resu
     }
     let directory = flow.directory.load_full();
     for inbox in directory.inboxes().into_iter().filter(|it| it.adapter == activation.plugin) {
+        let unparsed = Some(DeliveryOutcome::Unparsed);
         let mut page = PageRequest { after: None, limit: RETRY_PAGE };
         loop {
-            let found = flow.store.deliveries(Some(inbox.id), Some(DeliveryOutcome::Unparsed), page).await?;
+            let found = flow.store.deliveries(Some(inbox.id), unparsed, None, page).await?;
             for delivery in &found.entries {
                 if let Err(error) = retry(flow, &Principal::system(), delivery.id).await {
                     tracing::warn!(delivery = %delivery.id, %error, "a kept delivery could not be read again");

@@ -8,8 +8,9 @@ use super::call::Call;
 use super::cursor::Entries;
 use super::input::Json;
 use super::output::Answer;
+use super::permission;
 use super::problem::Problem;
-use super::route::{Permission, Route};
+use super::route::Route;
 use super::view::department_name;
 use crate::domain::activation::{Activation, ActivationVersion};
 use crate::flow::enable::{self, ActivationChange, NewActivation};
@@ -20,24 +21,28 @@ const ALL: &str = "/v1/activations";
 const ONE: &str = "/v1/activations/{name}";
 
 pub(super) fn routes() -> Vec<Route> {
-    let admin = Permission::Admin;
     let accepted = StatusCode::ACCEPTED;
     vec![
-        Route::get(ALL, admin, "Lists the activations in the pipeline's order, disabled ones too", list),
-        Route::post(ALL, admin, "Enables a plugin; it is prepared in the background", add)
+        Route::get(
+            ALL,
+            permission::ACTIVATIONS_READ,
+            "Lists the activations in the pipeline's order, disabled ones too",
+            list,
+        ),
+        Route::post(ALL, permission::ADMIN, "Enables a plugin; it is prepared in the background", add)
             .with_success(accepted),
-        Route::get(ONE, admin, "Shows an activation, its state and what failed", show),
-        Route::patch(ONE, admin, "Changes or disables an activation; heeds If-Match", change)
+        Route::get(ONE, permission::ACTIVATIONS_READ, "Shows an activation, its state and what failed", show),
+        Route::patch(ONE, permission::ADMIN, "Changes or disables an activation; heeds If-Match", change)
             .with_success(accepted),
         Route::get(
             "/v1/activations/{name}/versions",
-            admin,
+            permission::ACTIVATIONS_READ,
             "Lists an activation's versions, newest first",
             versions,
         ),
         Route::post(
             "/v1/activations/{name}/roll-back",
-            admin,
+            permission::ADMIN,
             "Puts an earlier version of release and settings back; heeds If-Match",
             roll_back,
         )
@@ -85,7 +90,7 @@ fn tag(activation: &Activation) -> i64 {
 }
 
 async fn list(call: Call, (): ()) -> Result<Answer<Entries<ActivationEntry>>, Problem> {
-    let all = call.flow().store.activations().await?;
+    let all = enable::seen(call.flow(), call.principal()?).await?;
     Ok(Answer::of(Entries::all(all.into_iter().map(|it| ActivationEntry::of(it, call.flow())))))
 }
 
@@ -95,7 +100,7 @@ async fn add(call: Call, Json(new): Json<NewActivation>) -> Result<Answer<Activa
 }
 
 async fn show(call: Call, (): ()) -> Result<Answer<ActivationEntry>, Problem> {
-    let found = enable::find(call.flow(), call.segment("name")).await?;
+    let found = enable::find_seen(call.flow(), call.principal()?, call.segment("name")).await?;
     Ok(answer(call.flow(), found))
 }
 
@@ -109,7 +114,7 @@ async fn change(
 }
 
 async fn versions(call: Call, (): ()) -> Result<Answer<Entries<ActivationVersion>>, Problem> {
-    let activation = enable::find(call.flow(), call.segment("name")).await?;
+    let activation = enable::find_seen(call.flow(), call.principal()?, call.segment("name")).await?;
     Ok(Answer::of(Entries::all(call.flow().store.activation_versions(activation.id).await?)))
 }
 
@@ -132,7 +137,7 @@ async fn roll_back(call: Call, Json(wanted): Json<RollBack>) -> Result<Answer<Ac
 async fn refuse_stale(call: &Call) -> Result<(), Problem> {
     let Some(seen) = call.revision_seen()? else { return Ok(()) };
     let name = call.segment("name");
-    let present = enable::find(call.flow(), name).await?;
+    let present = enable::find_seen(call.flow(), call.principal()?, name).await?;
     match tag(&present) == seen {
         true => Ok(()),
         false => Err(FlowError::Stale(format!("activation {name}")).into()),

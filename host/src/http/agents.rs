@@ -8,8 +8,9 @@ use super::call::Call;
 use super::cursor::Entries;
 use super::input::Json;
 use super::output::Answer;
+use super::permission;
 use super::problem::Problem;
-use super::route::{Permission, Route};
+use super::route::Route;
 use super::view::department_name;
 use crate::domain::organisation::{Agent, Directory};
 use crate::flow::FlowError;
@@ -17,10 +18,10 @@ use crate::flow::organise::{self, NewAgent};
 
 pub(super) fn routes() -> Vec<Route> {
     vec![
-        Route::get("/v1/agents", Permission::Admin, "Lists the agents by name", list),
-        Route::post("/v1/agents", Permission::Admin, "Adds an agent to a department", add)
+        Route::get("/v1/agents", permission::ALL, "Lists the agents by name", list),
+        Route::post("/v1/agents", permission::ADMIN, "Adds an agent to a department", add)
             .with_success(StatusCode::CREATED),
-        Route::get("/v1/agents/{name}", Permission::Admin, "Shows an agent", show),
+        Route::get("/v1/agents/{name}", permission::ALL, "Shows an agent", show),
     ]
 }
 

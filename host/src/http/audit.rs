@@ -4,16 +4,17 @@ use super::call::Call;
 use super::cursor::{Entries, PageQuery, page_request};
 use super::input::Query;
 use super::output::Answer;
+use super::permission;
 use super::problem::Problem;
-use super::route::{Permission, Route};
+use super::route::Route;
 use crate::store::{AuditEntry, AuditVerification};
 
 pub(super) fn routes() -> Vec<Route> {
     vec![
-        Route::get("/v1/audit", Permission::Admin, "Lists who did what, newest first", list),
+        Route::get("/v1/audit", permission::COMPANY_READ, "Lists who did what, newest first", list),
         Route::get(
             "/v1/audit/verification",
-            Permission::Admin,
+            permission::COMPANY_READ,
             "Says whether the audit log is what was written",
             verify,
         ),

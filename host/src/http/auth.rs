@@ -1,51 +1,52 @@
-//! Who asks.
+//! Who asks, and whether it may.
 
-use arc_swap::ArcSwapOption;
-use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
-use sha2::{Digest, Sha256};
-use subtle::ConstantTimeEq;
+use axum::http::{HeaderMap, HeaderName};
 
+use super::permission::Permission;
 use super::problem::{Problem, ProblemKind};
-use crate::domain::principal::Principal;
-use crate::domain::time::Timestamp;
-use crate::flow::{Flow, organise};
+use crate::domain::principal::{Principal, Role};
+use crate::flow::Flow;
+use crate::flow::keyring::Bearer;
 
-/// How long a token that was right is believed without asking the repository again.
-const BELIEVED_MS: i64 = 5_000;
-
-/// Knows who asks; asks the repository only now and then.
-#[derive(Default)]
-pub struct Doorkeeper {
-    last: ArcSwapOption<Known>,
-}
-
-struct Known {
-    digest: [u8; 32],
-    principal: Principal,
-    until: Timestamp,
-}
-
-impl Doorkeeper {
-    /// Who shows this token.
-    pub async fn admit(&self, flow: &Flow, headers: &HeaderMap) -> Result<Principal, Problem> {
-        let Some(token) = bearer(headers) else {
-            let problem = Problem::new(ProblemKind::Unauthenticated, "this needs the admin token");
-            return Err(problem.with_remedy("send the header `authorization: Bearer TOKEN`"));
-        };
-        let digest: [u8; 32] = Sha256::digest(token.as_bytes()).into();
-        let now = flow.now();
-        if let Some(known) = self.last.load().as_deref()
-            && now < known.until
-            && bool::from(known.digest.ct_eq(&digest))
-        {
-            return Ok(known.principal.clone());
-        }
-        let principal = organise::authenticate(flow, token).await?;
-        let known = Known { digest, principal: principal.clone(), until: now.plus_ms(BELIEVED_MS) };
-        self.last.store(Some(known.into()));
-        Ok(principal)
+/// Who asks, if it may; nobody in particular where anybody may.
+pub fn admit(flow: &Flow, headers: &HeaderMap, permission: Permission) -> Result<Option<Bearer>, Problem> {
+    let (roles, whole_company) = match permission {
+        // The inbox's own door asks for the inbox's own token.
+        Permission::Public | Permission::Inbox => return Ok(None),
+        Permission::Roles(roles) => (roles, false),
+        Permission::Company(roles) => (roles, true),
+    };
+    let Some(token) = bearer(headers) else {
+        let problem = Problem::new(ProblemKind::Unauthenticated, "this needs a token");
+        return Err(problem.with_remedy("send the header `authorization: Bearer TOKEN`"));
+    };
+    let bearer = flow.keyring.bearer(token, flow.now())?;
+    check_role(&bearer.principal, roles)?;
+    if whole_company && bearer.principal.department.is_some() {
+        let detail = "this is about the whole company, and the token is a department's";
+        return Err(Problem::new(ProblemKind::Forbidden, detail));
     }
+    Ok(Some(bearer))
+}
+
+fn check_role(principal: &Principal, roles: &[Role]) -> Result<(), Problem> {
+    if principal.kind.role().is_some_and(|it| roles.contains(&it)) {
+        return Ok(());
+    }
+    let own = principal.kind.role().map_or("no role", Role::name);
+    let may: Vec<_> = roles.iter().map(|it| it.name()).collect();
+    let detail = format!("this is for the roles {}; the token's role is {own}", may.join(", "));
+    Err(Problem::new(ProblemKind::Forbidden, detail))
+}
+
+/// The header field for an inbox's token, for channels that cannot send `Authorization`.
+pub const INBOX_TOKEN: HeaderName = HeaderName::from_static("x-switchboard-token");
+
+/// What is shown to an inbox.
+pub fn inbox_credentials(headers: &HeaderMap) -> Option<&str> {
+    let token = headers.get(INBOX_TOKEN).and_then(|value| value.to_str().ok());
+    token.or_else(|| bearer(headers))
 }
 
 /// The token in `Authorization: Bearer` (RFC 6750, section 2.1).

@@ -10,9 +10,10 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use tokio_util::sync::CancellationToken;
 
-use super::auth::Doorkeeper;
 use super::problem::{Problem, ProblemKind};
+use super::room::Room;
 use crate::domain::ids::InvalidId;
+use crate::domain::organisation::Inbox;
 use crate::domain::principal::Principal;
 use crate::flow::Flow;
 
@@ -24,8 +25,8 @@ pub struct Shared {
     pub draining: CancellationToken,
     /// The description of the interface, written once.
     pub openapi: Bytes,
-    /// Who is known.
-    pub doorkeeper: Doorkeeper,
+    /// Room for what is being received.
+    pub room: Room,
 }
 
 /// A request on its way to its handler.
@@ -35,6 +36,7 @@ pub struct Call {
     success: StatusCode,
     parts: Parts,
     path: Option<RawPathParams>,
+    inbox: Option<Arc<Inbox>>,
 }
 
 impl Call {
@@ -47,7 +49,18 @@ impl Call {
     ) -> Self {
         // Absent where nothing varies in the path.
         let path = RawPathParams::from_request_parts(&mut parts, &()).await.ok();
-        Self { shared, principal, success, parts, path }
+        Self { shared, principal, success, parts, path, inbox: None }
+    }
+
+    /// The same, to an inbox that admitted it.
+    pub fn with_inbox(self, inbox: Arc<Inbox>) -> Self {
+        Self { inbox: Some(inbox), ..self }
+    }
+
+    /// The inbox that admitted it.
+    pub fn inbox(&self) -> Result<Arc<Inbox>, Problem> {
+        let unknown = || Problem::new(ProblemKind::NotFound, "this is no inbox's address");
+        self.inbox.clone().ok_or_else(unknown)
     }
 
     /// The story.

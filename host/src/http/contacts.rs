@@ -6,17 +6,27 @@ use serde::Serialize;
 use super::call::Call;
 use super::input::Json;
 use super::output::Answer;
-use super::problem::{Problem, ProblemKind};
-use super::route::{Permission, Route};
+use super::permission;
+use super::problem::Problem;
+use super::route::Route;
 use crate::domain::contact::{Contact, Identity};
-use crate::domain::ids::ContactId;
+use crate::flow::access;
 use crate::flow::converse::{self, ContactChange};
 
 pub(super) fn routes() -> Vec<Route> {
-    let admin = Permission::Admin;
     vec![
-        Route::get("/v1/contacts/{id}", admin, "Shows a contact with its identities", show),
-        Route::patch("/v1/contacts/{id}", admin, "Marks a contact as very important, or no longer", change),
+        Route::get(
+            "/v1/contacts/{id}",
+            permission::CONVERSATIONS_READ,
+            "Shows a contact with its identities",
+            show,
+        ),
+        Route::patch(
+            "/v1/contacts/{id}",
+            permission::CONVERSATIONS_ACT,
+            "Marks a contact as very important, or no longer",
+            change,
+        ),
     ]
 }
 
@@ -31,10 +41,8 @@ struct ContactEntry {
 }
 
 async fn show(call: Call, (): ()) -> Result<Answer<ContactEntry>, Problem> {
-    let id: ContactId = call.id("id")?;
-    let found = call.flow().store.contact(id).await?;
-    let unknown = || Problem::new(ProblemKind::NotFound, format!("there is no contact {id}"));
-    let (contact, identities) = found.ok_or_else(unknown)?;
+    let seen = access::contact(call.flow(), call.principal()?, call.id("id")?).await?;
+    let (contact, identities) = seen;
     Ok(Answer::of(ContactEntry { contact, identities }))
 }
 

@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 use super::call::Call;
 use super::input::Json;
 use super::output::Answer;
+use super::permission;
 use super::problem::Problem;
-use super::route::{Permission, Route};
+use super::route::Route;
 use super::view::ConversationEntry;
 use crate::domain::conversation::{Conversation, Disposition};
 use crate::domain::ids::ItemId;
@@ -19,35 +20,59 @@ use crate::flow::Flow;
 use crate::flow::converse::{self, Act, Claiming, Facts, HandOff, Reply};
 
 pub(super) fn routes() -> Vec<Route> {
-    let admin = Permission::Admin;
     vec![
-        Route::post("/v1/conversations/{id}/claim", admin, "Assigns a conversation to an agent", claim),
+        Route::post(
+            "/v1/conversations/{id}/claim",
+            permission::CONVERSATIONS_ACT,
+            "Assigns a conversation to an agent",
+            claim,
+        ),
         Route::post(
             "/v1/conversations/{id}/release",
-            admin,
+            permission::CONVERSATIONS_ACT,
             "Gives a conversation back to its queue",
             release,
         ),
-        Route::post("/v1/conversations/{id}/note", admin, "Leaves a remark that customers do not see", note),
-        Route::post("/v1/conversations/{id}/reply", admin, "Answers the customer", reply)
-            .with_success(StatusCode::ACCEPTED),
-        Route::post("/v1/conversations/{id}/hand-off", admin, "Hands a conversation to others", hand_off),
+        Route::post(
+            "/v1/conversations/{id}/note",
+            permission::CONVERSATIONS_ACT,
+            "Leaves a remark that customers do not see",
+            note,
+        ),
+        Route::post(
+            "/v1/conversations/{id}/reply",
+            permission::CONVERSATIONS_ACT,
+            "Answers the customer",
+            reply,
+        )
+        .with_success(StatusCode::ACCEPTED),
+        Route::post(
+            "/v1/conversations/{id}/hand-off",
+            permission::CONVERSATIONS_ACT,
+            "Hands a conversation to others",
+            hand_off,
+        ),
         Route::post(
             "/v1/conversations/{id}/set",
-            admin,
+            permission::CONVERSATIONS_ACT,
             "Sets what a person knows better than policies",
             set,
         ),
         Route::post(
             "/v1/conversations/{id}/close",
-            admin,
+            permission::CONVERSATIONS_ACT,
             "Ends a conversation with what was learned",
             close,
         ),
-        Route::post("/v1/conversations/{id}/reopen", admin, "Takes a closed conversation up again", reopen),
+        Route::post(
+            "/v1/conversations/{id}/reopen",
+            permission::CONVERSATIONS_ACT,
+            "Takes a closed conversation up again",
+            reopen,
+        ),
         Route::post(
             "/v1/conversations/{id}/ask-again",
-            admin,
+            permission::CONVERSATIONS_ACT,
             "Has the policies judge it once more",
             ask_again,
         ),

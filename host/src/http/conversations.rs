@@ -5,41 +5,41 @@ use serde::{Deserialize, Serialize};
 
 use super::call::Call;
 use super::cursor::{Entries, PageQuery, first_page, page_request};
-use super::inboxes::inbox_named;
 use super::input::Query;
 use super::output::Answer;
-use super::problem::{Problem, ProblemKind};
+use super::permission;
+use super::problem::Problem;
 use super::queues::queue_at;
-use super::route::{Permission, Route};
+use super::route::Route;
 use super::view::ConversationEntry;
 use crate::domain::contact::{Contact, Identity};
-use crate::domain::conversation::{Conversation, Status};
+use crate::domain::conversation::Status;
 use crate::domain::decision::Decision;
-use crate::domain::ids::{AgentId, ContactId, ConversationId};
+use crate::domain::ids::{AgentId, ContactId};
 use crate::domain::item::StoredItem;
 use crate::domain::organisation::Directory;
 use crate::domain::outbox::OutboxEntry;
-use crate::flow::{Flow, FlowError};
+use crate::domain::principal::Principal;
+use crate::flow::{FlowError, access};
 use crate::store::{ConversationFilter, Note};
 
 pub(super) fn routes() -> Vec<Route> {
-    let admin = Permission::Admin;
     vec![
         Route::get(
             "/v1/conversations",
-            admin,
+            permission::CONVERSATIONS_READ,
             "Lists conversations, newest first; those of a queue in the order to be answered",
             list,
         ),
         Route::get(
             "/v1/conversations/{id}",
-            admin,
+            permission::CONVERSATIONS_READ,
             "Shows a conversation with its first items and latest decisions, remarks and answers on their way",
             show,
         ),
         Route::get(
             "/v1/conversations/{id}/items",
-            admin,
+            permission::CONVERSATIONS_READ,
             "Lists a conversation's items, oldest first",
             items,
         ),
@@ -74,20 +74,25 @@ async fn list(
 ) -> Result<Answer<Entries<ConversationEntry>>, Problem> {
     let page = page_request(query.cursor.as_deref(), query.limit)?;
     let directory = call.flow().directory.load_full();
-    let filter = filter(query, &directory)?;
+    let filter = filter(query, &directory, call.principal()?)?;
     let found = call.flow().store.conversations(&filter, page).await?;
     Ok(Answer::of(Entries::page(found, |it| ConversationEntry::of(it, &directory))))
 }
 
-fn filter(query: ConversationQuery, directory: &Directory) -> Result<ConversationFilter, Problem> {
+fn filter(
+    query: ConversationQuery,
+    directory: &Directory,
+    principal: &Principal,
+) -> Result<ConversationFilter, Problem> {
     let misnamed = |name: &str| {
         let pointer = format!("/query/{name}");
         move |unknown: FlowError| Problem::invalid(pointer, unknown.to_string())
     };
     let queue = query.queue.as_deref().map(|path| queue_at(directory, path)).transpose();
-    let inbox = query.inbox.as_deref().map(|name| inbox_named(directory, name)).transpose();
+    let inbox = query.inbox.as_deref().map(|name| access::inbox(directory, principal, name)).transpose();
     let assignee = query.assignee.as_deref().map(|name| agent_named(directory, name)).transpose();
     Ok(ConversationFilter {
+        department: principal.department,
         queue: queue.map_err(misnamed("queue"))?.map(|it| it.id),
         inbox: inbox.map_err(misnamed("inbox"))?.map(|it| it.id),
         status: query.status,
@@ -127,7 +132,7 @@ struct ConversationDetail {
 
 async fn show(call: Call, (): ()) -> Result<Answer<ConversationDetail>, Problem> {
     let flow = call.flow();
-    let conversation = conversation(flow, call.id("id")?).await?;
+    let conversation = access::conversation(flow, call.principal()?, call.id("id")?).await?;
     let (id, revision) = (conversation.id, conversation.revision);
     let (contact, identities) = match flow.store.contact(conversation.contact).await? {
         Some((contact, identities)) => (Some(contact), identities),
@@ -139,7 +144,9 @@ async fn show(call: Call, (): ()) -> Result<Answer<ConversationDetail>, Problem>
         identities,
         items: Entries::page(flow.store.items(id, first_page()).await?, |item| item),
         notes: flow.store.notes(id).await?,
-        decisions: Entries::page(flow.store.decisions(Some(id), first_page()).await?, |decision| decision),
+        decisions: Entries::page(flow.store.decisions(Some(id), None, first_page()).await?, |decision| {
+            decision
+        }),
         outbox: flow.store.outbox(id).await?,
     };
     Ok(Answer::of(detail).tagged(revision))
@@ -147,12 +154,7 @@ async fn show(call: Call, (): ()) -> Result<Answer<ConversationDetail>, Problem>
 
 async fn items(call: Call, Query(query): Query<PageQuery>) -> Result<Answer<Entries<StoredItem>>, Problem> {
     let page = page_request(query.cursor.as_deref(), query.limit)?;
-    let conversation = conversation(call.flow(), call.id("id")?).await?;
+    let conversation = access::conversation(call.flow(), call.principal()?, call.id("id")?).await?;
     let found = call.flow().store.items(conversation.id, page).await?;
     Ok(Answer::of(Entries::page(found, |item| item)))
-}
-
-async fn conversation(flow: &Flow, id: ConversationId) -> Result<Conversation, Problem> {
-    let found = flow.store.conversation(id).await?;
-    found.ok_or_else(|| Problem::new(ProblemKind::NotFound, format!("there is no conversation {id}")))
 }

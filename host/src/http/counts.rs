@@ -2,12 +2,13 @@
 
 use super::call::Call;
 use super::output::Answer;
+use super::permission;
 use super::problem::Problem;
-use super::route::{Permission, Route};
+use super::route::Route;
 use crate::store::Counts;
 
 pub(super) fn routes() -> Vec<Route> {
-    vec![Route::get("/v1/counts", Permission::Admin, "Says how much the repository holds", show)]
+    vec![Route::get("/v1/counts", permission::COMPANY_READ, "Says how much the repository holds", show)]
 }
 
 async fn show(call: Call, (): ()) -> Result<Answer<Counts>, Problem> {

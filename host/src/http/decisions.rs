@@ -7,18 +7,19 @@ use super::call::Call;
 use super::cursor::{Entries, page_request};
 use super::input::Query;
 use super::output::Answer;
-use super::problem::{Problem, ProblemKind};
-use super::route::{Permission, Route};
+use super::permission;
+use super::problem::Problem;
+use super::route::Route;
 use crate::domain::decision::{Decision, Judged};
-use crate::domain::ids::{ConversationId, DecisionId};
+use crate::domain::ids::ConversationId;
+use crate::flow::access;
 
 pub(super) fn routes() -> Vec<Route> {
-    let admin = Permission::Admin;
     vec![
-        Route::get("/v1/decisions", admin, "Lists decisions, newest first", list),
+        Route::get("/v1/decisions", permission::DECISIONS_READ, "Lists decisions, newest first", list),
         Route::get(
             "/v1/decisions/{id}",
-            admin,
+            permission::DECISIONS_READ,
             "Shows a decision with each policy's proposals, their reasons and the conflicts",
             show,
         ),
@@ -73,13 +74,11 @@ async fn list(
     Query(query): Query<DecisionQuery>,
 ) -> Result<Answer<Entries<DecisionEntry>>, Problem> {
     let page = page_request(query.cursor.as_deref(), query.limit)?;
-    let found = call.flow().store.decisions(query.conversation, page).await?;
+    let found = call.flow().store.decisions(query.conversation, call.principal()?.department, page).await?;
     Ok(Answer::of(Entries::page(found, DecisionEntry::of)))
 }
 
 async fn show(call: Call, (): ()) -> Result<Answer<DecisionEntry>, Problem> {
-    let id: DecisionId = call.id("id")?;
-    let found = call.flow().store.decision(id).await?;
-    let unknown = || Problem::new(ProblemKind::NotFound, format!("there is no decision {id}"));
-    Ok(Answer::of(DecisionEntry::of(found.ok_or_else(unknown)?)))
+    let decision = access::decision(call.flow(), call.principal()?, call.id("id")?).await?;
+    Ok(Answer::of(DecisionEntry::of(decision)))
 }

@@ -5,24 +5,37 @@ use serde::{Deserialize, Serialize};
 
 use super::call::Call;
 use super::cursor::{Entries, page_request};
-use super::inboxes::inbox_named;
 use super::ingest::ReceivedEntry;
 use super::input::Query;
 use super::output::{Answer, Download};
-use super::problem::{Problem, ProblemKind};
-use super::route::{Permission, Route};
+use super::permission;
+use super::problem::Problem;
+use super::route::Route;
 use crate::domain::delivery::{Delivery, DeliveryOutcome, Header, RawDelivery};
-use crate::domain::ids::DeliveryId;
 use crate::domain::organisation::Directory;
-use crate::flow::retry;
+use crate::flow::{access, retry};
 
 pub(super) fn routes() -> Vec<Route> {
-    let admin = Permission::Admin;
     vec![
-        Route::get("/v1/deliveries", admin, "Lists deliveries, newest first", list),
-        Route::get("/v1/deliveries/{id}", admin, "Shows a delivery and how it was sent", show),
-        Route::get("/v1/deliveries/{id}/raw", admin, "Gives a delivery's body as it came", raw),
-        Route::post("/v1/deliveries/{id}/retry", admin, "Reads an unparsed delivery once more", read_again),
+        Route::get("/v1/deliveries", permission::DELIVERIES_READ, "Lists deliveries, newest first", list),
+        Route::get(
+            "/v1/deliveries/{id}",
+            permission::DELIVERIES_READ,
+            "Shows a delivery and how it was sent",
+            show,
+        ),
+        Route::get(
+            "/v1/deliveries/{id}/raw",
+            permission::DELIVERIES_READ,
+            "Gives a delivery's body as it came",
+            raw,
+        ),
+        Route::post(
+            "/v1/deliveries/{id}/retry",
+            permission::DELIVERIES_ACT,
+            "Reads an unparsed delivery once more",
+            read_again,
+        ),
     ]
 }
 
@@ -63,9 +76,11 @@ async fn list(
 ) -> Result<Answer<Entries<DeliveryEntry>>, Problem> {
     let page = page_request(query.cursor.as_deref(), query.limit)?;
     let directory = call.flow().directory.load_full();
-    let inbox = query.inbox.as_deref().map(|name| inbox_named(&directory, name)).transpose();
+    let principal = call.principal()?;
+    let inbox = query.inbox.as_deref().map(|name| access::inbox(&directory, principal, name)).transpose();
     let inbox = inbox.map_err(|unknown| Problem::invalid("/query/inbox", unknown.to_string()))?;
-    let found = call.flow().store.deliveries(inbox.map(|it| it.id), query.outcome, page).await?;
+    let inbox = inbox.map(|it| it.id);
+    let found = call.flow().store.deliveries(inbox, query.outcome, principal.department, page).await?;
     Ok(Answer::of(Entries::page(found, |it| DeliveryEntry::of(it, &directory))))
 }
 
@@ -108,7 +123,5 @@ async fn read_again(call: Call, (): ()) -> Result<Answer<ReceivedEntry>, Problem
 }
 
 async fn kept(call: &Call) -> Result<(Delivery, RawDelivery), Problem> {
-    let id: DeliveryId = call.id("id")?;
-    let found = call.flow().store.raw_delivery(id).await?;
-    found.ok_or_else(|| Problem::new(ProblemKind::NotFound, format!("there is no delivery {id}")))
+    Ok(access::delivery(call.flow(), call.principal()?, call.id("id")?).await?)
 }

@@ -6,18 +6,24 @@ use super::call::Call;
 use super::cursor::Entries;
 use super::input::Json;
 use super::output::Answer;
+use super::permission;
 use super::problem::Problem;
-use super::route::{Permission, Route};
+use super::route::Route;
 use crate::domain::organisation::Department;
 use crate::flow::FlowError;
 use crate::flow::organise::{self, NewDepartment};
 
 pub(super) fn routes() -> Vec<Route> {
     vec![
-        Route::get("/v1/departments", Permission::Admin, "Lists the departments by name", list),
-        Route::post("/v1/departments", Permission::Admin, "Adds a department with its first queue", add)
-            .with_success(StatusCode::CREATED),
-        Route::get("/v1/departments/{name}", Permission::Admin, "Shows a department", show),
+        Route::get("/v1/departments", permission::ALL, "Lists the departments by name", list),
+        Route::post(
+            "/v1/departments",
+            permission::COMPANY_ADMIN,
+            "Adds a department with its first queue",
+            add,
+        )
+        .with_success(StatusCode::CREATED),
+        Route::get("/v1/departments/{name}", permission::ALL, "Shows a department", show),
     ]
 }
 

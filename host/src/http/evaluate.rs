@@ -3,13 +3,14 @@
 use super::call::Call;
 use super::input::Json;
 use super::output::Answer;
+use super::permission;
 use super::problem::Problem;
-use super::route::{Permission, Route};
+use super::route::Route;
 use crate::flow::evaluate::{self, EvaluateRequest, Evaluation};
 
 pub(super) fn routes() -> Vec<Route> {
     let summary = "Says what would be decided about a case and who proposed what; stores nothing";
-    vec![Route::post("/v1/evaluate", Permission::Admin, summary, judge)]
+    vec![Route::post("/v1/evaluate", permission::EVALUATE, summary, judge)]
 }
 
 async fn judge(call: Call, Json(request): Json<EvaluateRequest>) -> Result<Answer<Evaluation>, Problem> {

@@ -7,17 +7,22 @@ use super::call::Call;
 use super::cursor::{Entries, PageQuery, page_request};
 use super::input::Query;
 use super::output::Answer;
+use super::permission;
 use super::problem::{Problem, ProblemKind};
-use super::route::{Permission, Route};
+use super::route::Route;
 use crate::domain::generation::{Generation, GenerationDifference, difference as compare};
 use crate::flow::Flow;
 
 pub(super) fn routes() -> Vec<Route> {
-    let admin = Permission::Admin;
     vec![
-        Route::get("/v1/generations", admin, "Lists the generations, newest first", list),
-        Route::get("/v1/generations/difference", admin, "Says how two generations differ", difference),
-        Route::get("/v1/generations/{number}", admin, "Shows a generation", show),
+        Route::get("/v1/generations", permission::COMPANY_READ, "Lists the generations, newest first", list),
+        Route::get(
+            "/v1/generations/difference",
+            permission::COMPANY_READ,
+            "Says how two generations differ",
+            difference,
+        ),
+        Route::get("/v1/generations/{number}", permission::COMPANY_READ, "Shows a generation", show),
     ]
 }
 

@@ -5,8 +5,9 @@ use serde::Serialize;
 
 use super::call::Call;
 use super::output::{Answer, Text};
+use super::permission::Permission;
 use super::problem::{Problem, ProblemKind};
-use super::route::{Permission, Route};
+use super::route::Route;
 
 /// The format that Prometheus reads.
 const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";

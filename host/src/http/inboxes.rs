@@ -9,22 +9,24 @@ use super::call::Call;
 use super::cursor::Entries;
 use super::input::Json;
 use super::output::Answer;
+use super::permission;
 use super::problem::Problem;
-use super::route::{Permission, Route};
+use super::route::Route;
 use super::view::{department_name, queue_path};
+use crate::domain::allowance::Allowance;
 use crate::domain::ids::{DepartmentId, InboxId};
 use crate::domain::organisation::{Directory, FirstResponsePromise, Inbox, InboxAccess};
 use crate::domain::time::Timestamp;
-use crate::flow::FlowError;
+use crate::flow::access;
 use crate::flow::organise::{self, Access, InboxChange, InboxWithToken, NewInbox};
 
 pub(super) fn routes() -> Vec<Route> {
     vec![
-        Route::get("/v1/inboxes", Permission::Admin, "Lists the inboxes by name", list),
-        Route::post("/v1/inboxes", Permission::Admin, "Adds an inbox; its token is shown this once", add)
+        Route::get("/v1/inboxes", permission::INBOXES_READ, "Lists the inboxes by name", list),
+        Route::post("/v1/inboxes", permission::ADMIN, "Adds an inbox; its token is shown this once", add)
             .with_success(StatusCode::CREATED),
-        Route::get("/v1/inboxes/{name}", Permission::Admin, "Shows an inbox", show),
-        Route::patch("/v1/inboxes/{name}", Permission::Admin, "Changes an inbox; heeds If-Match", change),
+        Route::get("/v1/inboxes/{name}", permission::INBOXES_READ, "Shows an inbox", show),
+        Route::patch("/v1/inboxes/{name}", permission::ADMIN, "Changes an inbox; heeds If-Match", change),
     ]
 }
 
@@ -61,6 +63,8 @@ struct InboxEntry {
     token: Option<String>,
     /// Hosts that replies may go to.
     reply_hosts: Vec<String>,
+    /// How much may be delivered.
+    allowance: Allowance,
     /// When it was made.
     created_at: Timestamp,
     /// Counts changes, for `If-Match`.
@@ -88,6 +92,7 @@ impl InboxEntry {
             },
             token: None,
             reply_hosts: inbox.reply_hosts.clone(),
+            allowance: inbox.allowance,
             created_at: inbox.created_at,
             revision: inbox.revision,
         }
@@ -102,7 +107,7 @@ fn answer(call: &Call, changed: InboxWithToken) -> Answer<InboxEntry> {
 
 async fn list(call: Call, (): ()) -> Result<Answer<Entries<InboxEntry>>, Problem> {
     let directory = call.flow().directory.load();
-    let inboxes = directory.inboxes().into_iter();
+    let inboxes = access::inboxes(&directory, call.principal()?).into_iter();
     Ok(Answer::of(Entries::all(inboxes.map(|inbox| InboxEntry::of(inbox, &directory)))))
 }
 
@@ -113,7 +118,8 @@ async fn add(call: Call, Json(new): Json<NewInbox>) -> Result<Answer<InboxEntry>
 
 async fn show(call: Call, (): ()) -> Result<Answer<InboxEntry>, Problem> {
     let directory = call.flow().directory.load();
-    let entry = InboxEntry::of(inbox_named(&directory, call.segment("name"))?, &directory);
+    let entry =
+        InboxEntry::of(access::inbox(&directory, call.principal()?, call.segment("name"))?, &directory);
     let revision = entry.revision;
     Ok(Answer::of(entry).tagged(revision))
 }
@@ -122,12 +128,4 @@ async fn change(call: Call, Json(change): Json<InboxChange>) -> Result<Answer<In
     let (name, seen) = (call.segment("name"), call.revision_seen()?);
     let changed = organise::change_inbox(call.flow(), call.principal()?, name, change, seen).await?;
     Ok(answer(&call, changed))
-}
-
-/// The inbox of this name.
-pub(super) fn inbox_named<'a>(directory: &'a Directory, name: &str) -> Result<&'a Inbox, FlowError> {
-    directory.inbox_named(name).map(AsRef::as_ref).ok_or_else(|| {
-        let known = directory.inboxes();
-        FlowError::unknown("inbox", name, known.iter().map(|it| it.name.as_str()))
-    })
 }

@@ -6,19 +6,19 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::Serialize;
 
-use super::auth::bearer;
+use super::auth::INBOX_TOKEN;
 use super::call::Call;
 use super::input::Delivered;
 use super::output::{Answer, AnswerShape, Output};
+use super::permission::Permission;
 use super::problem::Problem;
-use super::route::{Permission, Route};
+use super::route::Route;
 use crate::domain::arrival;
 use crate::domain::delivery::{DeliveryOutcome, Header, RawDelivery};
 use crate::domain::ids::{ConversationId, DeliveryId, ItemId};
 use crate::flow::ingest::{self, Received, ReceivedOutcome};
 
 const DOOR: &str = "/in/";
-const INBOX_TOKEN: HeaderName = HeaderName::from_static("x-switchboard-token");
 
 pub(super) fn routes() -> Vec<Route> {
     let accepted = StatusCode::ACCEPTED;
@@ -31,8 +31,7 @@ pub(super) fn routes() -> Vec<Route> {
 
 async fn deliver(call: Call, Delivered(body): Delivered) -> Result<ReceivedAnswer, Problem> {
     let raw = raw_delivery(&call, body);
-    let credentials = credentials(call.headers());
-    let received = ingest::receive(call.flow(), call.segment("inbox"), credentials, raw).await?;
+    let received = ingest::receive(call.flow(), call.inbox()?, raw).await?;
     Ok(ReceivedAnswer(received))
 }
 
@@ -52,11 +51,6 @@ fn raw_delivery(call: &Call, body: Vec<u8>) -> RawDelivery {
 fn below_inbox(path: &str) -> &str {
     let rest = path.strip_prefix(DOOR).unwrap_or_default();
     rest.find('/').map_or("", |at| &rest[at..])
-}
-
-fn credentials(headers: &HeaderMap) -> Option<&str> {
-    let token = headers.get(INBOX_TOKEN).and_then(|value| value.to_str().ok());
-    token.or_else(|| bearer(headers))
 }
 
 /// The header fields without those that carry credentials: a delivery is kept and shown to plugins.
@@ -167,6 +161,7 @@ fn channels_answer(answer: arrival::Response) -> Response<Body> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::auth::inbox_credentials;
     use super::*;
 
     #[test]
@@ -186,7 +181,7 @@ mod tests {
         ]);
         let kept = harmless(&headers);
         assert_eq!(kept, [Header { name: "x-signature".to_owned(), value: "four".to_owned() }]);
-        assert_eq!(credentials(&headers), Some("three"));
+        assert_eq!(inbox_credentials(&headers), Some("three"));
     }
 
     #[test]

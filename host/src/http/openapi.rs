@@ -6,8 +6,9 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
 use super::call::Call;
+use super::permission::Permission;
 use super::problem::{self, Problem, ProblemBody};
-use super::route::{Method, Permission, Route};
+use super::route::{Method, Route};
 use super::table;
 
 pub(super) fn routes() -> Vec<Route> {
@@ -73,7 +74,7 @@ pub(super) fn described(routes: &[Route]) -> Value {
                 "content": { problem::MEDIA_TYPE: { "schema": problem } },
             } },
             "securitySchemes": {
-                "admin": { "type": "http", "scheme": "bearer", "description": "The admin token" },
+                "token": { "type": "http", "scheme": "bearer", "description": "A token of one of the roles in `x-roles`" },
                 "inbox": { "type": "http", "scheme": "bearer", "description": "The inbox's own token, if it has one" },
             },
         },
@@ -106,6 +107,10 @@ fn operation(route: &Route, method: &str, generator: &mut SchemaGenerator) -> Va
         },
         "security": security(route.permission),
     });
+    if let Permission::Roles(roles) | Permission::Company(roles) = route.permission {
+        operation["x-roles"] = json!(roles);
+        operation["x-whole-company"] = matches!(route.permission, Permission::Company(_)).into();
+    }
     let parameters = parameters(route, request.query.map(|it| it.to_value()));
     if !parameters.is_empty() {
         operation["parameters"] = parameters.into();
@@ -126,7 +131,7 @@ fn security(permission: Permission) -> Value {
     match permission {
         Permission::Public => json!([]),
         Permission::Inbox => json!([{}, { "inbox": [] }]),
-        Permission::Admin => json!([{ "admin": [] }]),
+        Permission::Roles(_) | Permission::Company(_) => json!([{ "token": [] }]),
     }
 }
 

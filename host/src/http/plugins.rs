@@ -8,8 +8,9 @@ use super::call::Call;
 use super::cursor::{Entries, first_page, page_request};
 use super::input::{Query, Upload};
 use super::output::Answer;
+use super::permission;
 use super::problem::Problem;
-use super::route::{Permission, Route};
+use super::route::Route;
 use super::view::department_name;
 use crate::domain::organisation::Directory;
 use crate::domain::release::Release;
@@ -17,23 +18,23 @@ use crate::flow::{Flow, FlowError, publish};
 
 pub(super) fn routes() -> Vec<Route> {
     vec![
-        Route::get("/v1/plugins", Permission::Admin, "Lists published releases, newest first", list),
+        Route::get("/v1/plugins", permission::ALL, "Lists published releases, newest first", list),
         Route::post(
             "/v1/plugins",
-            Permission::Admin,
+            permission::PUBLISH,
             "Publishes a component; the same bytes again are no error",
             upload,
         )
         .with_success(StatusCode::CREATED),
         Route::get(
             "/v1/plugins/{name}",
-            Permission::Admin,
+            permission::ALL,
             "Lists a plugin's versions, newest first",
             versions,
         ),
         Route::get(
             "/v1/plugins/{name}/{version}",
-            Permission::Admin,
+            permission::ALL,
             "Shows a release: its manifest, imports and settings schema",
             show,
         ),

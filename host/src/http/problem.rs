@@ -1,6 +1,7 @@
 //! The only way to say no: `application/problem+json` (RFC 9457).
 
 use std::error::Error;
+use std::num::NonZeroU32;
 
 use axum::body::Body;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -41,6 +42,8 @@ pub enum ProblemKind {
     TooLarge,
     /// The body did not arrive in time.
     TooSlow,
+    /// Too many requests.
+    TooMany,
     /// A body of another type.
     UnsupportedMediaType,
     /// Not now.
@@ -69,6 +72,7 @@ impl ProblemKind {
             Self::Unauthenticated => ("unauthenticated", StatusCode::UNAUTHORIZED, "Unauthenticated"),
             Self::TooLarge => ("too-large", StatusCode::PAYLOAD_TOO_LARGE, "Too large"),
             Self::TooSlow => ("too-slow", StatusCode::REQUEST_TIMEOUT, "Too slow"),
+            Self::TooMany => ("too-many-requests", StatusCode::TOO_MANY_REQUESTS, "Too many requests"),
             Self::UnsupportedMediaType => {
                 ("unsupported-media-type", StatusCode::UNSUPPORTED_MEDIA_TYPE, "Unsupported media type")
             }
@@ -86,6 +90,8 @@ pub struct Problem {
     errors: Vec<FieldError>,
     name: Option<String>,
     remedy: Option<String>,
+    /// Seconds until it is worth trying again.
+    retry_after: Option<NonZeroU32>,
     cause: Option<Box<dyn Error + Send + Sync>>,
 }
 
@@ -118,7 +124,9 @@ pub struct ProblemBody<'a> {
 impl Problem {
     /// A problem with nothing more to say than what is wrong.
     pub fn new(kind: ProblemKind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), errors: Vec::new(), name: None, remedy: None, cause: None }
+        let retry_after = (kind == ProblemKind::Unavailable).then_some(NonZeroU32::MIN);
+        let detail = detail.into();
+        Self { kind, detail, errors: Vec::new(), name: None, remedy: None, retry_after, cause: None }
     }
 
     /// One wrong place.
@@ -164,14 +172,11 @@ impl Problem {
         *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
-        match self.kind {
-            ProblemKind::Unauthenticated => {
-                headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-            }
-            ProblemKind::Unavailable => {
-                headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
-            }
-            _ => {}
+        if self.kind == ProblemKind::Unauthenticated {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(seconds) = self.retry_after {
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds.get()));
         }
         response
     }
@@ -194,6 +199,11 @@ impl From<FlowError> for Problem {
             FlowError::Refused { name, remedy, .. } => {
                 return Self { name: Some(name), ..Self::new(ProblemKind::Refused, detail) }
                     .with_remedy(remedy);
+            }
+            FlowError::TooMany { retry_after_ms, .. } => {
+                let seconds = u32::try_from((retry_after_ms + 999) / 1_000).ok();
+                let retry_after = seconds.and_then(NonZeroU32::new);
+                return Self { retry_after, ..Self::new(ProblemKind::TooMany, detail) };
             }
             FlowError::Failed(cause) => return unexpected(cause),
         };

@@ -10,8 +10,9 @@ use super::call::Call;
 use super::cursor::Entries;
 use super::input::Json;
 use super::output::Answer;
+use super::permission;
 use super::problem::Problem;
-use super::route::{Permission, Route};
+use super::route::Route;
 use super::view::{department_name, queue_path};
 use crate::domain::ids::QueueId;
 use crate::domain::organisation::{Directory, Queue};
@@ -23,12 +24,12 @@ use crate::store::QueueLoad;
 
 pub(super) fn routes() -> Vec<Route> {
     vec![
-        Route::get("/v1/queues", Permission::Admin, "Lists the queues by age, with what waits in them", list),
-        Route::post("/v1/queues", Permission::Admin, "Adds a queue to a department", add)
+        Route::get("/v1/queues", permission::ALL, "Lists the queues by age, with what waits in them", list),
+        Route::post("/v1/queues", permission::ADMIN, "Adds a queue to a department", add)
             .with_success(StatusCode::CREATED),
         Route::get(
             "/v1/queues/{department}/{queue}",
-            Permission::Admin,
+            permission::ALL,
             "Shows a queue with what waits in it",
             show,
         ),

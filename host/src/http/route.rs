@@ -10,6 +10,7 @@ use schemars::SchemaGenerator;
 use super::call::Call;
 use super::input::{Input, RequestShape};
 use super::output::{AnswerShape, Output};
+use super::permission::Permission;
 use super::problem::Problem;
 
 /// How something is asked for.
@@ -23,17 +24,6 @@ pub enum Method {
     Patch,
     /// Whatever the channel uses.
     Any,
-}
-
-/// Who may ask.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Permission {
-    /// Anybody.
-    Public,
-    /// Whoever the inbox admits: its own token, or nobody, or anybody.
-    Inbox,
-    /// The holder of the admin token.
-    Admin,
 }
 
 type Answering = Pin<Box<dyn Future<Output = Result<Response<Body>, Problem>> + Send>>;

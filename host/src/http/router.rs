@@ -7,19 +7,21 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::header::{CONTENT_LENGTH, IF_MATCH};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Response};
 use axum::routing::{MethodFilter, MethodRouter, any, on};
 use http_body_util::BodyExt;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use super::auth::Doorkeeper;
 use super::call::{Call, Shared};
-use super::openapi;
+use super::permission::Permission;
 use super::problem::{Problem, ProblemKind};
-use super::route::{Method, Permission, Route};
-use super::table;
-use crate::flow::Flow;
+use super::room::{Room, Taken};
+use super::route::{Method, Route};
+use super::{auth, openapi, table};
+use crate::domain::allowance::Allowance;
+use crate::flow::{Flow, ingest};
 
 /// How long a body may take to arrive: long enough for the largest one over a slow line, short enough
 /// that connections held open on purpose do not add up.
@@ -35,7 +37,7 @@ const REQUEST_ID: &str = "x-request-id";
 pub fn router(flow: Flow, draining: CancellationToken) -> Router {
     let routes = table::routes();
     let openapi = openapi::written(&routes);
-    let shared = Arc::new(Shared { flow, draining, openapi, doorkeeper: Doorkeeper::default() });
+    let shared = Arc::new(Shared { flow, draining, openapi, room: Room::default() });
     let mut router = Router::new();
     for route in routes {
         router = router.route(route.path, method_router(&shared, route));
@@ -84,38 +86,75 @@ async fn serve(shared: Arc<Shared>, route: Arc<Route>, request: Request) -> Resp
 
 async fn answer(shared: &Arc<Shared>, route: &Route, request: Request) -> Result<Response<Body>, Problem> {
     let (parts, body) = request.into_parts();
-    let principal = match route.permission {
-        Permission::Admin => Some(shared.doorkeeper.admit(&shared.flow, &parts.headers).await?),
-        // The inbox's own door asks for the inbox's own token.
-        Permission::Public | Permission::Inbox => None,
-    };
-    let bytes = match route.body_bytes_max {
+    let admitted = admit(shared, route, parts).await?;
+    // Held until the answer is made: what was received is held by then, too.
+    let mut room = shared.room.enter();
+    let bytes = match admitted.body_bytes_max {
         0 => Vec::new(),
-        most => read_body(&parts.headers, body, most).await?,
+        most => read_body(admitted.call.headers(), body, most, &mut room).await?,
     };
-    let call = Call::new(Arc::clone(shared), principal, route.success, parts).await;
-    route.answer(call, bytes).await
+    route.answer(admitted.call, bytes).await
 }
 
-async fn read_body(headers: &HeaderMap, body: Body, most: usize) -> Result<Vec<u8>, Problem> {
+/// A request that may be read.
+struct Admitted {
+    call: Call,
+    body_bytes_max: usize,
+}
+
+/// Whether somebody may ask, before anything of the body is read.
+async fn admit(shared: &Arc<Shared>, route: &Route, parts: Parts) -> Result<Admitted, Problem> {
+    let flow = &shared.flow;
+    let bearer = auth::admit(flow, &parts.headers, route.permission)?;
+    if let Some(token) = bearer.as_ref().and_then(|it| it.principal.token) {
+        let allowance = bearer.as_ref().map(|it| it.allowance).unwrap_or_default();
+        flow.check_rate(token.0, allowance, "this token")?;
+    }
+    let (principal, mut allowance) = match bearer {
+        Some(bearer) => (Some(bearer.principal), bearer.allowance),
+        None => (None, Allowance::default()),
+    };
+    let mut call = Call::new(Arc::clone(shared), principal, route.success, parts).await;
+    if route.permission == Permission::Inbox {
+        let inbox = ingest::admit(flow, call.segment("inbox"), auth::inbox_credentials(call.headers()))?;
+        allowance = inbox.allowance;
+        call = call.with_inbox(inbox);
+    }
+    let granted = allowance.body_bytes.and_then(|it| usize::try_from(it).ok()).unwrap_or(usize::MAX);
+    Ok(Admitted { call, body_bytes_max: route.body_bytes_max.min(granted.max(1)) })
+}
+
+async fn read_body(
+    headers: &HeaderMap,
+    body: Body,
+    most: usize,
+    room: &mut Taken,
+) -> Result<Vec<u8>, Problem> {
     let announced = headers.get(CONTENT_LENGTH).and_then(|it| it.to_str().ok()?.parse().ok()).unwrap_or(0);
     if announced > most {
         return Err(too_large(most));
     }
-    let room = Vec::with_capacity(announced.min(ANNOUNCED_BYTES_MAX));
-    match tokio::time::timeout(BODY_TIMEOUT, collect(body, room, most)).await {
+    room.grow_to(announced)?;
+    let bytes = Vec::with_capacity(announced.min(ANNOUNCED_BYTES_MAX));
+    match tokio::time::timeout(BODY_TIMEOUT, collect(body, bytes, most, room)).await {
         Ok(collected) => collected,
         Err(_) => Err(Problem::new(ProblemKind::TooSlow, "the body did not arrive within a minute")),
     }
 }
 
-async fn collect(mut body: Body, mut bytes: Vec<u8>, most: usize) -> Result<Vec<u8>, Problem> {
+async fn collect(
+    mut body: Body,
+    mut bytes: Vec<u8>,
+    most: usize,
+    room: &mut Taken,
+) -> Result<Vec<u8>, Problem> {
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| Problem::new(ProblemKind::Malformed, "the body broke off"))?;
         let Ok(data) = frame.into_data() else { continue };
         if data.len() > most - bytes.len() {
             return Err(too_large(most));
         }
+        room.grow_to(bytes.len() + data.len())?;
         bytes.extend_from_slice(&data);
     }
     Ok(bytes)

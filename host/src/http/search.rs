@@ -7,8 +7,9 @@ use super::call::Call;
 use super::cursor::{Entries, page_request};
 use super::input::Query;
 use super::output::Answer;
+use super::permission;
 use super::problem::Problem;
-use super::route::{Permission, Route};
+use super::route::Route;
 use crate::domain::item::StoredItem;
 
 /// The longest query, in characters: each word of it is looked up.
@@ -17,7 +18,7 @@ const QUERY_CHARS_MAX: usize = 500;
 pub(super) fn routes() -> Vec<Route> {
     let summary =
         "Finds items whose text, subject or author contains every word (in quotes: the phrase), newest first";
-    vec![Route::get("/v1/search", Permission::Admin, summary, search)]
+    vec![Route::get("/v1/search", permission::CONVERSATIONS_READ, summary, search)]
 }
 
 /// What to look for.
@@ -42,6 +43,6 @@ async fn search(
         let message = format!("say in 1 to {QUERY_CHARS_MAX} characters what to look for");
         return Err(Problem::invalid("/query/q", message));
     }
-    let found = call.flow().store.search(words, page).await?;
+    let found = call.flow().store.search(words, call.principal()?.department, page).await?;
     Ok(Answer::of(Entries::page(found, |hit| hit.item)))
 }

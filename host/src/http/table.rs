@@ -4,6 +4,7 @@ use super::route::Route;
 use super::{
     activations, agents, audit, contacts, conversation_acts, conversations, counts, decisions, deliveries,
     departments, evaluate, generations, health, inboxes, ingest, items, openapi, plugins, queues, search,
+    tokens,
 };
 
 /// Every route, in the order of the story.
@@ -25,6 +26,7 @@ pub fn routes() -> Vec<Route> {
         plugins::routes(),
         activations::routes(),
         generations::routes(),
+        tokens::routes(),
         audit::routes(),
         counts::routes(),
         health::routes(),

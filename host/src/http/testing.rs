@@ -98,6 +98,8 @@ impl Host {
             ids,
             telemetry,
             pipeline,
+            keyring: Arc::default(),
+            rates: Arc::default(),
             intakes,
             door,
             wake,

@@ -103,6 +103,7 @@ macro_rules! conformance {
                 lists_come_in_pages,
                 a_queue_is_in_the_order_to_be_answered,
                 filters_narrow_a_list,
+                a_department_sees_what_it_has_to_do_with,
                 counts_are_exact,
                 the_audit_log_keeps_everything,
             }
@@ -110,7 +111,7 @@ macro_rules! conformance {
                 names_are_unique,
                 what_is_referred_to_must_exist,
                 an_inbox_is_changed_by_compare_and_set,
-                the_admin_token_is_kept,
+                tokens_are_kept_and_revoked_once,
             }
             plugins {
                 a_release_is_published_once,

@@ -10,7 +10,8 @@ use crate::domain::contact::{Contact, Identity};
 use crate::domain::conversation::{Conversation, Status};
 use crate::domain::decision::Decision;
 use crate::domain::ids::{
-    AgentId, ContactId, ConversationId, DecisionId, EventId, IdentityId, InboxId, ItemId, NoteId, QueueId,
+    AgentId, ContactId, ConversationId, DecisionId, DepartmentId, EventId, IdentityId, InboxId, ItemId,
+    NoteId, QueueId,
 };
 use crate::domain::item::{Item, StoredItem};
 use crate::domain::outbox::OutboxEntry;
@@ -65,6 +66,8 @@ pub struct PersonChange {
 /// Which conversations to list.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ConversationFilter {
+    /// That this department has to do with: in one of its queues, or come in through one of its inboxes.
+    pub department: Option<DepartmentId>,
     /// In this queue.
     pub queue: Option<QueueId>,
     /// In this inbox.
@@ -131,20 +134,30 @@ pub trait ConversationStore: Send + Sync {
     /// One item.
     async fn item(&self, id: ItemId) -> StoreResult<Option<StoredItem>>;
     /// Items whose text, subject or author contains every word of `query` (in quotes: the phrase),
-    /// newest first. Works by trigrams, so for languages without spaces too.
-    async fn search(&self, query: &str, page: PageRequest) -> StoreResult<Page<SearchHit>>;
+    /// newest first. Works by trigrams, so for languages without spaces too. With a department, only
+    /// items of conversations that it has to do with.
+    async fn search(
+        &self,
+        query: &str,
+        department: Option<DepartmentId>,
+        page: PageRequest,
+    ) -> StoreResult<Page<SearchHit>>;
     /// A contact with its identities.
     async fn contact(&self, id: ContactId) -> StoreResult<Option<(Contact, Vec<Identity>)>>;
+    /// Whether a conversation with this contact is one that the department has to do with.
+    async fn knows_contact(&self, department: DepartmentId, contact: ContactId) -> StoreResult<bool>;
     /// Marks a contact as very important, or no longer.
     async fn set_vip(&self, id: ContactId, vip: bool, audit: &AuditEntry) -> StoreResult<()>;
     /// An identity.
     async fn identity(&self, id: IdentityId) -> StoreResult<Option<Identity>>;
     /// A conversation's remarks, oldest first.
     async fn notes(&self, conversation: ConversationId) -> StoreResult<Vec<Note>>;
-    /// Decisions of a conversation (of all when absent), newest first.
+    /// Decisions of a conversation (of all when absent), newest first; with a department, only of
+    /// conversations that it has to do with.
     async fn decisions(
         &self,
         conversation: Option<ConversationId>,
+        department: Option<DepartmentId>,
         page: PageRequest,
     ) -> StoreResult<Page<Decision>>;
     /// One decision.

@@ -9,7 +9,7 @@ use super::page::{Page, PageRequest};
 use super::route::{CaseNeeds, ClaimedCase, Routed};
 use crate::domain::arrival::Arrival;
 use crate::domain::delivery::{Delivery, DeliveryOutcome, ImportKey, RawDelivery};
-use crate::domain::ids::{ConversationId, DeliveryId, InboxId, ItemId};
+use crate::domain::ids::{ConversationId, DeliveryId, DepartmentId, InboxId, ItemId};
 use crate::domain::organisation::Inbox;
 
 /// What to keep of a delivery.
@@ -104,6 +104,7 @@ pub trait IngestStore: Send + Sync {
         &self,
         inbox: Option<InboxId>,
         outcome: Option<DeliveryOutcome>,
+        department: Option<DepartmentId>,
         page: PageRequest,
     ) -> StoreResult<Page<Delivery>>;
 }

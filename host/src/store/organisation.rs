@@ -1,12 +1,15 @@
-//! What the repository offers about departments, agents, queues and inboxes.
+//! What the repository offers about departments, agents, queues, inboxes and tokens.
 
 use async_trait::async_trait;
 
 use super::error::StoreResult;
 use super::page::AuditEntry;
+use crate::domain::ids::TokenId;
 use crate::domain::organisation::{Agent, Department, Directory, Inbox, Queue};
+use crate::domain::time::Timestamp;
+use crate::domain::token::Token;
 
-/// Departments, agents, queues, inboxes.
+/// Departments, agents, queues, inboxes, tokens.
 #[async_trait]
 pub trait OrganisationStore: Send + Sync {
     /// Everything that has a name.
@@ -26,8 +29,10 @@ pub trait OrganisationStore: Send + Sync {
     async fn add_inbox(&self, inbox: &Inbox, audit: &AuditEntry) -> StoreResult<()>;
     /// Replaces an inbox whose revision is one less than the given one's.
     async fn change_inbox(&self, inbox: &Inbox, audit: &AuditEntry) -> StoreResult<()>;
-    /// The SHA-256 of the admin token, if one was made.
-    async fn admin_token(&self) -> StoreResult<Option<String>>;
-    /// Keeps the SHA-256 of the admin token.
-    async fn set_admin_token(&self, sha256: &str, audit: &AuditEntry) -> StoreResult<()>;
+    /// Every token that was ever made, oldest first.
+    async fn tokens(&self) -> StoreResult<Vec<Token>>;
+    /// Adds a token.
+    async fn add_token(&self, token: &Token, audit: &AuditEntry) -> StoreResult<()>;
+    /// Revokes a token that is not revoked yet; `Stale` when it is.
+    async fn revoke_token(&self, id: TokenId, at: Timestamp, audit: &AuditEntry) -> StoreResult<()>;
 }

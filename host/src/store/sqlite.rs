@@ -40,6 +40,7 @@ mod tags;
 #[cfg(test)]
 mod tests;
 mod timers;
+mod tokens;
 mod words;
 
 use std::collections::HashSet;

@@ -7,4 +7,6 @@ mod health;
 mod lists;
 mod organisation;
 mod plugins;
+mod roles;
+mod tokens;
 mod tour;

@@ -80,6 +80,11 @@ async fn organise(tour: &mut Tour) {
     tour.read(&["GET /v1/agents/{name}"], &["lea"]).await;
     tour.read(&["GET /v1/queues/{department}/{queue}"], &["legal", "contracts"]).await;
     tour.read(&["GET /v1/inboxes/{name}"], &["web"]).await;
+    let token = tour.ask("POST /v1/tokens", &[], json!({ "role": "auditor", "department": "legal" })).await;
+    tour.read(&["GET /v1/me", "GET /v1/tokens"], &[]).await;
+    let id = text(&token, "/id").to_owned();
+    tour.read(&["GET /v1/tokens/{id}"], &[&id]).await;
+    tour.ask("POST /v1/tokens/{id}/revoke", &[&id], json!({})).await;
 }
 
 async fn change_rules(tour: &mut Tour) {

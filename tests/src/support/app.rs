@@ -207,6 +207,23 @@ impl TestApp {
         self.send(request.body(Full::new(body.into())).unwrap()).await
     }
 
+    /// Makes a token, as the admin.
+    pub async fn token_for(&self, wanted: Value) -> String {
+        let made = self.post("/v1/tokens", wanted).await.json(201);
+        made["secret"].as_str().unwrap_or_else(|| panic!("no secret: {made}")).to_owned()
+    }
+
+    /// Asks as whoever this token is; with a body, as JSON.
+    pub async fn ask_as(&self, token: &str, method: &str, path: &str, body: Option<&Value>) -> Reply {
+        let mut request = Request::builder().method(method).uri(path);
+        request = request.header("authorization", format!("Bearer {token}"));
+        if body.is_some() {
+            request = request.header("content-type", "application/json");
+        }
+        let body = body.map(Value::to_string).unwrap_or_default();
+        self.send(request.body(Full::new(body.into())).unwrap()).await
+    }
+
     /// Reads.
     pub async fn get(&self, path: &str) -> Reply {
         self.ask("GET", path, &[], Bytes::new()).await

@@ -95,6 +95,7 @@ pub async fn set(app: &App, policies: &[(&str, Phase, Value)]) -> anyhow::Result
         promise: Some(FirstResponsePromise { within_ms: 4 * 3_600_000, warn_before_ms: 3_600_000 }),
         access: Access::Open,
         reply_hosts: vec![],
+        allowance: Default::default(),
     };
     organise::add_inbox(flow, &admin, inbox).await.context("make the inbox")?;
     Ok(())

@@ -51,6 +51,7 @@ fn inbox() -> Inbox {
         promise: None,
         access: InboxAccess::Open,
         reply_hosts: vec![],
+        allowance: Default::default(),
         created_at: at(0),
         revision: 1,
     }

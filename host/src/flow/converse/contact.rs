@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::domain::contact::{Contact, Identity};
 use crate::domain::ids::ContactId;
 use crate::domain::principal::Principal;
-use crate::flow::{Flow, FlowError};
+use crate::flow::{Flow, FlowError, access};
 
 /// What to change of a contact; absent fields stay.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -22,10 +22,10 @@ pub async fn change_contact(
     id: ContactId,
     change: &ContactChange,
 ) -> Result<(Contact, Vec<Identity>), FlowError> {
+    access::contact(flow, principal, id).await?;
     if let Some(vip) = change.vip {
         let audit = flow.audit(principal, "contact.set-vip", &id.to_string(), json!({ "vip": vip }));
         flow.store.set_vip(id, vip, &audit).await?;
     }
-    let found = flow.store.contact(id).await?;
-    found.ok_or_else(|| FlowError::NotFound(format!("there is no contact {id}")))
+    access::contact(flow, principal, id).await
 }

@@ -25,7 +25,7 @@ pub async fn add_agent(flow: &Flow, principal: &Principal, new: NewAgent) -> Res
     name_of_new(&new.name)?;
     let title = title_of_new(new.title, &new.name)?;
     let directory = flow.directory.load();
-    let department = department_given(&directory, &new.department)?.id;
+    let department = department_for(&directory, principal, &new.department)?.id;
     let agent = Agent { id: flow.id(), department, name: new.name, title, created_at: flow.now() };
     let entry = flow.audit(principal, "agent.add", &agent.id.to_string(), Value::Null);
     flow.store.add_agent(&agent, &entry).await?;
@@ -33,16 +33,22 @@ pub async fn add_agent(flow: &Flow, principal: &Principal, new: NewAgent) -> Res
     Ok(agent)
 }
 
-/// The department named in the field `department` of a request.
-pub(super) fn department_given<'a>(
+/// The department named in the field `department` of a request, if it is the caller's business.
+pub(super) fn department_for<'a>(
     directory: &'a Directory,
+    principal: &Principal,
     name: &str,
 ) -> Result<&'a Department, FlowError> {
-    directory.department_named(name).ok_or_else(|| {
+    let found = directory.department_named(name).ok_or_else(|| {
         let known = directory.departments();
         let unknown = FlowError::unknown("department", name, known.iter().map(|it| it.name.as_str()));
         misnamed("/department", &unknown)
-    })
+    })?;
+    match principal.covers(found.id) {
+        true => Ok(found),
+        // Departments are no secret: they are in everybody's directory.
+        false => Err(FlowError::Forbidden(format!("what belongs to {name} is for its own admins"))),
+    }
 }
 
 /// A name inside a request that leads nowhere is a fault of the request, at that place.

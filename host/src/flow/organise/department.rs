@@ -2,7 +2,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{name_of_new, title_of_new};
+use super::{for_the_company, name_of_new, title_of_new};
 use crate::domain::organisation::{Department, Queue, QueueKind};
 use crate::domain::principal::Principal;
 use crate::flow::{Flow, FlowError};
@@ -27,6 +27,7 @@ pub async fn add_department(
     principal: &Principal,
     new: NewDepartment,
 ) -> Result<Department, FlowError> {
+    for_the_company(principal)?;
     name_of_new(&new.name)?;
     let title = title_of_new(new.title, &new.name)?;
     let department = Department { id: flow.id(), name: new.name, title, created_at: flow.now() };

@@ -2,10 +2,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::agent::{department_given, misnamed};
-use super::inbox_rules::{check_promise, check_reply_hosts};
+use super::agent::{department_for, misnamed};
+use super::inbox_rules::{check_allowance, check_promise, check_reply_hosts};
 use super::name_of_new;
-use super::token::new_token;
+use super::token::new_secret;
+use crate::domain::allowance::Allowance;
 use crate::domain::ids::{DepartmentId, QueueId};
 use crate::domain::organisation::{Directory, FirstResponsePromise, Inbox, InboxAccess, Queue, QueueKind};
 use crate::domain::principal::Principal;
@@ -59,6 +60,9 @@ pub struct NewInbox {
     /// Hosts that replies may go to: names, optionally with a port.
     #[serde(default)]
     pub reply_hosts: Vec<String>,
+    /// How much may be delivered.
+    #[serde(default)]
+    pub allowance: Allowance,
 }
 
 fn no_settings() -> Value {
@@ -80,14 +84,14 @@ pub async fn add_inbox(
     principal: &Principal,
     new: NewInbox,
 ) -> Result<InboxWithToken, FlowError> {
-    check_new(flow, &new).await?;
-    let department = department_given(&flow.directory.load(), &new.department)?.id;
+    check_new(flow, principal, &new).await?;
+    let department = department_for(&flow.directory.load(), principal, &new.department)?.id;
     let operator_queue = match &new.operator_queue {
-        Some(path) => queue_given(&flow.directory.load(), "/operator_queue", path)?,
+        Some(path) => queue_given(&flow.directory.load(), principal, "/operator_queue", path)?,
         None => queue_of_kind(flow, principal, department, QueueKind::Operator).await?,
     };
     let junk_queue = match &new.junk_queue {
-        Some(path) => queue_given(&flow.directory.load(), "/junk_queue", path)?,
+        Some(path) => queue_given(&flow.directory.load(), principal, "/junk_queue", path)?,
         None => queue_of_kind(flow, principal, department, QueueKind::Junk).await?,
     };
     let (access, token) = grant(new.access)?;
@@ -103,6 +107,7 @@ pub async fn add_inbox(
         promise: new.promise,
         access,
         reply_hosts: new.reply_hosts,
+        allowance: new.allowance,
         created_at: flow.now(),
         revision: 1,
     };
@@ -113,14 +118,15 @@ pub async fn add_inbox(
 }
 
 /// Everything that can be refused before anything is written.
-async fn check_new(flow: &Flow, new: &NewInbox) -> Result<(), FlowError> {
+async fn check_new(flow: &Flow, principal: &Principal, new: &NewInbox) -> Result<(), FlowError> {
     name_of_new(&new.name)?;
     if let Some(channel) = &new.channel {
         check_name(channel).map_err(|error| FlowError::invalid("/channel", error.to_string()))?;
     }
-    department_given(&flow.directory.load(), &new.department)?;
+    department_for(&flow.directory.load(), principal, &new.department)?;
     check_promise(new.promise)?;
-    check_reply_hosts(&new.reply_hosts)?;
+    check_reply_hosts(principal, &new.reply_hosts)?;
+    check_allowance(new.allowance)?;
     check_adapter(flow, &new.adapter)?;
     flow.check_inbox_settings(&new.adapter, &new.settings).await
 }
@@ -141,20 +147,24 @@ pub(super) fn grant(access: Access) -> Result<(InboxAccess, Option<String>), Flo
         Access::Closed => (InboxAccess::Closed, None),
         Access::Open => (InboxAccess::Open, None),
         Access::Token => {
-            let token = new_token()?;
+            let token = new_secret()?;
             (InboxAccess::Token { sha256: token.sha256 }, Some(token.plain))
         }
     })
 }
 
-/// The queue that `department/queue` names.
-pub(super) fn queue_given(directory: &Directory, pointer: &str, path: &str) -> Result<QueueId, FlowError> {
-    let found = path.split_once('/').and_then(|(department, queue)| {
-        directory.queue_named(directory.department_named(department)?.id, queue)
-    });
-    found.map(|queue| queue.id).ok_or_else(|| {
-        let paths: Vec<_> = directory.queues().into_iter().map(|it| queue_path(directory, it)).collect();
-        misnamed(pointer, &FlowError::unknown("queue", path, paths.iter().map(String::as_str)))
+/// The queue that `department/queue` names, if the caller may have conversations sent there.
+pub(super) fn queue_given(
+    directory: &Directory,
+    principal: &Principal,
+    pointer: &str,
+    path: &str,
+) -> Result<QueueId, FlowError> {
+    let queues = directory.queues().into_iter().filter(|it| principal.covers(it.department));
+    let paths: Vec<_> = queues.map(|it| (queue_path(directory, it), it.id)).collect();
+    let found = paths.iter().find(|(known, _)| known == path).map(|(_, id)| *id);
+    found.ok_or_else(|| {
+        misnamed(pointer, &FlowError::unknown("queue", path, paths.iter().map(|(path, _)| path.as_str())))
     })
 }
 

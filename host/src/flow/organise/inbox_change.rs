@@ -3,10 +3,11 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use super::inbox::{Access, InboxWithToken, grant, queue_given};
-use super::inbox_rules::{check_promise, check_reply_hosts};
+use super::inbox_rules::{check_allowance, check_promise, check_reply_hosts};
+use crate::domain::allowance::Allowance;
 use crate::domain::organisation::{FirstResponsePromise, Inbox};
 use crate::domain::principal::Principal;
-use crate::flow::{Flow, FlowError};
+use crate::flow::{Flow, FlowError, access};
 
 /// What to change of an inbox; absent fields stay.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -25,6 +26,8 @@ pub struct InboxChange {
     pub access: Option<Access>,
     /// Hosts that replies may go to, as a whole.
     pub reply_hosts: Option<Vec<String>>,
+    /// How much may be delivered, as a whole.
+    pub allowance: Option<Allowance>,
 }
 
 /// Tells `null` from absent: this is only called when the field is there.
@@ -42,45 +45,47 @@ pub async fn change_inbox(
 ) -> Result<InboxWithToken, FlowError> {
     // Another host may have changed it: the names in memory are not what a revision is checked against.
     flow.refresh_directory().await?;
-    let inbox = inbox_named(flow, name)?;
+    let inbox = Inbox::clone(access::inbox(&flow.directory.load(), principal, name)?);
     if expected.is_some_and(|revision| revision != inbox.revision) {
         return Err(FlowError::Stale(format!("inbox {name}")));
     }
     if let Some(settings) = &change.settings {
         flow.check_inbox_settings(&inbox.adapter, settings).await?;
     }
-    let (inbox, token) = changed(flow, inbox, change)?;
+    let (inbox, token) = changed(flow, principal, inbox, change)?;
     let entry = flow.audit(principal, "inbox.change", &inbox.id.to_string(), Value::Null);
     flow.store.change_inbox(&inbox, &entry).await?;
     flow.refresh_directory().await?;
     Ok(InboxWithToken { inbox, token })
 }
 
-fn inbox_named(flow: &Flow, name: &str) -> Result<Inbox, FlowError> {
-    let directory = flow.directory.load();
-    directory.inbox_named(name).map(|inbox| Inbox::clone(inbox)).ok_or_else(|| {
-        FlowError::unknown("inbox", name, directory.inboxes().into_iter().map(|it| it.name.as_str()))
-    })
-}
-
-fn changed(flow: &Flow, mut inbox: Inbox, change: InboxChange) -> Result<(Inbox, Option<String>), FlowError> {
+fn changed(
+    flow: &Flow,
+    principal: &Principal,
+    mut inbox: Inbox,
+    change: InboxChange,
+) -> Result<(Inbox, Option<String>), FlowError> {
     let directory = flow.directory.load();
     if let Some(settings) = change.settings {
         inbox.settings = settings;
     }
     if let Some(path) = &change.operator_queue {
-        inbox.operator_queue = queue_given(&directory, "/operator_queue", path)?;
+        inbox.operator_queue = queue_given(&directory, principal, "/operator_queue", path)?;
     }
     if let Some(path) = &change.junk_queue {
-        inbox.junk_queue = queue_given(&directory, "/junk_queue", path)?;
+        inbox.junk_queue = queue_given(&directory, principal, "/junk_queue", path)?;
     }
     if let Some(promise) = change.promise {
         check_promise(promise)?;
         inbox.promise = promise;
     }
     if let Some(hosts) = change.reply_hosts {
-        check_reply_hosts(&hosts)?;
+        check_reply_hosts(principal, &hosts)?;
         inbox.reply_hosts = hosts;
+    }
+    if let Some(allowance) = change.allowance {
+        check_allowance(allowance)?;
+        inbox.allowance = allowance;
     }
     let mut token = None;
     if let Some(access) = change.access {

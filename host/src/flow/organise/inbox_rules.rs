@@ -1,6 +1,8 @@
 //! What makes a promise and a list of hosts sound.
 
+use crate::domain::allowance::Allowance;
 use crate::domain::organisation::FirstResponsePromise;
+use crate::domain::principal::Principal;
 use crate::flow::{FieldError, FlowError};
 
 /// The most hosts that replies of one inbox may go to.
@@ -24,8 +26,19 @@ pub(super) fn check_promise(promise: Option<FirstResponsePromise>) -> Result<(),
     Ok(())
 }
 
+/// Checks that something can be delivered at all.
+pub(super) fn check_allowance(allowance: Allowance) -> Result<(), FlowError> {
+    allowance.check().map_err(|why| FlowError::invalid("/allowance/requests_per_second", why))
+}
+
 /// Checks that each entry is a host name, with or without a port, and no URL.
-pub(super) fn check_reply_hosts(hosts: &[String]) -> Result<(), FlowError> {
+///
+/// Where the host connects to from inside the company's network is for admins of the whole company to say.
+pub(super) fn check_reply_hosts(principal: &Principal, hosts: &[String]) -> Result<(), FlowError> {
+    if !hosts.is_empty() && principal.department.is_some() {
+        let message = "where replies may go is for admins of the whole company to say";
+        return Err(FlowError::invalid("/reply_hosts", message));
+    }
     if hosts.len() > REPLY_HOSTS_MAX {
         let message = format!("replies may go to at most {REPLY_HOSTS_MAX} hosts");
         return Err(FlowError::invalid("/reply_hosts", message));

@@ -2,7 +2,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::agent::department_given;
+use super::agent::department_for;
 use super::{name_of_new, title_of_new};
 use crate::domain::organisation::{Queue, QueueKind};
 use crate::domain::principal::Principal;
@@ -28,7 +28,7 @@ pub struct NewQueue {
 pub async fn add_queue(flow: &Flow, principal: &Principal, new: NewQueue) -> Result<Queue, FlowError> {
     name_of_new(&new.name)?;
     let title = title_of_new(new.title, &new.name)?;
-    let department = department_given(&flow.directory.load(), &new.department)?.id;
+    let department = department_for(&flow.directory.load(), principal, &new.department)?.id;
     let queue =
         Queue { id: flow.id(), department, name: new.name, title, kind: new.kind, created_at: flow.now() };
     let entry = flow.audit(principal, "queue.add", &queue.id.to_string(), Value::Null);

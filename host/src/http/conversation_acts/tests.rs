@@ -65,6 +65,7 @@ async fn inbox(host: &Host) -> Inbox {
         promise: None,
         access: InboxAccess::Closed,
         reply_hosts: Vec::new(),
+        allowance: Default::default(),
         created_at: flow.now(),
         revision: 1,
     };

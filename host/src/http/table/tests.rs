@@ -3,7 +3,8 @@ use std::collections::HashSet;
 use serde_json::Value;
 
 use super::super::openapi::{described, path_parameter};
-use super::super::route::{Method, Permission};
+use super::super::permission::Permission;
+use super::super::route::Method;
 use super::*;
 
 fn operations(document: &Value) -> Vec<(String, Value)> {

@@ -41,7 +41,7 @@ pub(crate) async fn an_item_is_edited_in_the_batch_that_brought_it(world: World)
     let item = world.store.item(taken[0].items[0].0).await.unwrap().unwrap();
     assert_eq!((item.revision, item.item.text.as_str()), (3, "two"));
     let page = crate::store::PageRequest { after: None, limit: 10 };
-    let hits: Vec<SearchHit> = world.store.search("two", page).await.unwrap().entries;
+    let hits: Vec<SearchHit> = world.store.search("two", None, page).await.unwrap().entries;
     assert_eq!(hits.len(), 1);
 }
 

@@ -101,7 +101,7 @@ pub(crate) async fn a_decision_names_its_policies(world: World) {
         [entry(1, "d1"), entry(2, "another"), entry(3, "d3")].map(contribution).to_vec();
     world.store.commit_routed(&[routed.clone()]).await.unwrap();
     assert_eq!(world.store.decision(routed.decision.id).await.unwrap(), Some(routed.decision.clone()));
-    assert_eq!(world.store.decisions(Some(id), ALL).await.unwrap().entries, [routed.decision]);
+    assert_eq!(world.store.decisions(Some(id), None, ALL).await.unwrap().entries, [routed.decision]);
 }
 
 pub(crate) async fn a_decision_is_carried_out(world: World) {
@@ -119,7 +119,7 @@ pub(crate) async fn a_decision_is_carried_out(world: World) {
     assert_eq!((after.priority, after.place), (Priority::Urgent, Some(world.place())));
     assert_eq!(after.revision, routed.seen_revision + 1);
     assert_eq!(world.store.decision(routed.decision.id).await.unwrap(), Some(routed.decision.clone()));
-    assert_eq!(world.store.decisions(Some(id), ALL).await.unwrap().entries, [routed.decision]);
+    assert_eq!(world.store.decisions(Some(id), None, ALL).await.unwrap().entries, [routed.decision]);
     let notes = world.store.notes(id).await.unwrap();
     assert_eq!(notes.iter().map(|it| it.by.as_str()).collect::<Vec<_>>(), ["keyword-router", "switchboard"]);
     assert!(notes[1].text.contains("silence"));

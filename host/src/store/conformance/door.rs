@@ -92,7 +92,7 @@ pub(crate) async fn what_is_judged_at_the_door_waits_for_nobody(world: World) {
     let conversation = world.conversation(taken[0].items[0].1).await;
     assert_eq!((conversation.place, conversation.item_count), (Some(world.place()), 1));
     let page = PageRequest { after: None, limit: 10 };
-    let decisions = world.store.decisions(Some(conversation.id), page).await.unwrap().entries;
+    let decisions = world.store.decisions(Some(conversation.id), None, page).await.unwrap().entries;
     assert_eq!(decisions.len(), 1);
     assert_eq!(decisions[0].item, taken[0].items[0].0);
     let counts = world.store.counts().await.unwrap();

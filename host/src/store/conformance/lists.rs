@@ -2,6 +2,8 @@
 
 use super::world::{ALL, World, inbound};
 use crate::domain::conversation::Status;
+use crate::domain::ids::ContactId;
+use crate::domain::organisation::{Department, Place, Queue};
 use crate::domain::proposal::Priority;
 use crate::domain::time::Timestamp;
 use crate::store::{ConversationFilter, Counts, PageRequest};
@@ -48,11 +50,7 @@ pub(crate) async fn filters_narrow_a_list(world: World) {
     let other = world.take_one(inbound("b", &[])).await;
     world.route_all().await;
     let agent = world.agent.id;
-    world
-        .alter(one, |it| {
-            it.place = Some(crate::domain::organisation::Place { assignee: Some(agent), ..it.place.unwrap() })
-        })
-        .await;
+    world.alter(one, |it| it.place = Some(Place { assignee: Some(agent), ..it.place.unwrap() })).await;
     world.alter(other, |it| it.status = Status::Closed).await;
     let contact = Some(world.conversation(one).await.contact);
     let none = ConversationFilter::default();
@@ -81,4 +79,43 @@ pub(crate) async fn the_audit_log_keeps_everything(world: World) {
     assert_eq!(actions, ["inbox.add", "inbox.add", "agent.add", "department.add"]);
     let verification = world.store.verify_audit().await.unwrap();
     assert_eq!((verification.verified, verification.before_chain, verification.broken), (4, 0, None));
+}
+
+pub(crate) async fn a_department_sees_what_it_has_to_do_with(world: World) {
+    let now = world.now();
+    let other = Department {
+        id: world.ids.next(now),
+        name: "billing".into(),
+        title: "Billing".into(),
+        created_at: now,
+    };
+    let queue = Queue { id: world.ids.next(now), department: other.id, ..world.queue.clone() };
+    let queues = std::slice::from_ref(&queue);
+    world.store.add_department(&other, queues, &world.audit("department.add")).await.unwrap();
+    let own = world.queue.department;
+    let kept = world.take_one(inbound("a", &[])).await;
+    let handed = world.take_one(inbound("b", &[])).await;
+    world.route_all().await;
+    let place = Place { department: other.id, queue: queue.id, assignee: None };
+    world.alter(handed, |it| it.place = Some(place)).await;
+    let contact = world.conversation(handed).await.contact;
+    let stranger = ContactId(contact.0 + 1);
+    // The inbox is the one department's, whoever has the conversation.
+    for (department, seen) in [(own, vec![handed, kept]), (other.id, vec![handed])] {
+        let filter = ConversationFilter { department: Some(department), ..ConversationFilter::default() };
+        let found = world.store.conversations(&filter, ALL).await.unwrap().entries;
+        assert_eq!(found.iter().map(|it| it.id).collect::<Vec<_>>(), seen);
+        let found = world.store.search("text", Some(department), ALL).await.unwrap().entries;
+        assert_eq!(found.iter().map(|it| it.item.conversation).collect::<Vec<_>>(), seen);
+        let found = world.store.decisions(None, Some(department), ALL).await.unwrap().entries;
+        assert_eq!(found.iter().map(|it| it.conversation).collect::<Vec<_>>(), seen);
+        assert!(world.store.knows_contact(department, contact).await.unwrap());
+        assert!(!world.store.knows_contact(department, stranger).await.unwrap());
+    }
+    let nobodys = world.store.decisions(Some(kept), Some(other.id), ALL).await.unwrap();
+    assert!(nobodys.entries.is_empty());
+    let deliveries = async |department| {
+        world.store.deliveries(None, None, Some(department), ALL).await.unwrap().entries.len()
+    };
+    assert_eq!((deliveries(own).await, deliveries(other.id).await), (2, 0));
 }

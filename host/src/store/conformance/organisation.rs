@@ -1,8 +1,11 @@
 //! Departments, agents, queues, inboxes.
 
 use super::world::World;
-use crate::domain::ids::DepartmentId;
+use crate::domain::allowance::Allowance;
+use crate::domain::ids::{DepartmentId, TokenId};
 use crate::domain::organisation::{Department, Inbox, Queue};
+use crate::domain::principal::Role;
+use crate::domain::token::Token;
 use crate::store::StoreError;
 
 pub(crate) async fn names_are_unique(world: World) {
@@ -48,10 +51,32 @@ pub(crate) async fn an_inbox_is_changed_by_compare_and_set(world: World) {
     assert_eq!(audit.entries[0].action, "inbox.change");
 }
 
-pub(crate) async fn the_admin_token_is_kept(world: World) {
-    assert_eq!(world.store.admin_token().await.unwrap(), None);
-    for token in ["one", "two"] {
-        world.store.set_admin_token(token, &world.audit("token.set")).await.unwrap();
-        assert_eq!(world.store.admin_token().await.unwrap().as_deref(), Some(token));
-    }
+pub(crate) async fn tokens_are_kept_and_revoked_once(world: World) {
+    assert_eq!(world.store.tokens().await.unwrap(), []);
+    let now = world.now();
+    let token = Token {
+        id: world.ids.next(now),
+        title: "for the shop".into(),
+        role: Role::Service,
+        department: Some(world.queue.department),
+        agent: None,
+        allowance: Allowance { requests_per_second: Some(7), body_bytes: Some(1_000) },
+        sha256: "digest".into(),
+        created_at: now,
+        expires_at: Some(now.plus_ms(1)),
+        revoked_at: None,
+    };
+    world.store.add_token(&token, &world.audit("token.add")).await.unwrap();
+    assert_eq!(world.store.tokens().await.unwrap(), std::slice::from_ref(&token));
+    let twin = Token { id: world.ids.next(now), ..token.clone() };
+    let taken = world.store.add_token(&twin, &world.audit("token.add")).await;
+    assert!(matches!(taken, Err(StoreError::Taken(_))), "{taken:?}");
+    let at = world.now();
+    world.store.revoke_token(token.id, at, &world.audit("token.revoke")).await.unwrap();
+    let revoked = Token { revoked_at: Some(at), ..token.clone() };
+    assert_eq!(world.store.tokens().await.unwrap(), [revoked]);
+    let again = world.store.revoke_token(token.id, world.now(), &world.audit("token.revoke")).await;
+    assert!(matches!(again, Err(StoreError::Stale(_))), "{again:?}");
+    let unknown = world.store.revoke_token(TokenId(1), at, &world.audit("token.revoke")).await;
+    assert!(matches!(unknown, Err(StoreError::Missing(_))), "{unknown:?}");
 }

@@ -13,7 +13,7 @@ async fn say(world: &World, external_id: &str, text: &str) {
 }
 
 async fn find(world: &World, query: &str) -> Vec<String> {
-    let page = world.store.search(query, PageRequest { after: None, limit: 10 }).await.unwrap();
+    let page = world.store.search(query, None, PageRequest { after: None, limit: 10 }).await.unwrap();
     page.entries.into_iter().map(|it| it.item.item.external_id).collect()
 }
 
@@ -70,7 +70,7 @@ pub(crate) async fn hits_come_in_pages(world: World) {
     }
     let (mut after, mut found) = (None, Vec::new());
     loop {
-        let page = world.store.search("same", PageRequest { after, limit: 2 }).await.unwrap();
+        let page = world.store.search("same", None, PageRequest { after, limit: 2 }).await.unwrap();
         found.extend(page.entries.into_iter().map(|it| it.item.item.external_id));
         after = page.next;
         if after.is_none() {

@@ -53,7 +53,7 @@ pub(crate) async fn an_unparsed_delivery_is_kept_and_read_once_more(world: World
     entry.content = IntakeContent::Unparsed { reason: "malformed: no header".into() };
     world.store.commit_intakes(std::slice::from_ref(&entry), None).await.unwrap().remove(0).unwrap();
     let unparsed = Some(DeliveryOutcome::Unparsed);
-    let kept = world.store.deliveries(Some(world.inbox.id), unparsed, ALL).await.unwrap().entries;
+    let kept = world.store.deliveries(Some(world.inbox.id), unparsed, None, ALL).await.unwrap().entries;
     assert_eq!((kept.len(), kept[0].attempts, kept[0].body_bytes), (1, 1, 4));
     assert_eq!(world.store.counts().await.unwrap().unparsed, 1);
 
@@ -66,7 +66,7 @@ pub(crate) async fn an_unparsed_delivery_is_kept_and_read_once_more(world: World
     assert_eq!(again.items.len(), 1);
     let (kept, _) = world.store.raw_delivery(entry.delivery).await.unwrap().unwrap();
     assert_eq!((kept.outcome, kept.reason, kept.attempts), (DeliveryOutcome::Accepted, None, 2));
-    assert!(world.store.deliveries(None, unparsed, ALL).await.unwrap().entries.is_empty());
+    assert!(world.store.deliveries(None, unparsed, None, ALL).await.unwrap().entries.is_empty());
     assert_eq!(world.store.counts().await.unwrap().unparsed, 0);
 
     entry.delivery = world.ids.next(world.now());

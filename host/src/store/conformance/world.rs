@@ -79,6 +79,7 @@ impl World {
             promise: None,
             access: InboxAccess::Open,
             reply_hosts: vec!["relay.example.com".into()],
+            allowance: Default::default(),
             created_at: at,
             revision: 1,
         };

@@ -8,7 +8,7 @@ use sqlx::{Row as _, SqliteConnection};
 use super::rows::Rows;
 use super::{SqliteStore, audit};
 use crate::domain::contact::{Contact, Identity};
-use crate::domain::ids::{ContactId, IdentityId};
+use crate::domain::ids::{ContactId, DepartmentId, IdentityId};
 use crate::domain::item::Author;
 use crate::domain::time::Timestamp;
 use crate::store::{AuditEntry, StoreError, StoreResult};
@@ -71,6 +71,24 @@ pub(super) async fn with_identities(
     .await?;
     let identities = rows.iter().map(read_identity).collect::<StoreResult<_>>()?;
     Ok(Some((contact, identities)))
+}
+
+/// Whether one of the contact's conversations is in one of the department's queues, or came in through
+/// one of its inboxes.
+pub(super) async fn is_known_to(
+    store: &SqliteStore,
+    department: DepartmentId,
+    contact: ContactId,
+) -> StoreResult<bool> {
+    let known = sqlx::query_scalar(
+        "SELECT EXISTS (
+             SELECT 1 FROM conversations
+             WHERE
+                 contact = ?1 AND merged_into IS NULL
+                 AND (department = ?2 OR inbox IN (SELECT id FROM inboxes WHERE department = ?2))
+         )",
+    );
+    Ok(known.bind(contact.0).bind(department.0).fetch_one(&store.readers).await?)
 }
 
 pub(super) async fn identity(

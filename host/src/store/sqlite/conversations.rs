@@ -12,7 +12,7 @@ use super::{
 use crate::domain::contact::{Contact, Identity};
 use crate::domain::conversation::Conversation;
 use crate::domain::decision::Decision;
-use crate::domain::ids::{ContactId, ConversationId, DecisionId, IdentityId, ItemId, QueueId};
+use crate::domain::ids::{ContactId, ConversationId, DecisionId, DepartmentId, IdentityId, ItemId, QueueId};
 use crate::domain::item::StoredItem;
 use crate::domain::time::Timestamp;
 use crate::store::sqlite::words::priority_of;
@@ -61,12 +61,21 @@ impl ConversationStore for SqliteStore {
         Ok(item_row::load([id], &mut reader).await?.pop())
     }
 
-    async fn search(&self, query: &str, page: PageRequest) -> StoreResult<Page<SearchHit>> {
-        search::page(self, query, page).await
+    async fn search(
+        &self,
+        query: &str,
+        department: Option<DepartmentId>,
+        page: PageRequest,
+    ) -> StoreResult<Page<SearchHit>> {
+        search::page(self, query, department, page).await
     }
 
     async fn contact(&self, id: ContactId) -> StoreResult<Option<(Contact, Vec<Identity>)>> {
         contacts::with_identities(self, id).await
+    }
+
+    async fn knows_contact(&self, department: DepartmentId, contact: ContactId) -> StoreResult<bool> {
+        contacts::is_known_to(self, department, contact).await
     }
 
     async fn set_vip(&self, id: ContactId, vip: bool, audit: &AuditEntry) -> StoreResult<()> {
@@ -84,9 +93,10 @@ impl ConversationStore for SqliteStore {
     async fn decisions(
         &self,
         conversation: Option<ConversationId>,
+        department: Option<DepartmentId>,
         page: PageRequest,
     ) -> StoreResult<Page<Decision>> {
-        decisions::page(self, conversation, page).await
+        decisions::page(self, conversation, department, page).await
     }
 
     async fn decision(&self, id: DecisionId) -> StoreResult<Option<Decision>> {

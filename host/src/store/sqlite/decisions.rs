@@ -3,7 +3,7 @@
 mod kept;
 mod rows;
 
-use sqlx::SqliteConnection;
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
 pub(super) use self::kept::Generations;
 use self::kept::Read;
@@ -11,7 +11,7 @@ pub(super) use self::rows::DecisionRows;
 use super::rows::Rows;
 use super::{SqliteStore, paging};
 use crate::domain::decision::Decision;
-use crate::domain::ids::{ConversationId, DecisionId, GenerationId};
+use crate::domain::ids::{ConversationId, DecisionId, DepartmentId, GenerationId};
 use crate::store::{Page, PageRequest, Routed, StoreResult};
 
 pub(super) async fn by_id(store: &SqliteStore, id: DecisionId) -> StoreResult<Option<Decision>> {
@@ -26,18 +26,25 @@ pub(super) async fn by_id(store: &SqliteStore, id: DecisionId) -> StoreResult<Op
 pub(super) async fn page(
     store: &SqliteStore,
     conversation: Option<ConversationId>,
+    department: Option<DepartmentId>,
     page: PageRequest,
 ) -> StoreResult<Page<Decision>> {
-    let after = page.after.unwrap_or(i64::MAX);
-    let query = match conversation {
-        Some(conversation) => sqlx::query_scalar(
-            "SELECT content FROM decisions WHERE conversation = ? AND id < ? ORDER BY id DESC LIMIT ?",
-        )
-        .bind(conversation.0),
-        None => sqlx::query_scalar("SELECT content FROM decisions WHERE id < ? ORDER BY id DESC LIMIT ?"),
-    };
+    let mut query = QueryBuilder::<Sqlite>::new("SELECT d.content FROM decisions AS d");
+    if department.is_some() {
+        query.push(" CROSS JOIN conversations AS c ON c.id = d.conversation");
+    }
+    query.push(" WHERE d.id < ").push_bind(page.after.unwrap_or(i64::MAX));
+    if let Some(conversation) = conversation {
+        query.push(" AND d.conversation = ").push_bind(conversation.0);
+    }
+    if let Some(department) = department {
+        query.push(" AND (c.department = ").push_bind(department.0);
+        query.push(" OR c.inbox IN (SELECT id FROM inboxes WHERE department = ");
+        query.push_bind(department.0).push("))");
+    }
+    query.push(" ORDER BY d.id DESC LIMIT ").push_bind(page.limit);
     let mut reader = store.readers.acquire().await?;
-    let contents: Vec<String> = query.bind(after).bind(page.limit).fetch_all(&mut *reader).await?;
+    let contents: Vec<String> = query.build_query_scalar().fetch_all(&mut *reader).await?;
     Ok(paging::by_id(complete(contents, &mut reader).await?, page, |it| it.id.0))
 }
 

@@ -9,7 +9,7 @@ use super::script::Script;
 use super::words::{case, word};
 use super::{SqliteStore, paging};
 use crate::domain::delivery::{Delivery, DeliveryOutcome, ImportKey, RawDelivery};
-use crate::domain::ids::{DeliveryId, InboxId};
+use crate::domain::ids::{DeliveryId, DepartmentId, InboxId};
 use crate::domain::time::Timestamp;
 use crate::store::{IntakeContent, IntakeEntry, IntakeOrigin, Page, PageRequest, StoreError, StoreResult};
 
@@ -73,11 +73,12 @@ pub(super) async fn imported(
     row.as_ref().map(read).transpose()
 }
 
-/// Unparsed ones have an index; others are found by walking back from the newest.
+/// Those to the department's inboxes, if one is given. Unparsed ones have an index; others are found by walking back from the newest.
 pub(super) async fn page(
     store: &SqliteStore,
     inbox: Option<InboxId>,
     outcome: Option<DeliveryOutcome>,
+    department: Option<DepartmentId>,
     page: PageRequest,
 ) -> StoreResult<Page<Delivery>> {
     let sql = match outcome {
@@ -85,14 +86,16 @@ pub(super) async fn page(
             "SELECT ",
             delivery_columns!(),
             " FROM deliveries
-              WHERE id < ?1 AND (?2 IS NULL OR inbox = ?2) AND outcome = 'unparsed'
+              WHERE id < ?1 AND (?2 IS NULL OR inbox = ?2)
+                  AND (?4 IS NULL OR inbox IN (SELECT id FROM inboxes WHERE department = ?4)) AND outcome = 'unparsed'
               ORDER BY id DESC LIMIT ?3"
         ),
         Some(DeliveryOutcome::Accepted) => concat!(
             "SELECT ",
             delivery_columns!(),
             " FROM deliveries
-              WHERE id < ?1 AND (?2 IS NULL OR inbox = ?2) AND outcome = 'accepted'
+              WHERE id < ?1 AND (?2 IS NULL OR inbox = ?2)
+                  AND (?4 IS NULL OR inbox IN (SELECT id FROM inboxes WHERE department = ?4)) AND outcome = 'accepted'
               ORDER BY id DESC LIMIT ?3"
         ),
         None => concat!(
@@ -100,6 +103,7 @@ pub(super) async fn page(
             delivery_columns!(),
             " FROM deliveries
               WHERE id < ?1 AND (?2 IS NULL OR inbox = ?2)
+                  AND (?4 IS NULL OR inbox IN (SELECT id FROM inboxes WHERE department = ?4))
               ORDER BY id DESC LIMIT ?3"
         ),
     };
@@ -107,6 +111,7 @@ pub(super) async fn page(
         .bind(page.after.unwrap_or(i64::MAX))
         .bind(inbox.map(|it| it.0))
         .bind(page.limit)
+        .bind(department.map(|it| it.0))
         .fetch_all(&store.readers)
         .await?;
     let entries = rows.iter().map(read).collect::<StoreResult<Vec<_>>>()?;

@@ -26,7 +26,7 @@ use self::work::{Done, Work};
 use super::search::Texts;
 use super::{Books, SqliteStore, Writer, deliveries};
 use crate::domain::delivery::{Delivery, DeliveryOutcome, ImportKey, RawDelivery};
-use crate::domain::ids::{DeliveryId, InboxId};
+use crate::domain::ids::{DeliveryId, DepartmentId, InboxId};
 use crate::store::{
     DoorJudge, IngestStore, IntakeCommitted, IntakeEntry, Page, PageRequest, StoreError, StoreResult,
 };
@@ -64,9 +64,10 @@ impl IngestStore for SqliteStore {
         &self,
         inbox: Option<InboxId>,
         outcome: Option<DeliveryOutcome>,
+        department: Option<DepartmentId>,
         page: PageRequest,
     ) -> StoreResult<Page<Delivery>> {
-        deliveries::page(self, inbox, outcome, page).await
+        deliveries::page(self, inbox, outcome, department, page).await
     }
 }
 

@@ -6,13 +6,12 @@ use sqlx::{Connection as _, Row as _, SqliteConnection};
 
 use super::error::Explain;
 use super::words::{case, word};
-use super::{SqliteStore, audit};
+use super::{SqliteStore, audit, tokens};
+use crate::domain::ids::TokenId;
 use crate::domain::organisation::{Agent, Department, Directory, Inbox, Queue};
 use crate::domain::time::Timestamp;
+use crate::domain::token::Token;
 use crate::store::{AuditEntry, OrganisationStore, StoreError, StoreResult};
-
-/// The name under which the admin token's digest is kept.
-const ADMIN_TOKEN: &str = "admin-token-sha256";
 
 #[async_trait]
 impl OrganisationStore for SqliteStore {
@@ -30,7 +29,7 @@ impl OrganisationStore for SqliteStore {
         let inboxes = sqlx::query(
             "SELECT
                  id, name, department, channel, adapter, settings, operator_queue, junk_queue, promise,
-                 access, reply_hosts, created_at, revision
+                 access, reply_hosts, created_at, revision, allowance
              FROM inboxes",
         )
         .fetch_all(&mut *tx)
@@ -93,26 +92,16 @@ impl OrganisationStore for SqliteStore {
         Ok(tx.commit().await?)
     }
 
-    async fn admin_token(&self) -> StoreResult<Option<String>> {
-        Ok(sqlx::query_scalar("SELECT value FROM installation WHERE name = ?")
-            .bind(ADMIN_TOKEN)
-            .fetch_optional(&self.readers)
-            .await?)
+    async fn tokens(&self) -> StoreResult<Vec<Token>> {
+        tokens::all(self).await
     }
 
-    async fn set_admin_token(&self, sha256: &str, audit: &AuditEntry) -> StoreResult<()> {
-        let mut writer = self.writer.lock().await;
-        let mut tx = writer.begin().await?;
-        sqlx::query(
-            "INSERT INTO installation (name, value) VALUES (?, ?)
-             ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-        )
-        .bind(ADMIN_TOKEN)
-        .bind(sha256)
-        .execute(&mut *tx)
-        .await?;
-        audit::record(audit, &mut tx).await?;
-        Ok(tx.commit().await?)
+    async fn add_token(&self, token: &Token, audit: &AuditEntry) -> StoreResult<()> {
+        tokens::add(self, token, audit).await
+    }
+
+    async fn revoke_token(&self, id: TokenId, at: Timestamp, audit: &AuditEntry) -> StoreResult<()> {
+        tokens::revoke(self, id, at, audit).await
     }
 }
 
@@ -165,9 +154,9 @@ async fn insert_inbox(inbox: &Inbox, connection: &mut SqliteConnection) -> Store
     let done = sqlx::query(
         "INSERT INTO inboxes (
              id, name, department, channel, adapter, settings, operator_queue, junk_queue, promise, access,
-             reply_hosts, created_at, revision
+             reply_hosts, created_at, revision, allowance
          )
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
     .bind(inbox.id.0)
     .bind(&inbox.name)
@@ -182,6 +171,7 @@ async fn insert_inbox(inbox: &Inbox, connection: &mut SqliteConnection) -> Store
     .bind(serde_json::to_string(&inbox.reply_hosts)?)
     .bind(inbox.created_at.as_ms())
     .bind(inbox.revision)
+    .bind(serde_json::to_string(&inbox.allowance)?)
     .execute(connection)
     .await;
     done.map(drop)
@@ -195,7 +185,7 @@ async fn update_inbox(inbox: &Inbox, connection: &mut SqliteConnection) -> Store
         "UPDATE inboxes
          SET
              name = ?, department = ?, channel = ?, adapter = ?, settings = ?, operator_queue = ?,
-             junk_queue = ?, promise = ?, access = ?, reply_hosts = ?, revision = ?
+             junk_queue = ?, promise = ?, access = ?, reply_hosts = ?, revision = ?, allowance = ?
          WHERE id = ? AND revision = ?",
     )
     .bind(&inbox.name)
@@ -209,6 +199,7 @@ async fn update_inbox(inbox: &Inbox, connection: &mut SqliteConnection) -> Store
     .bind(serde_json::to_string(&inbox.access)?)
     .bind(serde_json::to_string(&inbox.reply_hosts)?)
     .bind(inbox.revision)
+    .bind(serde_json::to_string(&inbox.allowance)?)
     .bind(inbox.id.0)
     .bind(inbox.revision - 1)
     .execute(connection)
@@ -281,5 +272,6 @@ fn read_inbox(row: &SqliteRow) -> StoreResult<Inbox> {
         reply_hosts: serde_json::from_str(row.try_get(10)?)?,
         created_at: Timestamp::from_ms(row.try_get(11)?),
         revision: row.try_get(12)?,
+        allowance: serde_json::from_str(row.try_get(13)?)?,
     })
 }

@@ -14,6 +14,7 @@ use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 use self::query::SearchQuery;
 pub(super) use self::waiting::Texts;
 use super::{SqliteStore, item_row};
+use crate::domain::ids::DepartmentId;
 use crate::domain::item::Item;
 use crate::store::{Page, PageRequest, SearchHit, StoreResult};
 
@@ -55,6 +56,7 @@ fn fold(text: &str) -> String {
 pub(super) async fn page(
     store: &SqliteStore,
     query: &str,
+    department: Option<DepartmentId>,
     page: PageRequest,
 ) -> StoreResult<Page<SearchHit>> {
     let query = SearchQuery::read(query);
@@ -66,11 +68,11 @@ pub(super) async fn page(
     let mut before = page.after.unwrap_or(i64::MAX);
     let mut source = Source::of(&query, before, &mut reader).await?;
     for _ in 0..CANDIDATES_MAX / CANDIDATES_AT_ONCE as usize {
-        let rows = source.candidates(before, &mut reader).await?;
+        let rows = source.candidates(before, department, &mut reader).await?;
         for row in &rows {
             before = row.try_get(11)?;
-            let is_present: bool = row.try_get(12)?;
-            if !is_present || !query.matches(&searchable_of(row)?) {
+            let is_shown: bool = row.try_get(12)?;
+            if !is_shown || !query.matches(&searchable_of(row)?) {
                 continue;
             }
             found.entries.push(SearchHit { item: item_row::read(row)? });
@@ -86,6 +88,21 @@ pub(super) async fn page(
     }
     found.next = Some(before);
     Ok(found)
+}
+
+/// Whether a revision is the latest of an item that its channel has not removed, of a conversation that
+/// the department `?4`, if there is one, has to do with.
+macro_rules! is_shown {
+    () => {
+        "r.id = i.content AND i.deleted_at IS NULL AND (
+             ?4 IS NULL OR EXISTS (
+                 SELECT 1 FROM conversations AS c
+                 WHERE
+                     c.id = i.conversation
+                     AND (c.department = ?4 OR c.inbox IN (SELECT id FROM inboxes WHERE department = ?4))
+             )
+         )"
+    };
 }
 
 fn searchable_of(row: &SqliteRow) -> StoreResult<String> {
@@ -124,16 +141,19 @@ impl Source {
     }
 
     /// Revisions that may match, each with whether it is the latest of an item that its channel has
-    /// not removed. The others are not found, but count as looked at.
+    /// not removed and the department has to do with. The others are not found, but count as looked at.
     async fn candidates(
         &self,
         before: i64,
+        department: Option<DepartmentId>,
         connection: &mut SqliteConnection,
     ) -> StoreResult<Vec<SqliteRow>> {
         let indexed = concat!(
             "SELECT ",
             item_row::item_columns!(),
-            ", r.id, r.id = i.content AND i.deleted_at IS NULL
+            ", r.id, ",
+            is_shown!(),
+            "
              FROM (
                  SELECT rowid FROM item_search
                  WHERE item_search MATCH ?3 AND rowid < ?1
@@ -147,7 +167,9 @@ impl Source {
         let walked = concat!(
             "SELECT ",
             item_row::item_columns!(),
-            ", r.id, r.id = i.content AND i.deleted_at IS NULL
+            ", r.id, ",
+            is_shown!(),
+            "
              FROM item_revisions AS r
              CROSS JOIN items AS i ON i.id = r.item
              WHERE r.id < ?1 AND r.id > ?3
@@ -156,11 +178,12 @@ impl Source {
         );
         let rows = match self {
             Self::Walk { after, .. } => {
-                sqlx::query(walked).bind(before).bind(CANDIDATES_AT_ONCE).bind(after).fetch_all(connection)
+                let query = sqlx::query(walked).bind(before).bind(CANDIDATES_AT_ONCE);
+                query.bind(after).bind(department.map(|it| it.0)).fetch_all(connection)
             }
             Self::Index { pieces } => {
                 let query = sqlx::query(indexed).bind(before).bind(CANDIDATES_AT_ONCE);
-                query.bind(pieces.as_str()).fetch_all(connection)
+                query.bind(pieces.as_str()).bind(department.map(|it| it.0)).fetch_all(connection)
             }
         };
         Ok(rows.await?)

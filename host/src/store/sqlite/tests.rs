@@ -95,13 +95,13 @@ async fn a_text_is_found_before_and_after_it_is_indexed() {
         sqlx::query_scalar("SELECT indexed FROM search_progress").fetch_one(&store.readers).await.unwrap();
     assert!((2_048..ITEMS as i64).contains(&indexed), "{indexed} of {ITEMS} are indexed");
     for number in [0, indexed - 1, indexed, ITEMS as i64 - 1] {
-        let page = store.search(&format!("number-{number}."), ALL).await.unwrap();
+        let page = store.search(&format!("number-{number}."), None, ALL).await.unwrap();
         let found: Vec<_> = page.entries.iter().map(|it| it.item.item.external_id.as_str()).collect();
         assert_eq!(found, [format!("m{number}")]);
     }
     let (mut found, mut after) = (0, None);
     loop {
-        let page = store.search("parcel", PageRequest { after, limit: 70 }).await.unwrap();
+        let page = store.search("parcel", None, PageRequest { after, limit: 70 }).await.unwrap();
         found += page.entries.len();
         after = page.next;
         if after.is_none() {
@@ -138,7 +138,7 @@ async fn a_bad_entry_does_not_harm_the_others() {
     let bad: Vec<_> = (0..9).filter(|it| answers[*it].is_err()).collect();
     assert_eq!(bad, [3, 7]);
     assert_eq!(world.store.counts().await.unwrap().items, 7);
-    assert_eq!(world.store.deliveries(None, None, ALL).await.unwrap().entries.len(), 7);
+    assert_eq!(world.store.deliveries(None, None, None, ALL).await.unwrap().entries.len(), 7);
 }
 
 #[tokio::test]

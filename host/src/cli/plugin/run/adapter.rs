@@ -73,6 +73,7 @@ fn inbox(adapter: &Adapter, settings: &Value) -> Inbox {
         promise: None,
         access: InboxAccess::Open,
         reply_hosts: Vec::new(),
+        allowance: Default::default(),
         created_at: Timestamp::default(),
         revision: 1,
     }

@@ -30,7 +30,7 @@ pub(super) async fn page(
     })
 }
 
-/// Queues, contacts, assignees and labels have indexes; inbox and status are found by walking back
+/// Queues, contacts, assignees and labels have indexes; department, inbox and status are found by walking back
 /// from the newest.
 fn select(filter: &ConversationFilter) -> QueryBuilder<Sqlite> {
     let mut query = QueryBuilder::new(concat!(
@@ -38,6 +38,11 @@ fn select(filter: &ConversationFilter) -> QueryBuilder<Sqlite> {
         conversation_row::conversation_columns!(),
         " FROM conversations AS c WHERE c.merged_into IS NULL"
     ));
+    if let Some(department) = filter.department {
+        query.push(" AND (c.department = ").push_bind(department.0);
+        query.push(" OR c.inbox IN (SELECT id FROM inboxes WHERE department = ");
+        query.push_bind(department.0).push("))");
+    }
     if let Some(queue) = filter.queue {
         query.push(" AND c.queue = ").push_bind(queue.0);
     }

@@ -1,0 +1,27 @@
+//! How much one caller may ask for, so that one cannot take from the others.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What is granted to a token or an inbox. What is absent is not limited beyond what holds for everybody.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Allowance {
+    /// Requests a second, at least 1; a burst of one second's requests at once is no excess.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub requests_per_second: Option<u32>,
+    /// Bytes of a request's body.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub body_bytes: Option<u64>,
+}
+
+impl Allowance {
+    /// Why it cannot be kept, if they cannot.
+    pub fn check(self) -> Result<(), &'static str> {
+        match self.requests_per_second {
+            Some(0) => Err("at least one request a second; to shut somebody out, revoke or close"),
+            _ => Ok(()),
+        }
+    }
+}
