@@ -169,11 +169,10 @@ async fn change_seen(
     action: &str,
     plan: impl Fn(&mut Plan<'_>) -> Result<(), FlowError>,
 ) -> Result<Conversation, FlowError> {
-    let actor = Actor::of(flow, act)?;
     let mut plans = 0;
     loop {
         plans += 1;
-        let planned = planned(flow, act, &actor, action, &plan).await?;
+        let planned = planned(flow, act, action, &plan).await?;
         match flow.store.change_conversation(&planned).await {
             Err(StoreError::Stale(_)) if act.revision.is_none() && plans < PLANS_MAX => continue,
             Err(error) => return Err(error.into()),
@@ -185,11 +184,12 @@ async fn change_seen(
 async fn planned(
     flow: &Flow,
     act: &Act,
-    actor: &Actor,
     action: &str,
     plan: &impl Fn(&mut Plan<'_>) -> Result<(), FlowError>,
 ) -> Result<PersonChange, FlowError> {
+    // Whoever may not see the conversation hears nothing else.
     let conversation = load(flow, act).await?;
+    let actor = Actor::of(flow, act)?;
     let now = flow.now();
     let detail = json!({ "revision": conversation.revision });
     let audit = flow.audit(&actor.principal, action, &conversation.id.to_string(), detail);
@@ -202,7 +202,7 @@ async fn planned(
         event: None,
         audit,
     };
-    let mut draft = Plan { flow, actor, now, change };
+    let mut draft = Plan { flow, actor: &actor, now, change };
     plan(&mut draft)?;
     draft.change.conversation.updated_at = now;
     Ok(draft.change)

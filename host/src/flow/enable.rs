@@ -194,7 +194,7 @@ pub async fn roll_back(
     };
     let Some(target) = target else {
         let known: Vec<_> = versions.iter().map(|it| it.revision.to_string()).collect();
-        let wanted = to_revision.map_or("an earlier one".to_owned(), |it| format!("revision {it}"));
+        let wanted = to_revision.map_or("earlier revision".to_owned(), |it| format!("revision {it}"));
         return Err(FlowError::NotFound(format!("`{name}` has no {wanted}; it has: {}", known.join(", "))));
     };
     let release = find_release(flow, &before.plugin, Some(&target.version)).await?;

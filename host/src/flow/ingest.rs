@@ -53,7 +53,11 @@ pub struct Received {
 /// Nobody is told which inboxes there are: the door is open to the world.
 pub fn admit(flow: &Flow, inbox_name: &str, credentials: Option<&str>) -> Result<Arc<Inbox>, FlowError> {
     let directory = flow.directory.load();
-    let unknown = || FlowError::NotFound(format!("there is no inbox `{inbox_name}`"));
+    let unknown = || {
+        FlowError::NotFound(format!(
+            "there is no inbox `{inbox_name}`; GET /v1/inboxes lists what there is, to whoever has a token"
+        ))
+    };
     let inbox = directory.inbox_named(inbox_name).ok_or_else(unknown)?;
     check_credentials(flow, inbox, credentials)?;
     flow.check_rate(inbox.id.0, inbox.allowance, "this inbox")?;

@@ -35,9 +35,14 @@ const REQUEST_ID: &str = "x-request-id";
 
 /// Everything that can be asked for. `draining` is cancelled when the host wants no new work.
 pub fn router(flow: Flow, draining: CancellationToken) -> Router {
+    router_with(flow, draining, Room::default())
+}
+
+/// The same, with so much room for bodies.
+fn router_with(flow: Flow, draining: CancellationToken, room: Room) -> Router {
     let routes = table::routes();
     let openapi = openapi::written(&routes);
-    let shared = Arc::new(Shared { flow, draining, openapi, room: Room::default() });
+    let shared = Arc::new(Shared { flow, draining, openapi, room });
     let mut router = Router::new();
     for route in routes {
         router = router.route(route.path, method_router(&shared, route));

@@ -171,8 +171,8 @@ async fn a_departments_admin_enables_rules_for_the_department_alone() {
     let widen = json!({ "reach": "anywhere" });
     let refused = app.ask_as(&token, "PATCH", "/v1/activations/money", Some(&widen)).await;
     assert_eq!(refused.pointers(), ["/reach"]);
-    let adapter = json!({ "plugin": "feed", "mode": "disabled" });
-    app.ask_as(&token, "PATCH", "/v1/activations/feed", Some(&adapter)).await.problem(404);
+    let off = json!({ "mode": "disabled" });
+    app.ask_as(&token, "PATCH", "/v1/activations/feed", Some(&off)).await.problem(404);
 }
 
 #[tokio::test]

@@ -162,12 +162,12 @@ async fn a_closed_inbox_takes_nothing_and_says_how_to_open_it() {
 }
 
 #[tokio::test]
-async fn an_unknown_inbox_is_answered_with_those_that_exist() {
+async fn an_unknown_inbox_is_answered_with_where_they_are_listed() {
     let app = TestApp::company().await;
     let refused = app.deliver("cat", "application/json", "{}").await.problem(404);
     insta::assert_snapshot!(
         text(&refused, "/detail"),
-        @"there is no inbox `cat`; there is: alerts, chat, mail"
+        @"there is no inbox `cat`; GET /v1/inboxes lists what there is, to whoever has a token"
     );
 }
 

@@ -1,8 +1,9 @@
-use axum::body::Body;
-use axum::http::{Request, StatusCode};
+use axum::http::StatusCode;
 use serde_json::json;
+use tower::ServiceExt;
 
 use super::super::testing::Host;
+use super::*;
 
 fn bare(method: &str, path: &str) -> Request<Body> {
     Request::builder().method(method).uri(path).body(Body::empty()).unwrap()
@@ -36,6 +37,28 @@ async fn without_the_admin_token_nothing_is_told() {
     wrong.headers_mut().insert("authorization", "Bearer sbt_wrong".parse().unwrap());
     assert_eq!(host.send(wrong).await.status, StatusCode::UNAUTHORIZED);
     assert_eq!(host.get("/v1/conversations").await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn who_finds_no_room_is_told_to_come_back_and_nothing_is_done() {
+    let host = Host::start().await;
+    let full = router_with(host.flow.clone(), host.draining.clone(), Room::of(0));
+    let post = |body: Body| {
+        let request = host.request("POST", "/v1/departments").header("content-type", "application/json");
+        full.clone().oneshot(request.body(body).unwrap())
+    };
+    let announced = Body::from(r#"{"name":"legal"}"#);
+    let piecewise =
+        Body::from_stream(futures::stream::iter([Ok::<_, std::io::Error>(r#"{"name":"legal"}"#)]));
+    for body in [announced, piecewise] {
+        let answer = post(body).await.unwrap();
+        assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(answer.headers()["retry-after"], "1");
+    }
+    assert_eq!(host.get("/v1/departments").await.body["entries"], json!([]));
+    // What has no body needs no room.
+    let bare = host.request("GET", "/v1/departments").body(Body::empty()).unwrap();
+    assert_eq!(full.clone().oneshot(bare).await.unwrap().status(), StatusCode::OK);
 }
 
 #[tokio::test]
