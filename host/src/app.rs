@@ -96,6 +96,7 @@ impl App {
             pipeline,
             directory,
             keyring: Arc::default(),
+            naming: Arc::default(),
             rates: Arc::default(),
             intakes,
             door,
@@ -119,7 +120,7 @@ impl App {
                 continue;
             }
             let published =
-                publish::publish(&self.flow, &Principal::system(), (*component).into(), None).await;
+                publish::publish(&self.flow, &Principal::system(), (*component).into(), None, None).await;
             published.with_context(|| format!("publish the bundled plugin {name}"))?;
         }
         Ok(())

@@ -2,13 +2,24 @@
 //!
 //! They are published and enabled through the same path as anybody's.
 
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
+use crate::plugin::digest;
+
 /// Name and component of each.
 pub const BUNDLED: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/bundled.rs"));
+
+/// Whether the component of this digest comes with Switchboard.
+pub fn contains(digest: &str) -> bool {
+    static DIGESTS: LazyLock<HashSet<String>> =
+        LazyLock::new(|| BUNDLED.iter().map(|(_, component)| digest::digest(component)).collect());
+    DIGESTS.contains(digest)
+}
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plugin::digest;
 
     #[test]
     fn bundled_plugins_are_components() {

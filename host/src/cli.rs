@@ -36,7 +36,7 @@ enum Command {
     Token(token::TokenArgs),
     /// Verify the audit log
     Audit(audit::AuditArgs),
-    /// Build, check and try plugins
+    /// Build, check, try, sign and publish plugins
     Plugin(plugin::PluginArgs),
     /// Print the JSON Schema of what plugins see and say
     Schema(schema::Schema),

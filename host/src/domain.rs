@@ -17,9 +17,10 @@
 //! | [`case`], [`proposal`] | what a policy sees and says |
 //! | [`merge`], [`decision`], [`apply`] | how proposals become a decision and a decision takes effect |
 //! | [`promise`], [`timer`] | the response clock, and what is due |
-//! | [`release`], [`activation`], [`generation`] | plugins: published, enabled, in which order |
+//! | [`release`], [`signing`], [`activation`], [`generation`] | plugins: published, by whom, enabled, in which order |
 //! | [`outbox`] | answers on their way out |
 //! | [`principal`], [`token`], [`allowance`] | who asks, what they show, how much they may ask for |
+//! | [`installation`] | what holds for the whole installation |
 
 pub mod activation;
 pub mod allowance;
@@ -35,6 +36,7 @@ pub mod delivery;
 pub mod failure_policy;
 pub mod generation;
 pub mod ids;
+pub mod installation;
 pub mod item;
 pub mod merge;
 pub mod organisation;
@@ -43,6 +45,7 @@ pub mod principal;
 pub mod promise;
 pub mod proposal;
 pub mod release;
+pub mod signing;
 pub mod threading;
 pub mod time;
 pub mod timer;

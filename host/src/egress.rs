@@ -3,7 +3,7 @@
 //! Called by the flow; calls nobody.
 //!
 //! **Invariant:** only this room knows an HTTP client.
-//! **Invariant:** a request goes only to a host on its inbox's list, and never to a private address
+//! **Invariant:** what an adapter hands out goes only to a host on its inbox's list, and never to a private address
 //! unless that list names the address itself.
 
 use async_trait::async_trait;

@@ -8,7 +8,7 @@
 //! 3. [`escalate`]: what is due becomes an event, judged like any other.
 //! 4. [`converse`]: a person claims, remarks, replies, hands over, closes. [`deliver`] sends replies.
 //! 5. [`publish`], [`enable`]: the rules change; [`pipeline`] is what is enabled now, [`artefact`] what
-//!    it is made of. [`suspend`] takes out what fails too often ([`health`]). [`organise`]: departments,
+//!    it is made of. [`sign`] says who answers for a release, [`yank`] takes one back. [`suspend`] takes out what fails too often ([`health`]). [`organise`]: departments,
 //!    agents, queues and inboxes change.
 //!
 //! 6. [`keyring`] knows who asks, [`access`] what that caller may see, [`rate`] how often it may ask.
@@ -54,7 +54,9 @@ pub mod publish;
 pub mod rate;
 pub mod retry;
 pub mod route;
+pub mod sign;
 pub mod suspend;
+pub mod yank;
 
 pub use error::{FieldError, FlowError};
 
@@ -91,6 +93,8 @@ pub struct Flow {
     pub tasks: TaskTracker,
     /// Where compiled plugins are kept, and under which seals.
     pub artefacts: Arc<artefact::Artefacts>,
+    /// Held while the names are being read again, so that older ones never replace newer ones.
+    pub naming: Arc<Mutex<()>>,
     /// Held while the pipeline is being replaced.
     pub refreshing: Arc<Mutex<()>>,
 }
@@ -141,6 +145,7 @@ impl Flow {
 
     /// Reads the names again after they changed.
     pub async fn refresh_directory(&self) -> Result<(), FlowError> {
+        let _one_at_a_time = self.naming.lock().await;
         let directory = self.store.directory().await?;
         self.directory.store(Arc::new(directory));
         Ok(())

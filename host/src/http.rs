@@ -49,6 +49,7 @@ mod route;
 mod router;
 mod search;
 mod serve;
+mod signing_keys;
 pub mod table;
 #[cfg(test)]
 mod testing;

@@ -8,7 +8,7 @@
 //! | [`policy`], [`adapter`], [`task`] | plugins ready to be called |
 //! | [`call`], [`failure`], [`budget`] | one call, why it failed, what it may use |
 //! | [`settings`], [`digest`] | settings against their schema; names of what was compiled |
-//! | [`seal`] | compiled code of this host, told from all other |
+//! | [`seal`], [`signing`] | compiled code of this host, told from all other; who answers for a release |
 //! | [`executor`] | threads for calls |
 //! | [`guest_build`] | building plugins written in Rust |
 //! | [`abi`] | the contract's versions: bindings and conversions |
@@ -37,6 +37,7 @@ pub mod plugins;
 pub mod policy;
 pub mod seal;
 pub mod settings;
+pub mod signing;
 mod state;
 pub mod task;
 pub mod upload;

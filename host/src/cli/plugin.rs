@@ -1,4 +1,4 @@
-//! `switchboard plugin`: build, check and try plugins.
+//! `switchboard plugin`: build, check, try, sign and publish plugins.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -11,7 +11,10 @@ use crate::plugin::{InspectError, Inspected, PluginConfig, Plugins, Refusal};
 
 mod build;
 mod check;
+mod keygen;
+mod publish;
 mod run;
+mod sign;
 
 /// Flags of `plugin`.
 #[derive(Args)]
@@ -28,6 +31,14 @@ enum PluginCommand {
     Check(check::Check),
     /// Run a policy or an adapter over a file
     Run(run::Run),
+    /// Make a key to sign releases with
+    Keygen(keygen::Keygen),
+    /// Sign a component, into a file beside it
+    Sign(sign::Sign),
+    /// Verify a component's signature
+    Verify(sign::Verify),
+    /// Publish a component to a running host, signed if there is a signature beside it
+    Publish(publish::Publish),
 }
 
 impl PluginArgs {
@@ -37,6 +48,10 @@ impl PluginArgs {
             PluginCommand::Build(build) => build.run(),
             PluginCommand::Check(check) => check.run(),
             PluginCommand::Run(run) => run.run(),
+            PluginCommand::Keygen(keygen) => keygen.run(),
+            PluginCommand::Sign(sign) => sign.run(),
+            PluginCommand::Verify(verify) => verify.run(),
+            PluginCommand::Publish(publish) => publish.run(),
         };
         match done {
             Ok(()) => ExitCode::SUCCESS,

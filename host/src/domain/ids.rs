@@ -148,6 +148,8 @@ ids! {
     OutboxId "out";
     /// A published release of a plugin.
     ReleaseId "rel";
+    /// A key that signs releases.
+    SigningKeyId "key";
     /// An enabled plugin.
     ActivationId "act";
     /// A state of the pipeline.

@@ -204,8 +204,18 @@ impl<'a> Merge<'a> {
             .directory
             .resolve(destination)
             .map_err(|unknown| Verdict::UnknownPlace { detail: unknown.to_string() })?;
-        let confined = voice.reach == Reach::OwnDepartment && voice.owner != Some(place.department);
+        let confined = voice.reach == Reach::OwnDepartment
+            && (voice.owner != Some(place.department) || !self.is_within(voice.owner));
         if confined { Err(Verdict::OutOfReach) } else { Ok(place) }
+    }
+
+    /// Whether a conversation is this department's to move: nobody has it yet, or the department has it, or
+    /// the operator, who asks whose it is.
+    fn is_within(&self, department: Option<DepartmentId>) -> bool {
+        let place = self.around.conversation.place;
+        place.is_none_or(|it| {
+            department == Some(it.department) || it.queue == self.around.inbox.operator_queue
+        })
     }
 
     fn routing_to(&self, place: Place, by: &str, why: &str) -> Option<Routing> {

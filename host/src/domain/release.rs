@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::case::{CaseField, EventKind};
 use super::ids::{DepartmentId, ReleaseId};
 use super::proposal::ProposalKind;
+use super::signing::KnownSignature;
 use super::time::Timestamp;
 
 /// What a plugin is.
@@ -41,11 +42,18 @@ pub struct Manifest {
 }
 
 /// Where a release stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", tag = "state")]
 pub enum ReleaseState {
     /// Can be enabled.
     Published,
+    /// Was taken back: what runs goes on, nothing enables it any more.
+    Yanked {
+        /// Why.
+        reason: String,
+        /// When.
+        yanked_at: Timestamp,
+    },
 }
 
 /// A published release. Its bytes never change.
@@ -64,9 +72,23 @@ pub struct Release {
     /// The department that publishes it; absent for those that come with Switchboard.
     pub owner: Option<DepartmentId>,
     /// Where it stands.
+    #[serde(flatten)]
     pub state: ReleaseState,
+    /// Who answers for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<KnownSignature>,
     /// When it was published.
     pub published_at: Timestamp,
+}
+
+impl Release {
+    /// Why it was taken back, if it was.
+    pub fn yanked(&self) -> Option<&str> {
+        match &self.state {
+            ReleaseState::Published => None,
+            ReleaseState::Yanked { reason, .. } => Some(reason),
+        }
+    }
 }
 
 /// Why a name is not one.

@@ -15,6 +15,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// A channel that takes longer to answer is not waited for.
 const TOTAL_TIMEOUT: Duration = Duration::from_secs(20);
 
+/// How long a person waits: uploads are compiled before they are answered.
+const BY_HAND_TIMEOUT: Duration = Duration::from_secs(180);
+
 /// Sends over HTTP, with TLS by rustls.
 pub struct HttpEgress {
     /// For host names: refuses private addresses after the look-up.
@@ -26,24 +29,51 @@ pub struct HttpEgress {
 impl HttpEgress {
     /// A client with its own connection pools.
     pub fn new() -> Result<Self, EgressError> {
-        // Another part of the process may have chosen the provider already; either is fine.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let build = |builder: reqwest::ClientBuilder| {
-            builder
-                .connect_timeout(CONNECT_TIMEOUT)
-                .timeout(TOTAL_TIMEOUT)
-                // A redirect would leave the list of allowed hosts.
-                .redirect(reqwest::redirect::Policy::none())
-                .no_proxy()
-                .user_agent(concat!("switchboard/", env!("CARGO_PKG_VERSION")))
-                .build()
-                .map_err(|error| EgressError::NotSent(error.to_string()))
-        };
+        let build = |builder| client(builder, TOTAL_TIMEOUT);
         Ok(Self {
             by_name: build(reqwest::Client::builder().dns_resolver(Arc::new(PublicOnly)))?,
             by_address: build(reqwest::Client::builder())?,
         })
     }
+}
+
+fn client(builder: reqwest::ClientBuilder, timeout: Duration) -> Result<reqwest::Client, EgressError> {
+    // Another part of the process may have chosen the provider already; either is fine.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    builder
+        .connect_timeout(CONNECT_TIMEOUT)
+        .timeout(timeout)
+        // A redirect would leave the list of allowed hosts.
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .user_agent(concat!("switchboard/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .map_err(|error| EgressError::NotSent(error.to_string()))
+}
+
+/// Sends a request that a person made at the command line, to wherever that person says.
+pub async fn send_by_hand(request: Request) -> Result<Answer, EgressError> {
+    let url = reqwest::Url::parse(&request.url)
+        .map_err(|error| EgressError::Refused(format!("`{}` is no URL: {error}", request.url)))?;
+    submit(&client(reqwest::Client::builder(), BY_HAND_TIMEOUT)?, url, request).await
+}
+
+async fn submit(
+    client: &reqwest::Client,
+    url: reqwest::Url,
+    request: Request,
+) -> Result<Answer, EgressError> {
+    let method = reqwest::Method::from_bytes(request.method.as_bytes())
+        .map_err(|_| EgressError::Refused(format!("`{}` is no method", request.method)))?;
+    let mut builder = client.request(method, url).body(request.body);
+    for (name, value) in &request.headers {
+        if matches!(name.to_ascii_lowercase().as_str(), "host" | "content-length" | "transfer-encoding") {
+            continue;
+        }
+        builder = builder.header(name, value);
+    }
+    let response = builder.send().await.map_err(|error| sort(&error))?;
+    read(response).await
 }
 
 /// Looks names up and leaves private addresses out, so that a name cannot be pointed inside.
@@ -67,17 +97,7 @@ impl Egress for HttpEgress {
     async fn send(&self, request: Request, allowed_hosts: &[String]) -> Result<Answer, EgressError> {
         let Allowed { url, named_address } = allow::check(&request.url, allowed_hosts)?;
         let client = if named_address { &self.by_address } else { &self.by_name };
-        let method = reqwest::Method::from_bytes(request.method.as_bytes())
-            .map_err(|_| EgressError::Refused(format!("`{}` is no method", request.method)))?;
-        let mut builder = client.request(method, url).body(request.body);
-        for (name, value) in &request.headers {
-            if matches!(name.to_ascii_lowercase().as_str(), "host" | "content-length" | "transfer-encoding") {
-                continue;
-            }
-            builder = builder.header(name, value);
-        }
-        let response = builder.send().await.map_err(|error| sort(&error))?;
-        read(response).await
+        submit(client, url, request).await
     }
 }
 

@@ -9,9 +9,10 @@ use semver::Version;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use self::scope::{check_scope, confine, owner_of};
+use self::scope::{check_scope, confine, confine_kind, owner_of};
 use super::artefact::Wanted;
 use super::pipeline::refuse_settings;
+use super::sign::check_trusted;
 use super::{Flow, FlowError};
 use crate::domain::activation::{Activation, AppliesTo, Mode, NextVersion, Phase, Preparation, Reach};
 use crate::domain::failure_policy::FailurePolicy;
@@ -94,10 +95,11 @@ pub async fn enable(
 ) -> Result<Activation, FlowError> {
     let name = wanted.name.clone().unwrap_or_else(|| wanted.plugin.clone());
     check_name(&name).map_err(|error| FlowError::invalid("/name", error.to_string()))?;
-    let release = find_release(flow, &wanted.plugin, wanted.version.as_deref()).await?;
+    let release = find_usable(flow, &wanted.plugin, wanted.version.as_deref()).await?;
     check_settings(&release, &wanted.settings)?;
     check_scope(flow, principal, &wanted.applies_to)?;
     let owner = owner_of(flow, principal, wanted.owner.as_deref())?;
+    confine_kind(principal, release.manifest.kind)?;
     refuse_second_adapter(flow, &release).await?;
     let now = flow.now();
     let mut activation = Activation {
@@ -151,13 +153,16 @@ pub async fn change(
     after.on_failure = change.on_failure.unwrap_or(after.on_failure);
     confine(flow, principal, &mut after)?;
     if let Some(mode) = change.mode {
+        if before.mode == Mode::Disabled && mode != Mode::Disabled && change.version.is_none() {
+            find_usable(flow, &after.plugin, Some(&after.version)).await?;
+        }
         after.mode = mode;
         after.suspension = None;
     }
     if change.version.is_some() || change.settings.is_some() {
         let version = change.version.unwrap_or_else(|| after.version.clone());
         let settings = change.settings.unwrap_or_else(|| after.settings.clone());
-        let release = find_release(flow, &after.plugin, Some(&version)).await?;
+        let release = find_usable(flow, &after.plugin, Some(&version)).await?;
         check_settings(&release, &settings)?;
         after.next = Some(next_version(&after, &release, settings));
     }
@@ -197,8 +202,9 @@ pub async fn roll_back(
         let wanted = to_revision.map_or("earlier revision".to_owned(), |it| format!("revision {it}"));
         return Err(FlowError::NotFound(format!("`{name}` has no {wanted}; it has: {}", known.join(", "))));
     };
-    let release = find_release(flow, &before.plugin, Some(&target.version)).await?;
+    let release = find_usable(flow, &before.plugin, Some(&target.version)).await?;
     let mut after = before.clone();
+    confine(flow, principal, &mut after)?;
     after.next = Some(next_version(&after, &release, target.settings.clone()));
     commit(flow, principal, "activation.roll-back", &before, after).await
 }
@@ -257,7 +263,20 @@ pub(super) async fn find(flow: &Flow, name: &str) -> Result<Activation, FlowErro
     find_seen(flow, &Principal::system(), name).await
 }
 
-/// The release of this version; of the highest one when none is named.
+/// The same, if it may be enabled now.
+async fn find_usable(flow: &Flow, plugin: &str, version: Option<&str>) -> Result<Release, FlowError> {
+    let release = find_release(flow, plugin, version).await?;
+    if let Some(reason) = release.yanked() {
+        let (name, version) = (&release.manifest.name, &release.manifest.version);
+        return Err(FlowError::Conflict(format!(
+            "{name}@{version} was taken back: {reason}; use another version"
+        )));
+    }
+    check_trusted(flow, &release).await?;
+    Ok(release)
+}
+
+/// The release of this version; when none is named, of the highest one that was not taken back.
 pub(super) async fn find_release(
     flow: &Flow,
     plugin: &str,
@@ -269,7 +288,10 @@ pub(super) async fn find_release(
     }
     let found = match version {
         Some(version) => versions.iter().find(|it| it.manifest.version == version),
-        None => versions.iter().max_by_key(|it| Version::parse(&it.manifest.version).ok()),
+        None => versions
+            .iter()
+            .filter(|it| it.yanked().is_none())
+            .max_by_key(|it| Version::parse(&it.manifest.version).ok()),
     };
     found.cloned().ok_or_else(|| {
         let kind = format!("version of {plugin}");

@@ -11,8 +11,10 @@ use tokio::sync::oneshot;
 
 pub use self::commit::Committer;
 use self::commit::ReadDelivery;
+use super::keyring::Bearer;
 use super::pipeline::EnabledAdapter;
 use super::{Flow, FlowError, suspend};
+use crate::domain::allowance::Allowance;
 use crate::domain::arrival::{Intake, Response};
 use crate::domain::delivery::RawDelivery;
 use crate::domain::ids::DeliveryId;
@@ -48,10 +50,22 @@ pub struct Received {
     pub response: Option<Response>,
 }
 
-/// The inbox of this name, if whoever shows these credentials may deliver to it now.
+/// What a delivery takes while it is under way; given back when this goes.
+pub type Held = Box<dyn Send>;
+
+/// Whoever may deliver now.
+#[derive(Clone, Debug)]
+pub struct Admitted {
+    /// To this inbox.
+    pub inbox: Arc<Inbox>,
+    /// So much.
+    pub allowance: Allowance,
+}
+
+/// Whether whoever shows these credentials may deliver to the inbox of this name now.
 ///
 /// Nobody is told which inboxes there are: the door is open to the world.
-pub fn admit(flow: &Flow, inbox_name: &str, credentials: Option<&str>) -> Result<Arc<Inbox>, FlowError> {
+pub fn admit(flow: &Flow, inbox_name: &str, credentials: Option<&str>) -> Result<Admitted, FlowError> {
     let directory = flow.directory.load();
     let unknown = || {
         FlowError::NotFound(format!(
@@ -59,42 +73,60 @@ pub fn admit(flow: &Flow, inbox_name: &str, credentials: Option<&str>) -> Result
         ))
     };
     let inbox = directory.inbox_named(inbox_name).ok_or_else(unknown)?;
-    check_credentials(flow, inbox, credentials)?;
+    let mut allowance = inbox.allowance;
+    if let Some(service) = check_credentials(flow, inbox, credentials)? {
+        service.check_rate(flow)?;
+        allowance = allowance.narrowed_by(service.allowance);
+    }
     flow.check_rate(inbox.id.0, inbox.allowance, "this inbox")?;
-    Ok(Arc::clone(inbox))
+    Ok(Admitted { inbox: Arc::clone(inbox), allowance })
 }
 
 /// Takes a delivery in by an inbox that admitted it.
-pub async fn receive(flow: &Flow, inbox: Arc<Inbox>, raw: RawDelivery) -> Result<Received, FlowError> {
-    read_and_store(flow, flow.id(), IntakeOrigin::Fresh, inbox, Arc::new(raw)).await
+pub async fn receive(
+    flow: &Flow,
+    inbox: Arc<Inbox>,
+    raw: RawDelivery,
+    held: Held,
+) -> Result<Received, FlowError> {
+    read_and_store(flow, flow.id(), IntakeOrigin::Fresh, inbox, Arc::new(raw), held).await
 }
 
-/// Whether whoever shows this may deliver here.
-fn check_credentials(flow: &Flow, inbox: &Inbox, credentials: Option<&str>) -> Result<(), FlowError> {
+/// Whether whoever shows this may deliver here; the bearer, where it is one of the company's services.
+fn check_credentials(
+    flow: &Flow,
+    inbox: &Inbox,
+    credentials: Option<&str>,
+) -> Result<Option<Bearer>, FlowError> {
     match (&inbox.access, credentials) {
-        (InboxAccess::Open, _) => Ok(()),
+        (InboxAccess::Open, _) => Ok(None),
         (InboxAccess::Closed, _) => Err(FlowError::Forbidden(format!(
             "inbox `{}` is closed: give it a token, or open it, with PATCH /v1/inboxes/{}",
             inbox.name, inbox.name
         ))),
         (InboxAccess::Token { sha256 }, Some(token))
-            if bool::from(digest(token.as_bytes()).as_bytes().ct_eq(sha256.as_bytes()))
-                || is_service(flow, inbox, token) =>
+            if bool::from(digest(token.as_bytes()).as_bytes().ct_eq(sha256.as_bytes())) =>
         {
-            Ok(())
+            Ok(None)
         }
-        (InboxAccess::Token { .. }, _) => Err(FlowError::Unauthenticated(format!(
-            "inbox `{}` wants its token, as `Authorization: Bearer …` or `X-Switchboard-Token`",
-            inbox.name
-        ))),
+        (InboxAccess::Token { .. }, shown) => {
+            let service = shown.and_then(|token| service(flow, inbox, token));
+            service.map(Some).ok_or_else(|| {
+                FlowError::Unauthenticated(format!(
+                    "inbox `{}` wants its token, as `Authorization: Bearer …` or `X-Switchboard-Token`",
+                    inbox.name
+                ))
+            })
+        }
     }
 }
 
-/// Whether the token is one of the company's services', for all inboxes or this one's department.
-fn is_service(flow: &Flow, inbox: &Inbox, token: &str) -> bool {
-    let bearer = flow.keyring.bearer(token, flow.now());
-    bearer
-        .is_ok_and(|it| it.principal.kind == PrincipalKind::Service && it.principal.covers(inbox.department))
+/// Whose token it is, if it is one of the company's services' for all inboxes or this one's department.
+fn service(flow: &Flow, inbox: &Inbox, token: &str) -> Option<Bearer> {
+    let bearer = flow.keyring.bearer(token, flow.now()).ok()?;
+    let principal = &bearer.principal;
+    let may = principal.kind == PrincipalKind::Service && principal.covers(inbox.department);
+    may.then_some(bearer)
 }
 
 /// Reads a delivery and stores what it held; also the way of a delivery that is read once more.
@@ -107,6 +139,7 @@ pub(super) async fn read_and_store(
     origin: IntakeOrigin,
     inbox: Arc<Inbox>,
     raw: Arc<RawDelivery>,
+    held: Held,
 ) -> Result<Received, FlowError> {
     let adapter = flow.pipeline.load().adapter(&inbox.adapter).cloned();
     let (answer, answered) = oneshot::channel();
@@ -123,7 +156,7 @@ pub(super) async fn read_and_store(
         };
         let adapter = adapter.map(EnabledAdapter::release);
         let entry = IntakeEntry { delivery, origin, inbox, raw, adapter, content };
-        committer.hand_in(ReadDelivery { entry, response, answer });
+        committer.hand_in(ReadDelivery { entry, response, answer, held });
     };
     match adapter {
         Some(adapter) => flow

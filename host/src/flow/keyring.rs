@@ -13,7 +13,7 @@ use crate::domain::allowance::Allowance;
 use crate::domain::principal::Principal;
 use crate::domain::time::Timestamp;
 use crate::domain::token::Token;
-use crate::flow::FlowError;
+use crate::flow::{Flow, FlowError};
 use crate::plugin::digest::digest;
 use crate::store::Store;
 
@@ -32,6 +32,16 @@ pub struct Bearer {
     pub principal: Principal,
     /// How much it may ask for.
     pub allowance: Allowance,
+}
+
+impl Bearer {
+    /// Counts a request of this bearer, and refuses it when there are too many.
+    pub fn check_rate(&self, flow: &Flow) -> Result<(), FlowError> {
+        match self.principal.token {
+            Some(token) => flow.check_rate(token.0, self.allowance, "this token"),
+            None => Ok(()),
+        }
+    }
 }
 
 impl Keyring {

@@ -19,6 +19,7 @@ mod inbox_rules;
 mod queue;
 mod token;
 
+pub(super) use agent::department_for;
 pub use agent::{NewAgent, add_agent};
 pub use department::{FIRST_QUEUE, NewDepartment, add_department};
 pub use inbox::{Access, InboxWithToken, NewInbox, add_inbox};
@@ -35,7 +36,7 @@ fn name_of_new(name: &str) -> Result<(), FlowError> {
 }
 
 /// The title given, or the name in its stead.
-fn title_of_new(title: Option<String>, name: &str) -> Result<String, FlowError> {
+pub(super) fn title_of_new(title: Option<String>, name: &str) -> Result<String, FlowError> {
     let title = title.unwrap_or_else(|| name.to_owned());
     let chars = title.chars().count();
     if title.trim().is_empty() || chars > TITLE_CHARS_MAX {

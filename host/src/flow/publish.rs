@@ -3,10 +3,12 @@
 use bytes::Bytes;
 
 use super::artefact::Wanted;
+use super::sign::check_signature;
 use super::{Flow, FlowError};
 use crate::domain::ids::DepartmentId;
 use crate::domain::principal::Principal;
 use crate::domain::release::{PluginKind, Release, ReleaseState};
+use crate::domain::signing::{KnownSignature, Signature};
 use crate::plugin::digest::digest;
 use crate::plugin::{InspectError, Inspected, Owner, UPLOAD_BYTES_MAX};
 use crate::store::Published;
@@ -29,14 +31,17 @@ pub async fn publish(
     principal: &Principal,
     component: Bytes,
     owner: Option<DepartmentId>,
+    signature: Option<Signature>,
 ) -> Result<PublishedRelease, FlowError> {
     if component.len() > UPLOAD_BYTES_MAX {
         let (have, most) = (component.len(), UPLOAD_BYTES_MAX);
         return Err(FlowError::TooLarge(format!("the component has {have} bytes; at most {most} are taken")));
     }
     let owner = publisher(principal, owner)?;
+    let signature = check_signature(flow, &digest(&component), owner, signature).await?;
     let inspected = inspect(flow, owner, component.clone()).await?;
-    let release = release_of(flow, &inspected, component.len(), owner);
+    let mut release = release_of(flow, &inspected, component.len(), owner);
+    release.signature = signature;
     let audit = flow.audit(
         principal,
         "plugin.publish",
@@ -50,7 +55,10 @@ pub async fn publish(
             keep_adapter_artefact(flow, &inspected).await?;
             Ok(PublishedRelease { release, new: true })
         }
-        Published::Before(release) => Ok(PublishedRelease { release: *release, new: false }),
+        Published::Before(before) => {
+            let release = signed_later(flow, principal, *before, release.signature).await?;
+            Ok(PublishedRelease { release, new: false })
+        }
         Published::OtherBytes(before) => Err(FlowError::Conflict(format!(
             "{}@{} was published before with other bytes (sha256 {}, now {}); a published version never changes: \
              raise the version and publish again",
@@ -67,6 +75,27 @@ fn publisher(principal: &Principal, wanted: Option<DepartmentId>) -> Result<Opti
         Some(department) if principal.covers(department) => Ok(wanted),
         Some(_) => Err(FlowError::Forbidden("you do not publish for another department".to_owned())),
     }
+}
+
+/// The same bytes with another signature: the release is answered for anew, which is how one is signed
+/// whose key was revoked.
+async fn signed_later(
+    flow: &Flow,
+    principal: &Principal,
+    before: Release,
+    signature: Option<KnownSignature>,
+) -> Result<Release, FlowError> {
+    if signature.is_none() || signature == before.signature {
+        return Ok(before);
+    }
+    if !principal.covers_owner(before.owner) {
+        return Err(belongs_to_another(flow, &before));
+    }
+    let after = Release { signature, ..before.clone() };
+    let detail = serde_json::json!({ "digest": before.digest });
+    let audit = flow.audit(principal, "plugin.sign", &before.id.to_string(), detail);
+    flow.store.change_release(&after, &before, &audit).await?;
+    Ok(after)
 }
 
 fn belongs_to_another(flow: &Flow, first: &Release) -> FlowError {
@@ -112,6 +141,7 @@ fn release_of(flow: &Flow, inspected: &Inspected, bytes: usize, owner: Option<De
         manifest: inspected.manifest.clone(),
         owner,
         state: ReleaseState::Published,
+        signature: None,
         published_at: flow.now(),
     }
 }

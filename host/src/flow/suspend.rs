@@ -11,6 +11,7 @@ use std::sync::Arc;
 use super::enable::{self, find, later_than, next_version, start_preparing};
 use super::health::Tripped;
 use super::pipeline::{EnabledAdapter, Pipeline};
+use super::sign;
 use super::{Flow, FlowError};
 use crate::domain::activation::{Activation, Suspension};
 use crate::domain::decision::FailureRecord;
@@ -89,8 +90,11 @@ async fn suspended(flow: &Flow, seen: &Activation, tripped: &Tripped) -> Result<
         let versions = flow.store.activation_versions(seen.id).await?;
         if let Some(good) = seen.last_good(&versions) {
             let release = enable::find_release(flow, &seen.plugin, Some(&good.version)).await?;
-            after.next = Some(next_version(seen, &release, good.settings.clone()));
-            put_back = Some(good.revision);
+            // What was taken back is not put back.
+            if release.yanked().is_none() && sign::distrust(flow, &release).await?.is_none() {
+                after.next = Some(next_version(seen, &release, good.settings.clone()));
+                put_back = Some(good.revision);
+            }
         }
     }
     let Tripped { at, too_much, failure } = tripped.clone();

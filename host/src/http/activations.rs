@@ -15,7 +15,7 @@ use super::view::department_name;
 use crate::domain::activation::{Activation, ActivationVersion};
 use crate::flow::enable::{self, ActivationChange, NewActivation};
 use crate::flow::health::HealthReport;
-use crate::flow::{Flow, FlowError};
+use crate::flow::{Flow, FlowError, sign};
 
 const ALL: &str = "/v1/activations";
 const ONE: &str = "/v1/activations/{name}";
@@ -61,27 +61,40 @@ struct ActivationEntry {
     owner_name: Option<String>,
     /// Whether it failed too often and is not asked; any change of its mode ends that.
     suspended: bool,
+    /// Why the release should be replaced: it was taken back, or its signature does not count any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    untrusted: Option<String>,
     /// How its calls went within the last minute; absent while it is not asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     health: Option<HealthReport>,
 }
 
 impl ActivationEntry {
-    fn of(activation: Activation, flow: &Flow) -> Self {
+    async fn of(activation: Activation, flow: &Flow) -> Result<Self, Problem> {
+        let untrusted = untrusted(flow, &activation).await?;
         let pipeline = flow.pipeline.load();
         let health = pipeline.health(activation.id);
-        Self {
+        Ok(Self {
+            untrusted,
             owner_name: activation.owner.map(|id| department_name(&flow.directory.load(), id)),
             suspended: activation.is_suspended(),
             health: health.map(|it| it.report(flow.now())),
             activation,
-        }
+        })
     }
 }
 
-fn answer(flow: &Flow, activation: Activation) -> Answer<ActivationEntry> {
+async fn untrusted(flow: &Flow, activation: &Activation) -> Result<Option<String>, Problem> {
+    let Some(release) = flow.store.release(&activation.digest).await? else { return Ok(None) };
+    if let Some(reason) = release.yanked() {
+        return Ok(Some(format!("the release was taken back: {reason}")));
+    }
+    Ok(sign::distrust(flow, &release).await?.map(|why| why.to_string()))
+}
+
+async fn answer(flow: &Flow, activation: Activation) -> Result<Answer<ActivationEntry>, Problem> {
     let revision = tag(&activation);
-    Answer::of(ActivationEntry::of(activation, flow)).tagged(revision)
+    Ok(Answer::of(ActivationEntry::of(activation, flow).await?).tagged(revision))
 }
 
 /// What changes with every change: `revision` counts versions of release and settings alone.
@@ -91,17 +104,21 @@ fn tag(activation: &Activation) -> i64 {
 
 async fn list(call: Call, (): ()) -> Result<Answer<Entries<ActivationEntry>>, Problem> {
     let all = enable::seen(call.flow(), call.principal()?).await?;
-    Ok(Answer::of(Entries::all(all.into_iter().map(|it| ActivationEntry::of(it, call.flow())))))
+    let mut entries = Vec::with_capacity(all.len());
+    for activation in all {
+        entries.push(ActivationEntry::of(activation, call.flow()).await?);
+    }
+    Ok(Answer::of(Entries::all(entries)))
 }
 
 async fn add(call: Call, Json(new): Json<NewActivation>) -> Result<Answer<ActivationEntry>, Problem> {
     let activation = enable::enable(call.flow(), call.principal()?, new).await?;
-    Ok(answer(call.flow(), activation))
+    answer(call.flow(), activation).await
 }
 
 async fn show(call: Call, (): ()) -> Result<Answer<ActivationEntry>, Problem> {
     let found = enable::find_seen(call.flow(), call.principal()?, call.segment("name")).await?;
-    Ok(answer(call.flow(), found))
+    answer(call.flow(), found).await
 }
 
 async fn change(
@@ -110,7 +127,7 @@ async fn change(
 ) -> Result<Answer<ActivationEntry>, Problem> {
     refuse_stale(&call).await?;
     let changed = enable::change(call.flow(), call.principal()?, call.segment("name"), change).await?;
-    Ok(answer(call.flow(), changed))
+    answer(call.flow(), changed).await
 }
 
 async fn versions(call: Call, (): ()) -> Result<Answer<Entries<ActivationVersion>>, Problem> {
@@ -131,7 +148,7 @@ async fn roll_back(call: Call, Json(wanted): Json<RollBack>) -> Result<Answer<Ac
     refuse_stale(&call).await?;
     let (principal, name) = (call.principal()?, call.segment("name"));
     let changed = enable::roll_back(call.flow(), principal, name, wanted.to_revision).await?;
-    Ok(answer(call.flow(), changed))
+    answer(call.flow(), changed).await
 }
 
 async fn refuse_stale(call: &Call) -> Result<(), Problem> {

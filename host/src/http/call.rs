@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, StatusCode, Uri};
 use tokio_util::sync::CancellationToken;
 
 use super::problem::{Problem, ProblemKind};
-use super::room::Room;
+use super::room::{Room, Taken};
 use crate::domain::ids::InvalidId;
 use crate::domain::organisation::Inbox;
 use crate::domain::principal::Principal;
@@ -37,6 +37,7 @@ pub struct Call {
     parts: Parts,
     path: Option<RawPathParams>,
     inbox: Option<Arc<Inbox>>,
+    room: Option<Taken>,
 }
 
 impl Call {
@@ -49,12 +50,22 @@ impl Call {
     ) -> Self {
         // Absent where nothing varies in the path.
         let path = RawPathParams::from_request_parts(&mut parts, &()).await.ok();
-        Self { shared, principal, success, parts, path, inbox: None }
+        Self { shared, principal, success, parts, path, inbox: None, room: None }
     }
 
     /// The same, to an inbox that admitted it.
     pub fn with_inbox(self, inbox: Arc<Inbox>) -> Self {
         Self { inbox: Some(inbox), ..self }
+    }
+
+    /// Has it hold the room that its body takes.
+    pub fn holds(&mut self, room: Taken) {
+        self.room = Some(room);
+    }
+
+    /// The room that its body takes, for whoever keeps the body longer than the call.
+    pub fn room(&mut self) -> Option<Taken> {
+        self.room.take()
     }
 
     /// The inbox that admitted it.

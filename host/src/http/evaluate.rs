@@ -10,7 +10,7 @@ use crate::flow::evaluate::{self, EvaluateRequest, Evaluation};
 
 pub(super) fn routes() -> Vec<Route> {
     let summary = "Says what would be decided about a case and who proposed what; stores nothing";
-    vec![Route::post("/v1/evaluate", permission::EVALUATE, summary, judge)]
+    vec![Route::post("/v1/evaluate", permission::EVALUATE, summary, judge).only_while_asked()]
 }
 
 async fn judge(call: Call, Json(request): Json<EvaluateRequest>) -> Result<Answer<Evaluation>, Problem> {

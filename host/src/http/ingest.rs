@@ -29,9 +29,10 @@ pub(super) fn routes() -> Vec<Route> {
     ]
 }
 
-async fn deliver(call: Call, Delivered(body): Delivered) -> Result<ReceivedAnswer, Problem> {
+async fn deliver(mut call: Call, Delivered(body): Delivered) -> Result<ReceivedAnswer, Problem> {
     let raw = raw_delivery(&call, body);
-    let received = ingest::receive(call.flow(), call.inbox()?, raw).await?;
+    let room = call.room();
+    let received = ingest::receive(call.flow(), call.inbox()?, raw, Box::new(room)).await?;
     Ok(ReceivedAnswer(received))
 }
 

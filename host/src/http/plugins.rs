@@ -1,20 +1,25 @@
 //! The marketplace: published plugins.
 
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::call::Call;
 use super::cursor::{Entries, first_page, page_request};
-use super::input::{Query, Upload};
+use super::input::{Json, Query, Upload};
 use super::output::Answer;
 use super::permission;
-use super::problem::Problem;
+use super::problem::{Problem, ProblemKind};
 use super::route::Route;
+use super::signing_keys::Because;
 use super::view::department_name;
 use crate::domain::organisation::Directory;
 use crate::domain::release::Release;
-use crate::flow::{Flow, FlowError, publish};
+use crate::domain::signing::Signature;
+use crate::flow::{Flow, FlowError, publish, yank};
+
+/// The header field with a release's signature.
+const SIGNATURE: &str = "x-switchboard-signature";
 
 pub(super) fn routes() -> Vec<Route> {
     vec![
@@ -25,7 +30,8 @@ pub(super) fn routes() -> Vec<Route> {
             "Publishes a component; the same bytes again are no error",
             upload,
         )
-        .with_success(StatusCode::CREATED),
+        .with_success(StatusCode::CREATED)
+        .only_while_asked(),
         Route::get(
             "/v1/plugins/{name}",
             permission::ALL,
@@ -37,6 +43,18 @@ pub(super) fn routes() -> Vec<Route> {
             permission::ALL,
             "Shows a release: its manifest, imports and settings schema",
             show,
+        ),
+        Route::post(
+            "/v1/plugins/{name}/{version}/yank",
+            permission::PUBLISH,
+            "Takes a release back: what runs goes on, nothing enables it any more",
+            yank,
+        ),
+        Route::post(
+            "/v1/plugins/{name}/{version}/unyank",
+            permission::PUBLISH,
+            "Gives a release back that was taken back by mistake",
+            unyank,
         ),
     ]
 }
@@ -91,16 +109,46 @@ struct UploadQuery {
 
 async fn upload(call: Call, upload: Upload<UploadQuery>) -> Result<Answer<ReleaseEntry>, Problem> {
     let flow = call.flow();
+    let signature = signature_of(call.headers())?;
     let owner = match &upload.query.department {
         Some(name) => Some(department(flow, name)?),
         None => None,
     };
-    let published = publish::publish(flow, call.principal()?, upload.bytes, owner).await?;
+    let published = publish::publish(flow, call.principal()?, upload.bytes, owner, signature).await?;
     let answer = Answer::of(ReleaseEntry::of(published.release, &flow.directory.load()));
     Ok(match published.new {
         true => answer,
         false => answer.with_status(StatusCode::OK),
     })
+}
+
+/// The signature that came along, as `PUBLIC-KEY SIGNATURE`, both in base64.
+fn signature_of(headers: &HeaderMap) -> Result<Option<Signature>, Problem> {
+    let Some(value) = headers.get(SIGNATURE) else { return Ok(None) };
+    let parts: Option<Vec<&str>> = value.to_str().ok().map(|it| it.split_whitespace().collect());
+    match parts.as_deref() {
+        Some([public_key, signature]) => {
+            let (public_key, signature) = ((*public_key).to_owned(), (*signature).to_owned());
+            Ok(Some(Signature { public_key, signature }))
+        }
+        _ => {
+            let detail = format!("the header `{SIGNATURE}` is not `PUBLIC-KEY SIGNATURE`, both in base64");
+            Err(Problem::new(ProblemKind::Malformed, detail))
+        }
+    }
+}
+
+async fn yank(call: Call, Json(because): Json<Because>) -> Result<Answer<ReleaseEntry>, Problem> {
+    let (flow, principal) = (call.flow(), call.principal()?);
+    let (name, version) = (call.segment("name"), call.segment("version"));
+    let release = yank::yank(flow, principal, name, version, &because.reason).await?;
+    Ok(Answer::of(ReleaseEntry::of(release, &flow.directory.load())))
+}
+
+async fn unyank(call: Call, (): ()) -> Result<Answer<ReleaseEntry>, Problem> {
+    let (flow, principal) = (call.flow(), call.principal()?);
+    let release = yank::unyank(flow, principal, call.segment("name"), call.segment("version")).await?;
+    Ok(Answer::of(ReleaseEntry::of(release, &flow.directory.load())))
 }
 
 fn department(flow: &Flow, name: &str) -> Result<crate::domain::ids::DepartmentId, Problem> {

@@ -40,6 +40,9 @@ pub struct Route {
     pub summary: &'static str,
     /// The status of an answer that says yes, unless the handler says otherwise.
     pub success: StatusCode,
+    /// Whether it is carried out to the end even if the caller goes away: what is written and what is in
+    /// memory change together.
+    pub is_finished_alone: bool,
     /// The most bytes of a body; 0 when none is read.
     pub body_bytes_max: usize,
     /// The shape of what is sent.
@@ -107,6 +110,11 @@ impl Route {
         Self { success, ..self }
     }
 
+    /// The same, for what need not be carried out if the caller goes away.
+    pub fn only_while_asked(self) -> Self {
+        Self { is_finished_alone: false, ..self }
+    }
+
     /// Has the handler answer.
     pub async fn answer(&self, call: Call, body: Vec<u8>) -> Result<Response<Body>, Problem> {
         (self.handler)(call, body).await
@@ -144,6 +152,7 @@ impl Route {
             permission,
             summary,
             success: StatusCode::OK,
+            is_finished_alone: matches!(method, Method::Post | Method::Patch),
             body_bytes_max: I::BODY_BYTES_MAX,
             request: I::shape,
             answer: O::shape,

@@ -89,16 +89,26 @@ async fn serve(shared: Arc<Shared>, route: Arc<Route>, request: Request) -> Resp
     response
 }
 
-async fn answer(shared: &Arc<Shared>, route: &Route, request: Request) -> Result<Response<Body>, Problem> {
+async fn answer(
+    shared: &Arc<Shared>,
+    route: &Arc<Route>,
+    request: Request,
+) -> Result<Response<Body>, Problem> {
     let (parts, body) = request.into_parts();
-    let admitted = admit(shared, route, parts).await?;
-    // Held until the answer is made: what was received is held by then, too.
+    let Admitted { mut call, body_bytes_max } = admit(shared, route, parts).await?;
     let mut room = shared.room.enter();
-    let bytes = match admitted.body_bytes_max {
+    let bytes = match body_bytes_max {
         0 => Vec::new(),
-        most => read_body(admitted.call.headers(), body, most, &mut room).await?,
+        most => read_body(call.headers(), body, most, &mut room).await?,
     };
-    route.answer(admitted.call, bytes).await
+    call.holds(room);
+    if !route.is_finished_alone {
+        return route.answer(call, bytes).await;
+    }
+    // Whoever goes away in the middle leaves nothing half done.
+    let route = Arc::clone(route);
+    let answered = tokio::spawn(async move { route.answer(call, bytes).await });
+    answered.await.unwrap_or_else(|_| Err(Problem::new(ProblemKind::Internal, "answering it failed")))
 }
 
 /// A request that may be read.
@@ -111,9 +121,8 @@ struct Admitted {
 async fn admit(shared: &Arc<Shared>, route: &Route, parts: Parts) -> Result<Admitted, Problem> {
     let flow = &shared.flow;
     let bearer = auth::admit(flow, &parts.headers, route.permission)?;
-    if let Some(token) = bearer.as_ref().and_then(|it| it.principal.token) {
-        let allowance = bearer.as_ref().map(|it| it.allowance).unwrap_or_default();
-        flow.check_rate(token.0, allowance, "this token")?;
+    if let Some(bearer) = &bearer {
+        bearer.check_rate(flow)?;
     }
     let (principal, mut allowance) = match bearer {
         Some(bearer) => (Some(bearer.principal), bearer.allowance),
@@ -121,9 +130,10 @@ async fn admit(shared: &Arc<Shared>, route: &Route, parts: Parts) -> Result<Admi
     };
     let mut call = Call::new(Arc::clone(shared), principal, route.success, parts).await;
     if route.permission == Permission::Inbox {
-        let inbox = ingest::admit(flow, call.segment("inbox"), auth::inbox_credentials(call.headers()))?;
-        allowance = inbox.allowance;
-        call = call.with_inbox(inbox);
+        let credentials = auth::inbox_credentials(call.headers());
+        let admitted = ingest::admit(flow, call.segment("inbox"), credentials)?;
+        allowance = admitted.allowance;
+        call = call.with_inbox(admitted.inbox);
     }
     let granted = allowance.body_bytes.and_then(|it| usize::try_from(it).ok()).unwrap_or(usize::MAX);
     Ok(Admitted { call, body_bytes_max: route.body_bytes_max.min(granted.max(1)) })
@@ -139,7 +149,8 @@ async fn read_body(
     if announced > most {
         return Err(too_large(most));
     }
-    room.grow_to(announced)?;
+    // Room is taken as bytes come: announcing many takes none from others.
+    room.grow_to(announced.min(1))?;
     let bytes = Vec::with_capacity(announced.min(ANNOUNCED_BYTES_MAX));
     match tokio::time::timeout(BODY_TIMEOUT, collect(body, bytes, most, room)).await {
         Ok(collected) => collected,

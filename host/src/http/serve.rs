@@ -17,8 +17,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use self::patient::Patient;
 use super::router::router;
 use crate::flow::Flow;
+
+mod patient;
 
 /// How long requests under way may take to end: longer than the slowest body may take to arrive.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(75);
@@ -26,6 +29,9 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(75);
 /// How long a request's head may take to arrive, and how long a connection may be kept without one.
 /// Longer than the pauses between the deliveries of a channel that sends often.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long an answer may lie there without the other side taking anything of it.
+const UNREAD_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Bytes of a request's head: eight times what the chattiest channels send. (hyper itself takes a
 /// hundred header fields at most.)
@@ -116,7 +122,10 @@ async fn converse(
         .max_header_size(HEAD_BYTES_MAX)
         // Head and body of an answer are small: copying them together is cheaper than two pieces.
         .writev(false)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        .serve_connection(
+            TokioIo::new(Patient::new(stream, UNREAD_TIMEOUT)),
+            TowerToHyperService::new(router),
+        );
     let mut connection = pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,

@@ -99,6 +99,7 @@ impl Host {
             telemetry,
             pipeline,
             keyring: Arc::default(),
+            naming: Arc::default(),
             rates: Arc::default(),
             intakes,
             door,

@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use super::error::StoreResult;
 use super::page::AuditEntry;
 use crate::domain::ids::TokenId;
+use crate::domain::installation::InstallationSettings;
 use crate::domain::organisation::{Agent, Department, Directory, Inbox, Queue};
 use crate::domain::time::Timestamp;
 use crate::domain::token::Token;
@@ -29,6 +30,10 @@ pub trait OrganisationStore: Send + Sync {
     async fn add_inbox(&self, inbox: &Inbox, audit: &AuditEntry) -> StoreResult<()>;
     /// Replaces an inbox whose revision is one less than the given one's.
     async fn change_inbox(&self, inbox: &Inbox, audit: &AuditEntry) -> StoreResult<()>;
+    /// What holds for the installation as a whole.
+    async fn settings(&self) -> StoreResult<InstallationSettings>;
+    /// Changes it.
+    async fn change_settings(&self, settings: &InstallationSettings, audit: &AuditEntry) -> StoreResult<()>;
     /// Every token that was ever made, oldest first.
     async fn tokens(&self) -> StoreResult<Vec<Token>>;
     /// Adds a token.

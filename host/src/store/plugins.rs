@@ -6,8 +6,9 @@ use super::error::StoreResult;
 use super::page::{AuditEntry, Page, PageRequest};
 use crate::domain::activation::{Activation, ActivationVersion};
 use crate::domain::generation::Generation;
-use crate::domain::ids::ActivationId;
+use crate::domain::ids::{ActivationId, SigningKeyId};
 use crate::domain::release::Release;
+use crate::domain::signing::{Revocation, SigningKey};
 use crate::domain::time::Timestamp;
 
 /// What became of publishing a release.
@@ -39,6 +40,20 @@ pub trait PluginStore: Send + Sync {
     async fn versions(&self, name: &str) -> StoreResult<Vec<Release>>;
     /// One release by digest.
     async fn release(&self, digest: &str) -> StoreResult<Option<Release>>;
+    /// Puts a release in the place of the one that was `seen`: where it stands and its signature may
+    /// change, and nothing else. `Stale` if it changed meanwhile.
+    async fn change_release(&self, release: &Release, seen: &Release, audit: &AuditEntry) -> StoreResult<()>;
+    /// Keys whose signatures of releases count, revoked ones too, oldest first.
+    async fn signing_keys(&self) -> StoreResult<Vec<SigningKey>>;
+    /// Adds a key.
+    async fn add_signing_key(&self, key: &SigningKey, audit: &AuditEntry) -> StoreResult<()>;
+    /// Revokes a key that is not revoked yet; `Stale` when it is.
+    async fn revoke_signing_key(
+        &self,
+        id: SigningKeyId,
+        revocation: &Revocation,
+        audit: &AuditEntry,
+    ) -> StoreResult<()>;
     /// The bytes of a release's component.
     async fn component(&self, digest: &str) -> StoreResult<Option<Vec<u8>>>;
     /// Keeps an artefact, in the place of one that has this key already.

@@ -8,5 +8,6 @@ mod lists;
 mod organisation;
 mod plugins;
 mod roles;
+mod signing;
 mod tokens;
 mod tour;

@@ -6,9 +6,11 @@ use std::fmt::Write;
 use serde_json::{Value, json};
 use switchboard::domain::principal::Role;
 use switchboard::http::{Method, Permission, Route, table};
+use switchboard::plugin::signing::PrivateKey;
 
 use crate::support::TestApp;
 use crate::support::company::word_to;
+use crate::support::guest::{Guest, Kind};
 use crate::support::reply::{Reply, entries, text};
 
 /// Whose everything is that the test asks for.
@@ -17,7 +19,7 @@ const OWN: &str = "service";
 const FOREIGN: &str = "management";
 
 /// What everybody with a token may know: the company's directory, the marketplace, oneself.
-const SHARED: [&str; 10] = [
+const SHARED: [&str; 11] = [
     "/v1/departments",
     "/v1/departments/{name}",
     "/v1/agents",
@@ -28,6 +30,14 @@ const SHARED: [&str; 10] = [
     "/v1/plugins/{name}",
     "/v1/plugins/{name}/{version}",
     "/v1/me",
+    "/v1/signing-keys",
+];
+
+/// What everybody may know of and its owner alone may change.
+const OWNERS: [&str; 3] = [
+    "/v1/plugins/{name}/{version}/yank",
+    "/v1/plugins/{name}/{version}/unyank",
+    "/v1/signing-keys/{id}/revoke",
 ];
 
 fn method(route: &Route) -> &'static str {
@@ -47,6 +57,7 @@ struct World {
     delivery: String,
     contact: String,
     token: String,
+    key: String,
 }
 
 impl World {
@@ -63,7 +74,12 @@ impl World {
         let conversation = app.conversation_of(&received);
         let shown = app.conversation(&conversation).await;
         assert_eq!(app.place(&conversation).await, "service/general");
+        let component = Guest::proposing("own-plugin", Kind::Abstain, "no idea").component();
+        app.upload_for(OWN, component).await.json(201);
+        let public_key = PrivateKey::generate().unwrap().public_key();
+        let key = json!({ "title": "a key", "public_key": public_key, "department": OWN });
         Self {
+            key: text(&app.post("/v1/signing-keys", key).await.json(201), "/id").to_owned(),
             item: text(&received, "/items/0/item").to_owned(),
             delivery: text(&received, "/delivery").to_owned(),
             decision: text(&app.decision(&conversation).await, "/id").to_owned(),
@@ -85,20 +101,20 @@ impl World {
             "decisions" => &self.decision,
             "deliveries" => &self.delivery,
             "contacts" => &self.contact,
+            "signing-keys" => &self.key,
             _ => &self.token,
         };
         let name = match route.path.split('/').nth(2).unwrap_or_default() {
             "departments" => OWN,
             "agents" => "ada",
             "inboxes" => "chat",
-            "plugins" => "keyword-router",
+            "plugins" => "own-plugin",
             _ => "own-rule",
         };
-        let version = env!("CARGO_PKG_VERSION");
         let given = [
             ("{id}", id.as_str()),
             ("{name}", name),
-            ("{version}", version),
+            ("{version}", "1.0.0"),
             ("{number}", "1"),
             ("{department}", OWN),
             ("{queue}", "general"),
@@ -127,6 +143,8 @@ impl World {
             "claim" => act(json!({ "claiming": "take_over" })),
             "set" => act(json!({ "priority": "high" })),
             "release" | "reopen" | "ask-again" | "close" => act(json!({})),
+            "yank" => json!({ "reason": "wrong" }),
+            "revoke" if route.path.contains("signing-keys") => json!({ "reason": "lost" }),
             "evaluate" => json!({ "case": {
                 "now": 0, "inbox": { "name": "chat", "channel": "web", "department": OWN },
                 "item": {
@@ -212,7 +230,10 @@ async fn what_is_another_departments_is_not_there() {
             }
             let answer = world.ask(&token, &route).await;
             let case = format!("{role} at {}: {} {}", answer.asked, answer.status, answer.text());
-            if route.path_parameters().next().is_some() || route.path == "/v1/evaluate" {
+            if OWNERS.contains(&route.path) {
+                answer.problem(403);
+                hidden += 1;
+            } else if route.path_parameters().next().is_some() || route.path == "/v1/evaluate" {
                 let problem = answer.problem(404);
                 for secret in ["chat", "own-rule", OWN] {
                     let told = text(&problem, "/detail").replace("`chat`", "").replace("`own-rule`", "");

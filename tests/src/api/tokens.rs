@@ -145,6 +145,11 @@ async fn a_departments_admin_rules_the_department_and_nothing_else() {
     post("/v1/inboxes", inbox.clone()).await.json(201);
     let elsewhere = json!({ "name": "more", "operator_queue": "service/leads" });
     assert_eq!(post("/v1/inboxes", merged(&inbox, elsewhere)).await.pointers(), ["/operator_queue"]);
+    // Who writes on a channel is known to all who have an inbox on it.
+    let theirs = json!({ "name": "more", "channel": "email" });
+    assert_eq!(post("/v1/inboxes", merged(&inbox, theirs)).await.pointers(), ["/channel"]);
+    let refused = post("/v1/activations", json!({ "plugin": "cloudevents" })).await.problem(403);
+    assert!(!refused.to_string().contains("enabled already"), "{refused}");
     let inward = json!({ "name": "more", "reply_hosts": ["localhost:22"] });
     assert_eq!(post("/v1/inboxes", merged(&inbox, inward)).await.pointers(), ["/reply_hosts"]);
 }
@@ -179,7 +184,7 @@ async fn a_departments_admin_enables_rules_for_the_department_alone() {
 async fn a_token_asks_as_often_as_it_may_and_hears_when_to_come_back() {
     let app = TestApp::company().await;
     let allowance = json!({ "requests_per_second": 2, "body_bytes": 100 });
-    let token = app.token_for(json!({ "role": "admin", "allowance": allowance })).await;
+    let token = app.token_for(json!({ "role": "admin", "allowance": allowance.clone() })).await;
     let ask = async || app.ask_as(&token, "GET", "/v1/me", None).await;
     ask().await.json(200);
     ask().await.json(200);
@@ -190,6 +195,8 @@ async fn a_token_asks_as_often_as_it_may_and_hears_when_to_come_back() {
     app.clock.advance_ms(500);
     ask().await.json(200);
     app.clock.advance_ms(1_000);
+    let heir = app.ask_as(&token, "POST", "/v1/tokens", Some(&json!({ "role": "admin" }))).await.json(201);
+    assert_eq!(heir["allowance"], allowance, "nobody gives away more than they have");
     let large = json!({ "name": "legal", "title": "x".repeat(100) });
     app.ask_as(&token, "POST", "/v1/departments", Some(&large)).await.problem(413);
 }
@@ -226,6 +233,10 @@ async fn a_service_delivers_with_its_own_token_to_its_departments_inboxes() {
     let service = app.token_for(json!({ "role": "service", "department": "service" })).await;
     deliver_with(&app, "chat", &service, body).await.json(202);
     deliver_with(&app, "alerts", &service, body).await.problem(401);
+    let narrow = json!({ "role": "service", "allowance": { "requests_per_second": 1, "body_bytes": 20 } });
+    let narrow = app.token_for(narrow).await;
+    deliver_with(&app, "chat", &narrow, body).await.problem(413);
+    deliver_with(&app, "chat", &narrow, body).await.problem(429);
     let auditor = app.token_for(json!({ "role": "auditor" })).await;
     deliver_with(&app, "chat", &auditor, body).await.problem(401);
 }

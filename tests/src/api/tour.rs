@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 use switchboard::http::{Method, table};
+use switchboard::plugin::signing::PrivateKey;
 
 use crate::support::TestApp;
 use crate::support::company::word_to;
@@ -91,6 +92,15 @@ async fn change_rules(tour: &mut Tour) {
     let component = Guest::proposing("judge", Kind::Abstain, "no idea").component();
     tour.app.upload(component).await.json(201);
     tour.visited.insert("POST /v1/plugins".to_owned());
+    let yank = json!({ "reason": "a mistake" });
+    tour.ask("POST /v1/plugins/{name}/{version}/yank", &["judge", "1.0.0"], yank).await;
+    tour.ask("POST /v1/plugins/{name}/{version}/unyank", &["judge", "1.0.0"], Value::Null).await;
+    let key = json!({ "title": "a key", "public_key": PrivateKey::generate().unwrap().public_key() });
+    let key = tour.ask("POST /v1/signing-keys", &[], key).await;
+    let because = json!({ "reason": "lost" });
+    tour.ask("POST /v1/signing-keys/{id}/revoke", &[text(&key, "/id")], because).await;
+    tour.ask("PATCH /v1/settings", &[], json!({ "require_signatures": false })).await;
+    tour.read(&["GET /v1/signing-keys", "GET /v1/settings"], &[]).await;
     tour.read(&["GET /v1/plugins"], &[]).await;
     tour.read(&["GET /v1/plugins/{name}"], &["judge"]).await;
     tour.read(&["GET /v1/plugins/{name}/{version}"], &["judge", "1.0.0"]).await;

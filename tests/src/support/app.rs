@@ -163,8 +163,8 @@ impl TestApp {
 
     /// Lets everything happen that is due now.
     pub async fn settle(&self) {
-        self.prepared().await;
         for _ in 0..ROUNDS_MAX {
+            self.prepared().await;
             let fired = escalate::fire_due(self.flow()).await.unwrap();
             let routed = route::route_batch(self.flow()).await.unwrap();
             let sent = deliver::send_due(self.flow()).await.unwrap();

@@ -315,6 +315,22 @@ fn a_confined_activation_routes_to_its_own_department_only() {
 }
 
 #[test]
+fn a_confined_activation_takes_nothing_that_another_department_has() {
+    let proposals = [because(to("support"))];
+    let mut voice = voice(1, "one", Phase::Route, &proposals);
+    voice.reach = Reach::OwnDepartment;
+    voice.owner = Some(SUPPORT);
+    let with = |queue, department| {
+        let place = Some(Place { department, queue, assignee: None });
+        let conversation = Conversation { place, ..conversation() };
+        merge_with(&conversation, std::slice::from_ref(&voice)).judged[0][0].verdict.clone()
+    };
+    assert_eq!(with(QueueId(99), SALES), Verdict::OutOfReach);
+    assert_eq!(with(inbox().operator_queue, SALES), Verdict::Applied, "the operator asks whose it is");
+    assert_eq!(with(QueueId(98), SUPPORT), Verdict::Applied);
+}
+
+#[test]
 fn a_cancel_beats_a_timer_before_it_and_a_later_timer_beats_the_cancel() {
     let timer = |ms| {
         because(Action::Timer(TimerRequest { key: "nudge".into(), due_at: at(ms), until_answered: true }))

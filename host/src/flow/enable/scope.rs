@@ -51,10 +51,9 @@ pub(super) fn confine(
     activation: &mut Activation,
 ) -> Result<(), FlowError> {
     let Some(department) = principal.department else { return Ok(()) };
-    if activation.kind == PluginKind::ChannelAdapter {
-        let message = "an adapter works for every inbox that names it: it is for admins of the whole company";
-        return Err(FlowError::Forbidden(message.to_owned()));
-    }
+    confine_kind(principal, activation.kind)?;
+    // What an admin of the whole company granted is not the department's to change.
+    check_scope(flow, principal, &activation.applies_to)?;
     let scope = &mut activation.applies_to;
     if scope.inboxes.is_empty() && scope.departments.is_empty() {
         scope.departments.push(name_of(&flow.directory.load(), department)?);
@@ -65,6 +64,18 @@ pub(super) fn confine(
         return Err(FlowError::invalid("/reach", message));
     }
     Ok(())
+}
+
+/// Keeps what works for everybody from being enabled by an admin of one department.
+pub(super) fn confine_kind(principal: &Principal, kind: PluginKind) -> Result<(), FlowError> {
+    match (kind, principal.department) {
+        (PluginKind::ChannelAdapter, Some(_)) => {
+            let message =
+                "an adapter works for every inbox that names it: it is for admins of the whole company";
+            Err(FlowError::Forbidden(message.to_owned()))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn name_of(directory: &Directory, department: DepartmentId) -> Result<String, FlowError> {

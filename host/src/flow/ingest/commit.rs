@@ -6,7 +6,7 @@ use std::time::Instant;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Received, ReceivedOutcome};
+use super::{Held, Received, ReceivedOutcome};
 use crate::domain::arrival::Response;
 use crate::flow::route::Door;
 use crate::flow::{FlowError, Wake};
@@ -28,6 +28,8 @@ pub(super) struct ReadDelivery {
     pub(super) response: Option<Response>,
     /// Who waits.
     pub(super) answer: oneshot::Sender<Result<Received, FlowError>>,
+    /// What it takes until it is stored.
+    pub(super) held: Held,
 }
 
 /// Where read deliveries wait for their common transaction. Cheap to clone.
@@ -76,14 +78,14 @@ impl CommitLoop {
         let mut batch = Vec::with_capacity(BATCH_MAX);
         while waiting.recv_many(&mut batch, BATCH_MAX).await > 0 {
             let (entries, waiters): (Vec<_>, Vec<_>) =
-                batch.drain(..).map(|it| (it.entry, (it.response, it.answer))).unzip();
+                batch.drain(..).map(|it| (it.entry, (it.response, it.answer, it.held))).unzip();
             let began = Instant::now();
             self.store_all(&entries, waiters).await;
             self.telemetry.step("commit_intakes", began.elapsed().as_micros() as u64);
         }
     }
 
-    async fn store_all(&self, entries: &[IntakeEntry], waiters: Vec<(Option<Response>, Answer)>) {
+    async fn store_all(&self, entries: &[IntakeEntry], waiters: Vec<(Option<Response>, Answer, Held)>) {
         let judge = self.door.judge();
         let asked = judge.as_ref().map(|it| it as &dyn DoorJudge);
         match self.store.commit_intakes(entries, asked).await {
@@ -91,7 +93,8 @@ impl CommitLoop {
                 if !judge.is_some_and(|it| it.was_heard()) {
                     self.wake.router.notify_one();
                 }
-                for ((entry, outcome), (response, answer)) in entries.iter().zip(outcomes).zip(waiters) {
+                for ((entry, outcome), (response, answer, _held)) in entries.iter().zip(outcomes).zip(waiters)
+                {
                     let stored = outcome.map(|committed| received(entry, committed, response));
                     if let Ok(stored) = &stored {
                         count(&self.telemetry, &entry.inbox.name, &stored.outcome);
@@ -99,7 +102,7 @@ impl CommitLoop {
                     tell(answer, stored.map_err(FlowError::from));
                 }
             }
-            Err(error) => refuse_all(waiters.into_iter().map(|(_, answer)| answer), &error),
+            Err(error) => refuse_all(waiters.into_iter().map(|(_, answer, _)| answer), &error),
         }
     }
 }

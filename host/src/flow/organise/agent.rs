@@ -34,7 +34,7 @@ pub async fn add_agent(flow: &Flow, principal: &Principal, new: NewAgent) -> Res
 }
 
 /// The department named in the field `department` of a request, if it is the caller's business.
-pub(super) fn department_for<'a>(
+pub(in crate::flow) fn department_for<'a>(
     directory: &'a Directory,
     principal: &Principal,
     name: &str,

@@ -123,12 +123,33 @@ async fn check_new(flow: &Flow, principal: &Principal, new: &NewInbox) -> Result
     if let Some(channel) = &new.channel {
         check_name(channel).map_err(|error| FlowError::invalid("/channel", error.to_string()))?;
     }
-    department_for(&flow.directory.load(), principal, &new.department)?;
+    let department = department_for(&flow.directory.load(), principal, &new.department)?.id;
+    check_channel(flow, principal, department, new.channel.as_ref().unwrap_or(&new.adapter))?;
     check_promise(new.promise)?;
     check_reply_hosts(principal, &new.reply_hosts)?;
     check_allowance(new.allowance)?;
     check_adapter(flow, &new.adapter)?;
     flow.check_inbox_settings(&new.adapter, &new.settings).await
+}
+
+/// Who is known on a channel is known to everybody who has an inbox on it, and a delivery says who wrote it:
+/// to share a channel between departments is for admins of the whole company.
+fn check_channel(
+    flow: &Flow,
+    principal: &Principal,
+    department: DepartmentId,
+    channel: &str,
+) -> Result<(), FlowError> {
+    let directory = flow.directory.load();
+    let shared = directory.inboxes().iter().any(|it| it.channel == channel && it.department != department);
+    if !shared || principal.department.is_none() {
+        return Ok(());
+    }
+    let message = format!(
+        "the channel `{channel}` is another department's too; choose another name for it, or have an admin \
+         of the whole company add the inbox"
+    );
+    Err(FlowError::invalid("/channel", message))
 }
 
 fn check_adapter(flow: &Flow, name: &str) -> Result<(), FlowError> {

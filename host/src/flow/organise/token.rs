@@ -89,21 +89,26 @@ pub async fn add_token(
         return Err(FlowError::invalid("/expires_in_days", message));
     }
     let (secret, now) = (new_secret()?, flow.now());
-    let mut token = Token {
+    // Nobody gives away more than they have.
+    let own = match principal.token {
+        Some(id) => token(flow, &Principal::system(), id).await?.allowance,
+        None => Allowance::default(),
+    };
+    let mut made = Token {
         id: flow.id(),
         title,
         role: new.role,
         department: None,
         agent: None,
-        allowance: new.allowance,
+        allowance: new.allowance.narrowed_by(own),
         sha256: secret.sha256,
         created_at: now,
         expires_at: Some(now.plus_ms(i64::from(days) * DAY_MS)),
         revoked_at: None,
     };
-    confine(flow, principal, &new, &mut token)?;
-    keep(flow, principal, &token).await?;
-    Ok(TokenWithSecret { token, plain: secret.plain })
+    confine(flow, principal, &new, &mut made)?;
+    keep(flow, principal, &made).await?;
+    Ok(TokenWithSecret { token: made, plain: secret.plain })
 }
 
 /// Says to what a new token is confined.

@@ -106,3 +106,17 @@ async fn a_host_that_is_to_stop_says_so_before_it_turns_anybody_away() {
     host.close.send(()).unwrap();
     host.serving.await.unwrap();
 }
+
+#[tokio::test]
+async fn who_asks_and_never_reads_the_answers_loses_the_place() {
+    let host = Listening::start(1).await;
+    tokio::time::pause();
+    let mut greedy = host.connect().await;
+    // More answers than all buffers on the way can hold.
+    let ask = b"GET /openapi.json HTTP/1.1\r\nhost: h\r\n\r\n".repeat(400);
+    greedy.write_all(&ask).await.unwrap();
+    let mut next = host.connect().await;
+    next.write_all(ALIVE).await.unwrap();
+    assert!(to_the_end(&mut next).await.starts_with("HTTP/1.1 200 OK\r\n"));
+    drop(greedy);
+}

@@ -28,6 +28,7 @@ fn release(world: &World, version: &str, digest: &str) -> Release {
         },
         owner: None,
         state: ReleaseState::Published,
+        signature: None,
         published_at: now,
     }
 }

@@ -8,10 +8,14 @@ use super::error::Explain;
 use super::words::{case, word};
 use super::{SqliteStore, audit, tokens};
 use crate::domain::ids::TokenId;
+use crate::domain::installation::InstallationSettings;
 use crate::domain::organisation::{Agent, Department, Directory, Inbox, Queue};
 use crate::domain::time::Timestamp;
 use crate::domain::token::Token;
 use crate::store::{AuditEntry, OrganisationStore, StoreError, StoreResult};
+
+/// Under which name the installation's settings are kept.
+const SETTINGS: &str = "settings";
 
 #[async_trait]
 impl OrganisationStore for SqliteStore {
@@ -88,6 +92,29 @@ impl OrganisationStore for SqliteStore {
         if update_inbox(inbox, &mut tx).await? == 0 {
             return Err(missing_or_stale(inbox, &mut tx).await?);
         }
+        audit::record(audit, &mut tx).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn settings(&self) -> StoreResult<InstallationSettings> {
+        let kept: Option<String> = sqlx::query_scalar("SELECT value FROM installation WHERE name = ?")
+            .bind(SETTINGS)
+            .fetch_optional(&self.readers)
+            .await?;
+        Ok(kept.map(|it| serde_json::from_str(&it)).transpose()?.unwrap_or_default())
+    }
+
+    async fn change_settings(&self, settings: &InstallationSettings, audit: &AuditEntry) -> StoreResult<()> {
+        let mut writer = self.writer.lock().await;
+        let mut tx = writer.begin().await?;
+        sqlx::query(
+            "INSERT INTO installation (name, value) VALUES (?, ?)
+             ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        )
+        .bind(SETTINGS)
+        .bind(serde_json::to_string(settings)?)
+        .execute(&mut *tx)
+        .await?;
         audit::record(audit, &mut tx).await?;
         Ok(tx.commit().await?)
     }

@@ -3,14 +3,16 @@
 mod activations;
 mod generations;
 mod releases;
+mod signing_keys;
 
 use async_trait::async_trait;
 
 use super::SqliteStore;
 use crate::domain::activation::{Activation, ActivationVersion};
 use crate::domain::generation::Generation;
-use crate::domain::ids::ActivationId;
+use crate::domain::ids::{ActivationId, SigningKeyId};
 use crate::domain::release::Release;
+use crate::domain::signing::{Revocation, SigningKey};
 use crate::domain::time::Timestamp;
 use crate::store::{AuditEntry, Page, PageRequest, PluginStore, Published, StoreResult};
 
@@ -35,6 +37,27 @@ impl PluginStore for SqliteStore {
 
     async fn release(&self, digest: &str) -> StoreResult<Option<Release>> {
         releases::by_digest(digest, &mut *self.readers.acquire().await?).await
+    }
+
+    async fn change_release(&self, release: &Release, seen: &Release, audit: &AuditEntry) -> StoreResult<()> {
+        releases::change(self, release, seen, audit).await
+    }
+
+    async fn signing_keys(&self) -> StoreResult<Vec<SigningKey>> {
+        signing_keys::all(self).await
+    }
+
+    async fn add_signing_key(&self, key: &SigningKey, audit: &AuditEntry) -> StoreResult<()> {
+        signing_keys::add(self, key, audit).await
+    }
+
+    async fn revoke_signing_key(
+        &self,
+        id: SigningKeyId,
+        revocation: &Revocation,
+        audit: &AuditEntry,
+    ) -> StoreResult<()> {
+        signing_keys::revoke(self, id, revocation, audit).await
     }
 
     async fn component(&self, digest: &str) -> StoreResult<Option<Vec<u8>>> {

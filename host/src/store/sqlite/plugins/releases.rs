@@ -32,6 +32,31 @@ pub(super) async fn publish(
     Ok(Published::New)
 }
 
+pub(super) async fn change(
+    store: &SqliteStore,
+    release: &Release,
+    seen: &Release,
+    audit: &AuditEntry,
+) -> StoreResult<()> {
+    let mut writer = store.writer.lock().await;
+    let mut tx = writer.begin().await?;
+    let what = format!("release {}", seen.id);
+    match by_digest(&seen.digest, &mut tx).await? {
+        Some(present) if present == *seen => {}
+        Some(_) => return Err(StoreError::Stale(what)),
+        None => return Err(StoreError::Missing(what)),
+    }
+    // Nothing else of a release ever changes, whatever is given.
+    let kept = Release { state: release.state.clone(), signature: release.signature.clone(), ..seen.clone() };
+    sqlx::query("UPDATE releases SET content = ? WHERE id = ?")
+        .bind(serde_json::to_string(&kept)?)
+        .bind(kept.id.0)
+        .execute(&mut *tx)
+        .await?;
+    audit::record(audit, &mut tx).await?;
+    Ok(tx.commit().await?)
+}
+
 async fn insert(release: &Release, component: &[u8], connection: &mut SqliteConnection) -> StoreResult<()> {
     let done = sqlx::query(
         "INSERT INTO releases (id, digest, name, version, summary, content) VALUES (?, ?, ?, ?, ?, ?)",

@@ -1,0 +1,34 @@
+//! `switchboard plugin keygen`: a key to sign releases with.
+
+use std::fs::File;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::Args;
+
+use crate::plugin::signing::PrivateKey;
+
+/// Flags of `plugin keygen`.
+#[derive(Args)]
+pub struct Keygen {
+    /// Where the private key goes; a file that is there is never written over
+    #[arg(short, long, default_value = "switchboard-signing-key.pem")]
+    output: PathBuf,
+}
+
+impl Keygen {
+    /// Makes it, readable by its owner alone.
+    pub fn run(self) -> anyhow::Result<()> {
+        let key = PrivateKey::generate()?;
+        let mut open = File::options();
+        let made = open.write(true).create_new(true).mode(0o600).open(&self.output);
+        let mut file = made.with_context(|| format!("make {}", self.output.display()))?;
+        file.write_all(key.pem().as_bytes()).with_context(|| format!("write {}", self.output.display()))?;
+        eprintln!("The private key is in {}; keep it to yourself.", self.output.display());
+        eprintln!("Have an admin register this public key (POST /v1/signing-keys):");
+        println!("{}", key.public_key());
+        Ok(())
+    }
+}
