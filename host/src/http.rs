@@ -34,6 +34,7 @@ mod departments;
 mod evaluate;
 mod generations;
 mod health;
+mod idempotency;
 mod inboxes;
 mod ingest;
 mod input;

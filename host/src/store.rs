@@ -15,6 +15,7 @@ mod audit_chain;
 mod conformance;
 mod conversation;
 mod error;
+mod idempotency;
 mod ingest;
 mod organisation;
 mod outbox;
@@ -29,6 +30,7 @@ pub use conversation::{
     ConversationFilter, ConversationStore, Counts, NewReply, Note, PersonChange, QueueLoad, SearchHit,
 };
 pub use error::{StoreError, StoreResult};
+pub use idempotency::{Claimed, IdempotencyStore, KeptAnswer, KeyedRequest};
 pub use ingest::{DoorJudge, IngestStore, IntakeCommitted, IntakeContent, IntakeEntry, IntakeOrigin};
 pub use organisation::OrganisationStore;
 pub use outbox::{OutboxStore, OutboxWork, SendEnd};
@@ -38,11 +40,25 @@ pub use route::{CaseNeeds, Claim, ClaimedCase, HistoryEntry, Postponed, RouteCom
 
 /// The whole repository.
 pub trait Store:
-    OrganisationStore + PluginStore + IngestStore + RouteStore + ConversationStore + OutboxStore + 'static
+    OrganisationStore
+    + PluginStore
+    + IngestStore
+    + RouteStore
+    + ConversationStore
+    + OutboxStore
+    + IdempotencyStore
+    + 'static
 {
 }
 
 impl<T> Store for T where
-    T: OrganisationStore + PluginStore + IngestStore + RouteStore + ConversationStore + OutboxStore + 'static
+    T: OrganisationStore
+        + PluginStore
+        + IngestStore
+        + RouteStore
+        + ConversationStore
+        + OutboxStore
+        + IdempotencyStore
+        + 'static
 {
 }

@@ -12,6 +12,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::task::JoinSet;
 
+use crate::support::guest::{Guest, Kind};
 use crate::support::reply::{entries, text};
 use crate::support::template::{self, Stage};
 use crate::support::{company, program};
@@ -230,4 +231,76 @@ async fn the_audit_log_is_verified_beside_a_running_host() {
     assert_eq!(nowhere.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&nowhere.stderr).contains("--data"), "{nowhere:?}");
     host.kill().await;
+}
+
+/// Runs a command of the program; what it said, and whether it said yes.
+async fn run(arguments: &[&str], folder: &Path) -> (bool, String) {
+    let mut command = Command::new(program());
+    let output = command.args(arguments).current_dir(folder).output().await.unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8(said).unwrap())
+}
+
+#[tokio::test]
+async fn a_release_is_signed_verified_and_published_by_commands() {
+    let (data, token) = furnished(Stage::Company).await;
+    let host = Host::start(data.path(), &token).await;
+    let folder = TempDir::new().unwrap();
+    let work = folder.path();
+    let guest = Guest::proposing("judge", Kind::Abstain, "no idea").component();
+    std::fs::write(work.join("judge.wasm"), &guest).unwrap();
+    std::fs::write(work.join("token"), &token).unwrap();
+    let server = format!("http://{}", host.caller.address);
+    let publish = ["plugin", "publish", "judge.wasm", "--server", &server, "--token-file", "token"];
+
+    let (done, said) = run(&["plugin", "keygen", "-o", "key.pem"], work).await;
+    assert!(done, "{said}");
+    let public_key = said.lines().find(|it| it.ends_with('=')).unwrap().to_owned();
+    let (again, said) = run(&["plugin", "keygen", "-o", "key.pem"], work).await;
+    assert!(!again, "a key is never written over: {said}");
+    assert!(run(&["plugin", "sign", "judge.wasm", "--key", "key.pem"], work).await.0);
+    assert!(run(&["plugin", "verify", "judge.wasm", "--public-key", &public_key], work).await.0);
+    let (verified, said) = run(&["plugin", "verify", "judge.wasm", "--public-key", "another"], work).await;
+    assert!(!verified && said.contains(&public_key), "{said}");
+
+    let (published, said) = run(&publish, work).await;
+    assert!(!published && said.contains("remedy: have an admin register it"), "{said}");
+    let key = json!({ "title": "a key", "public_key": public_key });
+    host.caller.post("/v1/signing-keys", key).await;
+    let (published, said) = run(&publish, work).await;
+    assert!(published && said.contains("judge@1.0.0 published, signed"), "{said}");
+
+    std::fs::write(work.join("judge.wasm"), [guest.as_slice(), &[0, 1, 0]].concat()).unwrap();
+    let (verified, said) = run(&["plugin", "verify", "judge.wasm"], work).await;
+    assert!(!verified && said.contains("did not sign this"), "{said}");
+    host.kill().await;
+}
+
+#[tokio::test]
+async fn whoever_has_the_repository_makes_tokens_while_the_host_does_not_run() {
+    let (data, token) = furnished(Stage::Company).await;
+    let folder = data.path().to_str().unwrap();
+    let new =
+        ["token", "--log", "off", "--data", folder, "new", "--role", "auditor", "--department", "billing"];
+    let (made, said) = run(&new, data.path()).await;
+    let secret = said.lines().find(|it| it.starts_with("sbt_")).unwrap_or_else(|| panic!("{said}"));
+    assert!(made && said.contains("auditor of billing"), "{said}");
+    let host = Host::start(data.path(), &token).await;
+    let auditor = Caller { token: secret.to_owned(), ..host.caller.clone() };
+    assert_eq!(auditor.get("/v1/me").await["kind"], "auditor");
+    let (made, said) = run(&new, data.path()).await;
+    assert!(!made && said.contains("another host"), "{said}");
+    host.kill().await;
+    let id = said_id(&run(&["token", "--log", "off", "--data", folder, "list"], data.path()).await.1);
+    assert!(run(&["token", "--log", "off", "--data", folder, "revoke", &id], data.path()).await.0);
+    let host = Host::start(data.path(), &token).await;
+    let auditor = Caller { token: secret.to_owned(), ..host.caller.clone() };
+    assert_eq!(auditor.get("/v1/me").await["status"], 401);
+    host.kill().await;
+}
+
+/// The id of the auditor's token in a list of tokens.
+fn said_id(list: &str) -> String {
+    let line = list.lines().find(|it| it.contains("auditor")).unwrap_or_else(|| panic!("{list}"));
+    line.split_whitespace().next().unwrap().to_owned()
 }

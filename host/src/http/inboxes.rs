@@ -24,9 +24,11 @@ pub(super) fn routes() -> Vec<Route> {
     vec![
         Route::get("/v1/inboxes", permission::INBOXES_READ, "Lists the inboxes by name", list),
         Route::post("/v1/inboxes", permission::ADMIN, "Adds an inbox; its token is shown this once", add)
-            .with_success(StatusCode::CREATED),
+            .with_success(StatusCode::CREATED)
+            .showing_a_secret(),
         Route::get("/v1/inboxes/{name}", permission::INBOXES_READ, "Shows an inbox", show),
-        Route::patch("/v1/inboxes/{name}", permission::ADMIN, "Changes an inbox; heeds If-Match", change),
+        Route::patch("/v1/inboxes/{name}", permission::ADMIN, "Changes an inbox; heeds If-Match", change)
+            .showing_a_secret(),
     ]
 }
 

@@ -149,6 +149,11 @@ impl Problem {
         }
     }
 
+    /// Whether nobody knows what was done.
+    pub fn is_surprise(&self) -> bool {
+        self.kind == ProblemKind::Internal
+    }
+
     /// The surprise behind it, for the log alone.
     pub fn cause(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
         self.cause.as_deref()

@@ -19,7 +19,7 @@ use super::permission::Permission;
 use super::problem::{Problem, ProblemKind};
 use super::room::{Room, Taken};
 use super::route::{Method, Route};
-use super::{auth, openapi, table};
+use super::{auth, idempotency, openapi, table};
 use crate::domain::allowance::Allowance;
 use crate::flow::{Flow, ingest};
 
@@ -107,7 +107,7 @@ async fn answer(
     }
     // Whoever goes away in the middle leaves nothing half done.
     let route = Arc::clone(route);
-    let answered = tokio::spawn(async move { route.answer(call, bytes).await });
+    let answered = tokio::spawn(async move { idempotency::answer(&route, call, bytes).await });
     answered.await.unwrap_or_else(|_| Err(Problem::new(ProblemKind::Internal, "answering it failed")))
 }
 

@@ -22,7 +22,8 @@ pub(super) fn routes() -> Vec<Route> {
         Route::get("/v1/me", permission::ALL, "Says who the token's bearer is", me),
         Route::get("/v1/tokens", permission::TOKENS_READ, "Lists the tokens, oldest first", list),
         Route::post("/v1/tokens", permission::ADMIN, "Makes a token; it is shown this once", add)
-            .with_success(StatusCode::CREATED),
+            .with_success(StatusCode::CREATED)
+            .showing_a_secret(),
         Route::get("/v1/tokens/{id}", permission::TOKENS_READ, "Shows what is kept of a token", show),
         Route::post(
             "/v1/tokens/{id}/revoke",

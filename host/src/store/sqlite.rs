@@ -21,6 +21,7 @@ mod decisions;
 mod deliveries;
 mod error;
 mod events;
+mod idempotency;
 mod intake;
 mod item_row;
 mod notes;

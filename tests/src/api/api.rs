@@ -4,6 +4,7 @@ mod access;
 mod activations;
 mod conversations;
 mod health;
+mod idempotency;
 mod lists;
 mod organisation;
 mod plugins;

@@ -1,0 +1,87 @@
+//! Requests with a key, and what was answered.
+
+use async_trait::async_trait;
+use sqlx::Row as _;
+
+use super::SqliteStore;
+use super::error::{expect_rows, surprise};
+use crate::domain::time::Timestamp;
+use crate::store::{Claimed, IdempotencyStore, KeptAnswer, KeyedRequest, StoreResult};
+
+#[async_trait]
+impl IdempotencyStore for SqliteStore {
+    async fn claim_request(
+        &self,
+        request: &KeyedRequest,
+        now: Timestamp,
+        forget_before: Timestamp,
+    ) -> StoreResult<Claimed> {
+        let mut writer = self.writer.lock().await;
+        let mut tx = writer.begin().await?;
+        sqlx::query("DELETE FROM keyed_requests WHERE at < ?")
+            .bind(forget_before.as_ms())
+            .execute(&mut *tx)
+            .await?;
+        let found = sqlx::query(
+            "SELECT fingerprint, at, status, content_type, etag, body
+             FROM keyed_requests
+             WHERE token = ? AND key = ?",
+        )
+        .bind(request.token.0)
+        .bind(&request.key)
+        .fetch_optional(&mut *tx)
+        .await?;
+        if let Some(row) = found {
+            if row.try_get::<&str, _>(0)? != request.fingerprint {
+                return Ok(Claimed::OtherRequest);
+            }
+            let Some(status) = row.try_get::<Option<i64>, _>(2)? else {
+                return Ok(Claimed::Unanswered(Timestamp::from_ms(row.try_get(1)?)));
+            };
+            return Ok(Claimed::Answered(KeptAnswer {
+                status: status.try_into().map_err(|_| surprise(format!("{status} is no status")))?,
+                content_type: row.try_get(3)?,
+                etag: row.try_get(4)?,
+                body: row.try_get(5)?,
+            }));
+        }
+        sqlx::query("INSERT INTO keyed_requests (token, key, fingerprint, at) VALUES (?, ?, ?, ?)")
+            .bind(request.token.0)
+            .bind(&request.key)
+            .bind(&request.fingerprint)
+            .bind(now.as_ms())
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        Ok(Claimed::New)
+    }
+
+    async fn keep_answer(&self, request: &KeyedRequest, answer: &KeptAnswer) -> StoreResult<()> {
+        let mut writer = self.writer.lock().await;
+        let done = sqlx::query(
+            "UPDATE keyed_requests
+             SET status = ?, content_type = ?, etag = ?, body = ?
+             WHERE token = ? AND key = ? AND fingerprint = ?",
+        )
+        .bind(i64::from(answer.status))
+        .bind(&answer.content_type)
+        .bind(&answer.etag)
+        .bind(&answer.body)
+        .bind(request.token.0)
+        .bind(&request.key)
+        .bind(&request.fingerprint)
+        .execute(&mut writer.connection)
+        .await?;
+        expect_rows("answers kept", 1, done.rows_affected())
+    }
+
+    async fn forget_request(&self, request: &KeyedRequest) -> StoreResult<()> {
+        let mut writer = self.writer.lock().await;
+        sqlx::query("DELETE FROM keyed_requests WHERE token = ? AND key = ? AND status IS NULL")
+            .bind(request.token.0)
+            .bind(&request.key)
+            .execute(&mut writer.connection)
+            .await?;
+        Ok(())
+    }
+}
