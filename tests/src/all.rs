@@ -8,6 +8,7 @@
 //! | `api` | one resource of the HTTP interface a file |
 //! | `plugins` | one bundled plugin a file, as WebAssembly |
 //! | `hostile` | guests that misbehave, and files that are none |
+//! | `fuzz` | whatever comes from outside, changed at random |
 //! | `demo` | what the demonstration promises, by the shipped program |
 //! | `import` | what was written before, out of files, by the shipped program |
 //! | `spine` | the shipped program, killed and started again |
@@ -17,6 +18,8 @@
 #[path = "api/api.rs"]
 mod api;
 mod demo;
+#[path = "fuzz/fuzz.rs"]
+mod fuzz;
 #[path = "hostile/hostile.rs"]
 mod hostile;
 mod import;

@@ -1,0 +1,95 @@
+//! The bundled adapters, as WebAssembly in their sandbox: whatever is delivered is read or refused.
+
+use std::sync::Arc;
+
+use serde_json::json;
+use switchboard::domain::delivery::{Header, RawDelivery};
+use switchboard::domain::time::Timestamp;
+
+use super::each_input;
+use super::mutate::{changed, shown};
+use crate::support::TestApp;
+use crate::support::samples::{event, mail, mail_answer};
+
+const RSS: &str = r#"<?xml version="1.0"?><rss version="2.0"><channel><title>News</title>
+<link>https://news.example.com/</link><item><guid>n1</guid><title>A kettle &amp; more</title>
+<link>https://news.example.com/1</link><pubDate>Mon, 02 Mar 2026 08:59:00 GMT</pubDate>
+<description><![CDATA[<p>It <b>boils</b></p>]]></description></item></channel></rss>"#;
+
+const ATOM: &str = r#"<feed xmlns="http://www.w3.org/2005/Atom"><id>urn:x</id><title>Blog</title>
+<updated>2026-03-02T08:59:00Z</updated><entry><id>urn:x:1</id><title type="html">A &lt;i&gt;kettle&lt;/i&gt;</title>
+<updated>2026-03-02T08:59:00Z</updated><author><name>Ann</name></author>
+<link href="https://blog.example.com/1"/><content type="html">&lt;p&gt;text&lt;/p&gt;</content></entry></feed>"#;
+
+fn multipart() -> String {
+    let parts = "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/html\r\n\r\n<p>hi</p>\r\n\
+        --b\r\nContent-Type: image/png; name=\"=?utf-8?B?YQ==?=\"\r\nContent-Transfer-Encoding: base64\r\n\
+        Content-Disposition: attachment\r\n\r\nAAAA\r\n--b--\r\n";
+    let whole = mail("m2", "=?utf-8?Q?a_=C3=A9?=", "x");
+    let head = whole.split("Content-Type").next().unwrap_or_default();
+    format!("{head}{parts}")
+}
+
+/// Has an adapter read changed samples; it may refuse them, but not fail.
+async fn try_adapter(inbox: &str, types: &[&str], samples: &[String]) {
+    let app = TestApp::company().await;
+    let directory = app.flow().directory.load_full();
+    let inbox = Arc::clone(directory.inbox_named(inbox).unwrap());
+    let adapter = Arc::clone(app.flow().pipeline.load().adapter(&inbox.adapter).unwrap());
+    let samples: Vec<Vec<u8>> = samples.iter().map(|it| it.clone().into_bytes()).collect();
+    each_input(async |seed, mut rng| {
+        let media_type = types[rng.usize(..types.len())];
+        let delivery = RawDelivery {
+            method: "POST".to_owned(),
+            path: String::new(),
+            query: None,
+            headers: vec![Header { name: "content-type".to_owned(), value: media_type.to_owned() }],
+            body: changed(&samples, &mut rng),
+            received_at: Timestamp::from_ms(1_800_000_000_000),
+        };
+        let call = adapter.adapter.receive(&inbox, &delivery);
+        if let Err(failure) = call.result {
+            panic!("seed {seed}, {media_type}: {failure:?} on b\"{}\"", shown(&delivery.body));
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn whatever_is_delivered_as_an_event_is_read_or_refused() {
+    let samples = [
+        event("e1", "com.example.comment", json!({ "author": "u-1", "text": "hello" })).to_string(),
+        json!([event("e2", "com.example.chat", json!({ "id": "i", "text": "é日本" }))]).to_string(),
+        json!({ "id": "i-1", "author": { "external_id": "u", "followers": 7 }, "text": "plain", "in_reply_to": ["i-0"] })
+            .to_string(),
+    ];
+    let types = [
+        "application/json",
+        "application/cloudevents+json",
+        "application/cloudevents-batch+json",
+        "text/plain",
+    ];
+    try_adapter("chat", &types, &samples).await;
+}
+
+#[tokio::test]
+async fn whatever_is_delivered_as_a_mail_is_read_or_refused() {
+    let samples = [
+        mail("m1", "the kettle", "It does not boil."),
+        mail_answer("m3", "m1", "> It\r\n\r\nIt does."),
+        multipart(),
+    ];
+    try_adapter("mail", &["message/rfc822"], &samples).await;
+}
+
+#[tokio::test]
+async fn whatever_is_delivered_as_a_feed_is_read_or_refused() {
+    let json = json!({
+        "version": "https://jsonfeed.org/version/1.1", "title": "F",
+        "items": [{ "id": "1", "url": "https://f.example.com/1", "content_html": "<p>a</p>",
+            "date_published": "2026-03-02T08:59:00Z" }],
+    });
+    let samples = [RSS.to_owned(), ATOM.to_owned(), json.to_string()];
+    let types = ["application/rss+xml", "application/atom+xml", "application/feed+json", "text/xml"];
+    try_adapter("alerts", &types, &samples).await;
+}
