@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 const ASKING: Duration = Duration::from_millis(20);
 
 /// A running `switchboard serve`.
-struct Host {
+pub struct Host {
     child: Child,
     caller: Caller,
     _output: Lines<BufReader<ChildStdout>>,
@@ -31,14 +31,15 @@ struct Host {
 
 /// Somebody who asks it for something.
 #[derive(Clone)]
-struct Caller {
+pub struct Caller {
     address: String,
     token: String,
     client: reqwest::Client,
 }
 
 impl Host {
-    async fn start(data: &Path, token: &str) -> Self {
+    /// Starts it on this folder.
+    pub async fn start(data: &Path, token: &str) -> Self {
         let mut child = command(data).stdout(Stdio::piped()).spawn().unwrap();
         let mut output = BufReader::new(child.stdout.take().unwrap()).lines();
         let address = loop {
@@ -52,29 +53,37 @@ impl Host {
         Self { child, caller, _output: output }
     }
 
+    /// Somebody who asks it for something, with the token it was started with.
+    pub fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
     /// No farewell: what is not on the disk is gone.
-    async fn kill(mut self) {
+    pub async fn kill(mut self) {
         self.child.kill().await.unwrap();
     }
 }
 
 impl Caller {
-    async fn get(&self, path: &str) -> Value {
+    /// Reads.
+    pub async fn get(&self, path: &str) -> Value {
         let request = self.client.get(format!("http://{}{path}", self.address));
         read(request.bearer_auth(&self.token).send().await.unwrap()).await
     }
 
-    async fn post(&self, path: &str, body: Value) -> Value {
+    /// Does.
+    pub async fn post(&self, path: &str, body: Value) -> Value {
         read(self.try_post(path, &body).await.unwrap()).await
     }
 
-    async fn try_post(&self, path: &str, body: &Value) -> reqwest::Result<reqwest::Response> {
+    /// The same, whatever comes of it.
+    pub async fn try_post(&self, path: &str, body: &Value) -> reqwest::Result<reqwest::Response> {
         let request = self.client.post(format!("http://{}{path}", self.address)).bearer_auth(&self.token);
         request.header("content-type", "application/json").body(body.to_string()).send().await
     }
 
     /// Asks until the answer is as wished.
-    async fn until(&self, path: &str, wished: impl Fn(&Value) -> bool) -> Value {
+    pub async fn until(&self, path: &str, wished: impl Fn(&Value) -> bool) -> Value {
         let mut pause = tokio::time::interval(ASKING);
         let asking = async {
             loop {

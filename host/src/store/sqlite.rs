@@ -48,7 +48,8 @@ use std::collections::HashSet;
 use std::fs::File;
 use std::sync::{Arc, PoisonError};
 
-use sqlx::{Connection as _, Sqlite, SqliteConnection, SqlitePool, Transaction};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions as _, Connection as _, Sqlite, SqliteConnection, SqlitePool, Transaction};
 use tempfile::TempDir;
 use tokio::sync::Mutex;
 
@@ -85,6 +86,8 @@ pub struct SqliteStore {
 struct Writer {
     connection: SqliteConnection,
     books: Books,
+    /// How to connect again.
+    options: SqliteConnectOptions,
 }
 
 /// What is counted beside the file, and changes only when a transaction has ended.
@@ -129,6 +132,25 @@ impl SqliteStore {
 impl Writer {
     /// Begins a transaction that holds the file's write lock from its first statement.
     async fn begin(&mut self) -> StoreResult<Transaction<'_, Sqlite>> {
+        self.heal().await?;
         Ok(self.connection.begin_with("BEGIN IMMEDIATE").await?)
+    }
+
+    /// Connects again where a transaction seems to be open that nobody holds.
+    ///
+    /// When the disk is full, or fails, SQLite ends a transaction by itself
+    /// (sqlite.org/lang_transaction.html, "response to errors"); the driver then cannot roll it back, and
+    /// would refuse every later one.
+    async fn heal(&mut self) -> StoreResult<()> {
+        if !self.connection.is_in_transaction() {
+            return Ok(());
+        }
+        // A rollback may be on its way to the connection's thread: it is done before this is.
+        self.connection.ping().await?;
+        if self.connection.is_in_transaction() {
+            tracing::warn!("the repository is connected to again after it could not write");
+            self.connection = self.options.connect().await?;
+        }
+        Ok(())
     }
 }

@@ -1,5 +1,6 @@
 //! Deliveries that have been read, stored in common.
 
+use std::error::Error;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -127,7 +128,8 @@ fn count(telemetry: &Telemetry, inbox: &str, outcome: &ReceivedOutcome) {
 type Answer = oneshot::Sender<Result<Received, FlowError>>;
 
 fn refuse_all(answers: impl ExactSizeIterator<Item = Answer>, error: &StoreError) {
-    tracing::error!(deliveries = answers.len(), %error, "a batch of deliveries could not be stored");
+    let cause: &(dyn Error + 'static) = error;
+    tracing::error!(deliveries = answers.len(), error = cause, "a batch of deliveries could not be stored");
     for answer in answers {
         tell(answer, Err(StoreError::Unavailable(error.to_string()).into()));
     }

@@ -78,6 +78,7 @@ async fn commit(
     entries: &[IntakeEntry],
 ) -> StoreResult<Vec<IntakeCommitted>> {
     let next_content = writer.books.next_content;
+    writer.heal().await?;
     let mut tx = writer.connection.begin_with("BEGIN IMMEDIATE").await?;
     let mut work = Work::prepare(entries, &store.ids, next_content, &mut tx).await?;
     work.work_out()?;

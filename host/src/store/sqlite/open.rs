@@ -96,12 +96,17 @@ impl SqliteStore {
     ) -> StoreResult<Self> {
         let (file, directory) = place(path)?;
         let lock = lock(&file)?;
-        let mut connection = writer_options(&file, options).connect().await?;
+        let options = writer_options(&file, options);
+        let mut connection = options.connect().await?;
         MIGRATIONS.run(&mut connection).await.map_err(|error| surprise(error.to_string()))?;
         let next_content = continue_numbers(&mut connection, &ids).await?;
         let unindexed = Texts::load(&mut connection).await?;
         Ok(Self {
-            writer: Mutex::new(Writer { connection, books: Books { next_content, unindexed, arrivals: 0 } }),
+            writer: Mutex::new(Writer {
+                connection,
+                books: Books { next_content, unindexed, arrivals: 0 },
+                options,
+            }),
             readers: readers(&file),
             claims: std::sync::Mutex::new(Claims::default()),
             recent: std::sync::Mutex::default(),

@@ -9,7 +9,7 @@ use super::open::writer_options;
 use super::{SqliteStore, StoreOptions, StorePath, verify_file};
 use crate::domain::arrival::Arrival;
 use crate::domain::clock::IdGenerator;
-use crate::domain::ids::InboxId;
+use crate::domain::ids::{ContactId, InboxId};
 use crate::store::conformance::world::{ALL, NEEDS, World, inbound, item};
 use crate::store::{ConversationStore, OrganisationStore, PageRequest, RouteStore, StoreError};
 
@@ -48,6 +48,26 @@ async fn a_restart_keeps_everything_and_frees_claims() {
     // The clock may stand where it stood before: ids grow all the same.
     let next: InboxId = ids.next(before.opened_at);
     assert!(next.0 > claimed[0].claim.event.id.0);
+}
+
+/// When the disk is full or fails, SQLite ends a transaction by itself, and the driver does not know.
+#[tokio::test]
+async fn after_sqlite_ended_a_transaction_by_itself_everything_goes_on() {
+    let ids = Arc::new(IdGenerator::new(1));
+    let store = Arc::new(SqliteStore::open(StorePath::Temporary, ids.clone()).await.unwrap());
+    let world = World::found(Arc::clone(&store) as Arc<dyn crate::store::Store>, ids).await;
+    let end_by_itself = async || {
+        let mut writer = store.writer.lock().await;
+        let mut transaction = writer.begin().await.unwrap();
+        sqlx::query("ROLLBACK").execute(&mut *transaction).await.unwrap();
+    };
+    end_by_itself().await;
+    world.take_one(inbound("a", &[])).await;
+    end_by_itself().await;
+    assert_eq!(world.route_all().await.len(), 1);
+    end_by_itself().await;
+    world.store.set_vip(ContactId(0), true, &world.audit("contact.set-vip")).await.unwrap_err();
+    assert_eq!(store.counts().await.unwrap().decisions, 1);
 }
 
 /// What was just taken in is judged from memory; it must be what the file has.

@@ -44,7 +44,8 @@ pub(super) async fn commit(
         return Ok(None);
     }
     let mut writer = store.writer.lock().await;
-    let Writer { connection, books } = &mut *writer;
+    writer.heal().await?;
+    let Writer { connection, books, .. } = &mut *writer;
     if books.arrivals != arrivals {
         return Ok(None);
     }

@@ -56,6 +56,7 @@ pub(super) async fn claim(
     // The writer's connection, because it has at hand what it has just written; a reader begins with
     // an empty cache after every commit. One transaction, so that events and cases are of one moment.
     let mut writer = store.writer.lock().await;
+    writer.heal().await?;
     let mut tx = writer.connection.begin().await?;
     let claimed = take(store, max, &mut tx).await?;
     let held = Held::new(store, claimed.iter().map(|it| (it.claim.conversation, it.claim.fence)).collect());
