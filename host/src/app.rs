@@ -114,7 +114,10 @@ impl App {
     }
 
     /// Publishes the bundled plugins that are not published yet, by the same way as anybody's.
-    pub async fn publish_bundled(&self) -> anyhow::Result<()> {
+    ///
+    /// How many were new.
+    pub async fn publish_bundled(&self) -> anyhow::Result<usize> {
+        let mut new = 0;
         for (name, component) in BUNDLED {
             if self.flow.store.release(&digest(component)).await?.is_some() {
                 continue;
@@ -122,8 +125,9 @@ impl App {
             let published =
                 publish::publish(&self.flow, &Principal::system(), (*component).into(), None, None).await;
             published.with_context(|| format!("publish the bundled plugin {name}"))?;
+            new += 1;
         }
-        Ok(())
+        Ok(new)
     }
 
     /// Starts the workers: routing, timers, replies. From now on what comes in is judged at once.

@@ -46,7 +46,7 @@ pub struct Bench {
     #[arg(long, default_value_t = 90_000)]
     items: u64,
     /// Connections of the load generator; with fewer, batches are smaller than those they are compared with
-    #[arg(long, default_value_t = 512)]
+    #[arg(long, default_value_t = 768)]
     connections: usize,
 }
 

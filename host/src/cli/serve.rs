@@ -54,7 +54,13 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     app.work();
     let stop = app.stopping();
     tokio::spawn(stop_on_signal(stop.clone()));
-    let bundled = app.publish_bundled();
+    let bundled = async {
+        let new = app.publish_bundled().await?;
+        if new > 0 {
+            println!("The marketplace is filled: {new} plugins come with Switchboard.");
+        }
+        anyhow::Ok(())
+    };
     let served = http::serve(listener, app.flow.clone(), stop, config.drain_grace);
     // Bundled plugins are published while the first requests are answered already.
     let (published, ()) = tokio::join!(bundled, served);

@@ -153,7 +153,8 @@ pub async fn change(
     after.on_failure = change.on_failure.unwrap_or(after.on_failure);
     confine(flow, principal, &mut after)?;
     if let Some(mode) = change.mode {
-        if before.mode == Mode::Disabled && mode != Mode::Disabled && change.version.is_none() {
+        // What it would be asked with at once, whatever is to follow.
+        if mode != Mode::Disabled && (mode != before.mode || before.is_suspended()) {
             find_usable(flow, &after.plugin, Some(&after.version)).await?;
         }
         after.mode = mode;
@@ -363,7 +364,7 @@ async fn prepare(flow: &Flow, activation: &Activation) -> Result<(), FlowError> 
     let wanted =
         Wanted { owner: activation.owner, kind: activation.kind, digest: &digest, settings: &settings };
     let prepared = match flow.artefact(wanted).await {
-        Ok(_) => Preparation::Ready,
+        Ok(_) => still_usable(flow, activation).await?,
         Err(failure) => {
             tracing::warn!(activation = %activation.name, %failure, "preparing failed");
             failed(&failure)
@@ -388,6 +389,18 @@ async fn prepare(flow: &Flow, activation: &Activation) -> Result<(), FlowError> 
     }
     flow.refresh_pipeline(&format!("{} is prepared", activation.name)).await?;
     super::retry::after_enabling(flow, activation).await
+}
+
+/// Whether the version that was prepared may take over: it may have been taken back meanwhile.
+async fn still_usable(flow: &Flow, activation: &Activation) -> Result<Preparation, FlowError> {
+    let version = activation.next.as_ref().map_or(&activation.version, |next| &next.version);
+    match find_usable(flow, &activation.plugin, Some(version)).await {
+        Ok(_) => Ok(Preparation::Ready),
+        Err(why @ (FlowError::Conflict(_) | FlowError::Refused { .. })) => {
+            Ok(Preparation::Failed { failure: "untrusted".to_owned(), reason: why.to_string() })
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// Writes down that a version that was ready cannot be loaded any more.

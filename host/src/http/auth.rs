@@ -22,6 +22,8 @@ pub fn admit(flow: &Flow, headers: &HeaderMap, permission: Permission) -> Result
         return Err(problem.with_remedy("send the header `authorization: Bearer TOKEN`"));
     };
     let bearer = flow.keyring.bearer(token, flow.now())?;
+    // What is refused counts too.
+    bearer.check_rate(flow)?;
     check_role(&bearer.principal, roles)?;
     if whole_company && bearer.principal.department.is_some() {
         let detail = "this is about the whole company, and the token is a department's";

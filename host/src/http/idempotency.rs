@@ -11,6 +11,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use http_body_util::BodyExt;
 
 use super::call::Call;
+use super::output::ShowsSecret;
 use super::problem::{Problem, ProblemKind};
 use super::route::Route;
 use crate::flow::Flow;
@@ -51,11 +52,13 @@ pub async fn answer(route: &Route, call: Call, body: Vec<u8>) -> Result<Response
     }
     let answered = route.answer(call, body).await;
     match answered {
-        Ok(response) => keep(&flow, route, &request, response).await,
+        Ok(response) => keep(&flow, &request, response).await,
         Err(problem) => {
             // After a surprise nobody knows what was done.
-            if !problem.is_surprise() {
-                flow.store.forget_request(&request).await?;
+            if !problem.is_surprise()
+                && let Err(error) = flow.store.forget_request(&request).await
+            {
+                tracing::error!(%error, "an idempotency key stays claimed, though nothing was done");
             }
             Err(problem)
         }
@@ -80,7 +83,6 @@ fn keyed(call: &Call, body: &[u8]) -> Result<Option<KeyedRequest>, Problem> {
 
 async fn keep(
     flow: &Flow,
-    route: &Route,
     request: &KeyedRequest,
     response: Response<Body>,
 ) -> Result<Response<Body>, Problem> {
@@ -91,9 +93,12 @@ async fn keep(
         status: parts.status.as_u16(),
         content_type: text(&parts.headers, &CONTENT_TYPE),
         etag: text(&parts.headers, &ETAG),
-        body: (!route.shows_secret).then(|| bytes.to_vec()),
+        body: parts.extensions.get::<ShowsSecret>().is_none().then(|| bytes.to_vec()),
     };
-    flow.store.keep_answer(request, &kept).await?;
+    // It was done, whether its answer can be kept or not.
+    if let Err(error) = flow.store.keep_answer(request, &kept).await {
+        tracing::error!(%error, "an answer cannot be given again");
+    }
     Ok(Response::from_parts(parts, Body::from(bytes)))
 }
 

@@ -24,11 +24,9 @@ pub(super) fn routes() -> Vec<Route> {
     vec![
         Route::get("/v1/inboxes", permission::INBOXES_READ, "Lists the inboxes by name", list),
         Route::post("/v1/inboxes", permission::ADMIN, "Adds an inbox; its token is shown this once", add)
-            .with_success(StatusCode::CREATED)
-            .showing_a_secret(),
+            .with_success(StatusCode::CREATED),
         Route::get("/v1/inboxes/{name}", permission::INBOXES_READ, "Shows an inbox", show),
-        Route::patch("/v1/inboxes/{name}", permission::ADMIN, "Changes an inbox; heeds If-Match", change)
-            .showing_a_secret(),
+        Route::patch("/v1/inboxes/{name}", permission::ADMIN, "Changes an inbox; heeds If-Match", change),
     ]
 }
 
@@ -104,7 +102,9 @@ impl InboxEntry {
 fn answer(call: &Call, changed: InboxWithToken) -> Answer<InboxEntry> {
     let entry = InboxEntry::of(&changed.inbox, &call.flow().directory.load());
     let revision = entry.revision;
-    Answer::of(InboxEntry { token: changed.token, ..entry }).tagged(revision)
+    let shows_secret = changed.token.is_some();
+    let answer = Answer::of(InboxEntry { token: changed.token, ..entry }).tagged(revision);
+    if shows_secret { answer.showing_a_secret() } else { answer }
 }
 
 async fn list(call: Call, (): ()) -> Result<Answer<Entries<InboxEntry>>, Problem> {

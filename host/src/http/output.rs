@@ -34,17 +34,27 @@ pub struct Answer<T> {
     body: T,
     revision: Option<i64>,
     status: Option<StatusCode>,
+    shows_secret: bool,
 }
+
+/// Marks an answer that shows a secret, which is kept nowhere.
+#[derive(Clone, Copy, Debug)]
+pub struct ShowsSecret;
 
 impl<T> Answer<T> {
     /// An answer with this body.
     pub fn of(body: T) -> Self {
-        Self { body, revision: None, status: None }
+        Self { body, revision: None, status: None, shows_secret: false }
     }
 
     /// The same, with what to give back in `If-Match`.
     pub fn tagged(self, revision: i64) -> Self {
         Self { revision: Some(revision), ..self }
+    }
+
+    /// The same, marked because it shows a secret.
+    pub fn showing_a_secret(self) -> Self {
+        Self { shows_secret: true, ..self }
     }
 
     /// The same, with another status than the table says.
@@ -66,6 +76,9 @@ impl<T: Serialize + JsonSchema + Send + 'static> Output for Answer<T> {
         let mut response = with_body(self.status.unwrap_or(success), JSON, body);
         if let Some(revision) = self.revision.and_then(|it| HeaderValue::try_from(format!("\"{it}\"")).ok()) {
             response.headers_mut().insert(ETAG, revision);
+        }
+        if self.shows_secret {
+            response.extensions_mut().insert(ShowsSecret);
         }
         response
     }

@@ -43,8 +43,6 @@ pub struct Route {
     /// Whether it is carried out to the end even if the caller goes away: what is written and what is in
     /// memory change together.
     pub is_finished_alone: bool,
-    /// Whether the answer shows a secret, which is kept nowhere.
-    pub shows_secret: bool,
     /// The most bytes of a body; 0 when none is read.
     pub body_bytes_max: usize,
     /// The shape of what is sent.
@@ -117,11 +115,6 @@ impl Route {
         Self { is_finished_alone: false, ..self }
     }
 
-    /// The same, whose answer shows a secret.
-    pub fn showing_a_secret(self) -> Self {
-        Self { shows_secret: true, ..self }
-    }
-
     /// Has the handler answer.
     pub async fn answer(&self, call: Call, body: Vec<u8>) -> Result<Response<Body>, Problem> {
         (self.handler)(call, body).await
@@ -159,7 +152,6 @@ impl Route {
             permission,
             summary,
             success: StatusCode::OK,
-            shows_secret: false,
             is_finished_alone: matches!(method, Method::Post | Method::Patch),
             body_bytes_max: I::BODY_BYTES_MAX,
             request: I::shape,

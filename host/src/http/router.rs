@@ -107,7 +107,8 @@ async fn answer(
     }
     // Whoever goes away in the middle leaves nothing half done.
     let route = Arc::clone(route);
-    let answered = tokio::spawn(async move { idempotency::answer(&route, call, bytes).await });
+    let answered =
+        tokio::spawn(async move { idempotency::answer(&route, call, bytes).await }.in_current_span());
     answered.await.unwrap_or_else(|_| Err(Problem::new(ProblemKind::Internal, "answering it failed")))
 }
 
@@ -121,9 +122,6 @@ struct Admitted {
 async fn admit(shared: &Arc<Shared>, route: &Route, parts: Parts) -> Result<Admitted, Problem> {
     let flow = &shared.flow;
     let bearer = auth::admit(flow, &parts.headers, route.permission)?;
-    if let Some(bearer) = &bearer {
-        bearer.check_rate(flow)?;
-    }
     let (principal, mut allowance) = match bearer {
         Some(bearer) => (Some(bearer.principal), bearer.allowance),
         None => (None, Allowance::default()),

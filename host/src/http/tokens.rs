@@ -22,8 +22,7 @@ pub(super) fn routes() -> Vec<Route> {
         Route::get("/v1/me", permission::ALL, "Says who the token's bearer is", me),
         Route::get("/v1/tokens", permission::TOKENS_READ, "Lists the tokens, oldest first", list),
         Route::post("/v1/tokens", permission::ADMIN, "Makes a token; it is shown this once", add)
-            .with_success(StatusCode::CREATED)
-            .showing_a_secret(),
+            .with_success(StatusCode::CREATED),
         Route::get("/v1/tokens/{id}", permission::TOKENS_READ, "Shows what is kept of a token", show),
         Route::post(
             "/v1/tokens/{id}/revoke",
@@ -75,7 +74,7 @@ async fn list(call: Call, (): ()) -> Result<Answer<Entries<TokenEntry>>, Problem
 async fn add(call: Call, Json(new): Json<NewToken>) -> Result<Answer<TokenEntry>, Problem> {
     let made = organise::add_token(call.flow(), call.principal()?, new).await?;
     let entry = TokenEntry::of(made.token, &call.flow().directory.load());
-    Ok(Answer::of(TokenEntry { secret: Some(made.plain), ..entry }))
+    Ok(Answer::of(TokenEntry { secret: Some(made.plain), ..entry }).showing_a_secret())
 }
 
 async fn show(call: Call, (): ()) -> Result<Answer<TokenEntry>, Problem> {

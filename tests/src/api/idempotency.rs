@@ -100,6 +100,14 @@ async fn a_secret_is_not_kept_to_be_shown_again() {
     assert!(text(&again, "/detail").contains("shown once"), "{again}");
     let auditors = app.get("/v1/tokens").await.json(200);
     assert_eq!(entries(&auditors).iter().filter(|it| it["role"] == "auditor").count(), 1);
+    // An inbox shows one only when it has just been made.
+    let inbox = json!({ "name": "web", "department": "billing", "adapter": "cloudevents", "access": "open" });
+    let first = post(&app, "k-2", "/v1/inboxes", &inbox).await.json(201);
+    assert_eq!(post(&app, "k-2", "/v1/inboxes", &inbox).await.json(201), first);
+    let guarded =
+        json!({ "name": "shut", "department": "billing", "adapter": "cloudevents", "access": "token" });
+    post(&app, "k-3", "/v1/inboxes", &guarded).await.json(201);
+    post(&app, "k-3", "/v1/inboxes", &guarded).await.problem(409);
     let secret = text(&made, "/secret").to_owned();
     let (_folder, file) = app.stop().await;
     let kept = std::fs::read(file).unwrap();

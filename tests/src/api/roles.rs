@@ -269,7 +269,7 @@ async fn a_token_that_expired_or_was_revoked_opens_nothing() {
     }
 }
 
-/// Whoever changes who may do what sees it here, and has to say so in SECURITY.md.
+/// Whoever changes who may do what sees it here.
 #[test]
 fn who_may_do_what_is_as_it_was_agreed() {
     let mut table_of_rights = String::new();

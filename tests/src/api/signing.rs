@@ -171,13 +171,56 @@ async fn a_release_that_was_taken_back_runs_on_and_is_never_enabled_again() {
     let conversation = app.say("and who hears this?").await;
     app.settle().await;
     assert_eq!(app.decision(&conversation).await["contributions"][0]["release"], "judge@2.0.0");
-    app.patch("/v1/activations/judge", json!({ "mode": "disabled" })).await.json(202);
-    app.patch("/v1/activations/judge", json!({ "mode": "active" })).await.problem(409);
+    for mode in ["shadow", "disabled"] {
+        app.patch("/v1/activations/judge", json!({ "mode": "disabled" })).await.json(202);
+        app.patch("/v1/activations/judge", json!({ "mode": "active" })).await.problem(409);
+        // Not even for the moment until another version is ready.
+        let other = json!({ "mode": "active", "version": "1.0.0" });
+        app.patch("/v1/activations/judge", other).await.problem(409);
+        app.patch("/v1/activations/judge", json!({ "mode": mode })).await;
+    }
     // The highest version is the highest of those that can be had.
     let newest = json!({ "name": "newest", "plugin": "judge" });
     assert_eq!(app.post("/v1/activations", newest).await.json(202)["version"], "1.0.0");
     app.post("/v1/plugins/judge/2.0.0/unyank", json!({})).await.json(200);
     app.patch("/v1/activations/judge", json!({ "mode": "active" })).await.json(202);
+}
+
+#[tokio::test]
+async fn a_release_taken_back_while_it_is_prepared_does_not_take_over() {
+    let app = TestApp::company().await;
+    for version in ["1.0.0", "2.0.0"] {
+        app.upload_for("service", component(version)).await.json(201);
+    }
+    app.enable(rule("1.0.0")).await;
+    app.patch("/v1/activations/judge", json!({ "version": "2.0.0" })).await.json(202);
+    let because = json!({ "reason": "it judges badly" });
+    app.post("/v1/plugins/judge/2.0.0/yank", because).await.json(200);
+    app.settle().await;
+    let shown = app.get("/v1/activations/judge").await.json(200);
+    // Whichever was first: it did not take over, or says that it should be replaced.
+    match text(&shown, "/version") {
+        "1.0.0" => assert_eq!(shown["next"]["preparation"]["failure"], "untrusted", "{shown}"),
+        _ => assert!(text(&shown, "/untrusted").contains("it judges badly"), "{shown}"),
+    }
+}
+
+#[tokio::test]
+async fn the_same_bytes_are_answered_for_by_their_owner_whoever_sends_them_again() {
+    let app = TestApp::company().await;
+    let one = component("1.0.0");
+    app.upload_for("service", one.clone()).await.json(201);
+    let (ours, theirs) = (PrivateKey::generate().unwrap(), PrivateKey::generate().unwrap());
+    register(&app, &ours, Some("service")).await;
+    register(&app, &theirs, Some("billing")).await;
+    let again = async |department: &str, key: &PrivateKey| {
+        let signature = key.sign(&digest(&one));
+        let value = format!("{} {}", signature.public_key, signature.signature);
+        let headers = [("content-type", "application/wasm"), ("x-switchboard-signature", value.as_str())];
+        app.ask("POST", &format!("/v1/plugins{department}"), &headers, one.clone()).await
+    };
+    assert_eq!(name(&again("?department=billing", &theirs).await), "signing-key-of-another");
+    again("", &ours).await.json(200);
 }
 
 #[tokio::test]

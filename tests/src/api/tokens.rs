@@ -196,7 +196,7 @@ async fn a_token_asks_as_often_as_it_may_and_hears_when_to_come_back() {
     ask().await.json(200);
     app.clock.advance_ms(1_000);
     let heir = app.ask_as(&token, "POST", "/v1/tokens", Some(&json!({ "role": "admin" }))).await.json(201);
-    assert_eq!(heir["allowance"], allowance, "nobody gives away more than they have");
+    assert_eq!(heir["allowance"], allowance, "no token makes a wider one");
     let large = json!({ "name": "legal", "title": "x".repeat(100) });
     app.ask_as(&token, "POST", "/v1/departments", Some(&large)).await.problem(413);
 }

@@ -89,7 +89,7 @@ pub async fn add_token(
         return Err(FlowError::invalid("/expires_in_days", message));
     }
     let (secret, now) = (new_secret()?, flow.now());
-    // Nobody gives away more than they have.
+    // Nobody makes a token that may ask for more at once than their own.
     let own = match principal.token {
         Some(id) => token(flow, &Principal::system(), id).await?.allowance,
         None => Allowance::default(),
