@@ -4,7 +4,7 @@
 //! audit entry, and the directory is read again before the verb returns, so that a caller finds
 //! what it has just made.
 //!
-//! **Invariant:** randomness for tokens is drawn in [`token`] and nowhere else in this room.
+//! **Invariant:** randomness for tokens is drawn in [`mod@token`] and nowhere else in this room.
 //! **Invariant:** a token is known in plain only to whoever was shown it; what is kept is its SHA-256.
 
 use crate::domain::principal::Principal;
