@@ -201,7 +201,12 @@ pub async fn roll_back(
     let Some(target) = target else {
         let known: Vec<_> = versions.iter().map(|it| it.revision.to_string()).collect();
         let wanted = to_revision.map_or("earlier revision".to_owned(), |it| format!("revision {it}"));
-        return Err(FlowError::NotFound(format!("`{name}` has no {wanted}; it has: {}", known.join(", "))));
+        let coming = match &before.next {
+            Some(next) => format!("; revision {} has not taken over yet", next.revision),
+            None => String::new(),
+        };
+        let message = format!("`{name}` has no {wanted}; it has: {}{coming}", known.join(", "));
+        return Err(FlowError::NotFound(message));
     };
     let release = find_usable(flow, &before.plugin, Some(&target.version)).await?;
     let mut after = before.clone();
