@@ -6,6 +6,7 @@
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 
+use crate::cli::wait;
 use crate::telemetry;
 
 mod calls;
@@ -54,11 +55,7 @@ impl Bench {
     /// Measures and reports.
     pub fn run(self) -> anyhow::Result<()> {
         telemetry::log::start("warn");
-        tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .build()
-            .context("start the runtime")?
-            .block_on(self.measure())
+        wait(self.measure())
     }
 
     async fn measure(&self) -> anyhow::Result<()> {

@@ -21,6 +21,7 @@ use self::show::Show;
 use self::story::Cast;
 use super::serve::stop_on_signal;
 use crate::app::{App, Parts};
+use crate::cli::wait;
 use crate::flow::organise;
 use crate::plugin::PluginConfig;
 use crate::store::sqlite::StorePath;
@@ -64,11 +65,7 @@ impl Demo {
     /// Plays the demonstration.
     pub fn run(self) -> anyhow::Result<()> {
         telemetry::log::start("error");
-        tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .build()
-            .context("start the runtime")?
-            .block_on(self.play())
+        wait(self.play())
     }
 
     async fn play(self) -> anyhow::Result<()> {

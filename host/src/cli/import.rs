@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use self::take_in::{Done, TakeIn};
 use crate::app::clock::SystemClock;
 use crate::app::{App, Parts};
+use crate::cli::wait;
 use crate::config::{Config, ConfigArgs};
 use crate::egress::http::HttpEgress;
 use crate::flow::{Flow, import, route};
@@ -55,11 +56,7 @@ impl Import {
     pub fn run(self) -> anyhow::Result<()> {
         let config = self.config.resolve()?;
         telemetry::log::start("warn");
-        tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .build()
-            .context("start the runtime")?
-            .block_on(self.import(config))
+        wait(self.import(config))
     }
 
     async fn import(self, config: Config) -> anyhow::Result<()> {

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::clock::SystemClock;
 use crate::app::{App, Parts};
+use crate::cli::wait;
 use crate::config::{Config, ConfigArgs};
 use crate::egress::http::HttpEgress;
 use crate::flow::organise;
@@ -30,11 +31,7 @@ impl Serve {
     pub fn run(self) -> anyhow::Result<()> {
         let config = self.config.resolve()?;
         telemetry::log::start(&config.log);
-        tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .build()
-            .context("start the runtime")?
-            .block_on(serve(config))
+        wait(serve(config))
     }
 }
 

@@ -6,11 +6,11 @@
 use std::str::FromStr;
 use std::sync::Arc;
 
-use anyhow::Context;
 use clap::{Args, Subcommand};
 
 use crate::app::clock::SystemClock;
 use crate::app::{App, Parts};
+use crate::cli::wait;
 use crate::config::{Config, ConfigArgs};
 use crate::domain::ids::TokenId;
 use crate::domain::principal::{Principal, Role};
@@ -73,11 +73,7 @@ impl TokenArgs {
     pub fn run(self) -> anyhow::Result<()> {
         let config = self.config.resolve()?;
         telemetry::log::start(&config.log);
-        tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .build()
-            .context("start the runtime")?
-            .block_on(run(&config, self.command))
+        wait(run(&config, self.command))
     }
 }
 

@@ -25,7 +25,7 @@ impl Allowance {
         }
     }
 
-    /// Why it cannot be kept, if they cannot.
+    /// Why it cannot be granted, if it cannot.
     pub fn check(self) -> Result<(), &'static str> {
         match self.requests_per_second {
             Some(0) => Err("at least one request a second; to shut somebody out, revoke or close"),

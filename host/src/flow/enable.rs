@@ -300,6 +300,9 @@ pub(super) async fn find_release(
             .max_by_key(|it| Version::parse(&it.manifest.version).ok()),
     };
     found.cloned().ok_or_else(|| {
+        if version.is_none() {
+            return FlowError::Conflict(format!("every version of {plugin} was taken back; publish another"));
+        }
         let kind = format!("version of {plugin}");
         FlowError::unknown(
             &kind,

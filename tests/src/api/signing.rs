@@ -38,6 +38,12 @@ fn rule(version: &str) -> Value {
     json!({ "name": "judge", "plugin": "judge", "version": version, "mode": "active", "owner": "service" })
 }
 
+/// Takes a version back.
+async fn yank_in(app: &TestApp, version: &str) -> Value {
+    let path = format!("/v1/plugins/judge/{version}/yank");
+    app.post(&path, json!({ "reason": "it judges badly" })).await.json(200)
+}
+
 /// The name of the refusal.
 fn name(reply: &Reply) -> String {
     text(&reply.problem(422), "/name").to_owned()
@@ -151,13 +157,9 @@ async fn a_release_that_was_taken_back_runs_on_and_is_never_enabled_again() {
     app.enable(rule("1.1.0")).await;
     app.patch("/v1/activations/judge", json!({ "version": "2.0.0" })).await.json(202);
     app.settle().await;
-    let yank = async |version: &str| {
-        let path = format!("/v1/plugins/judge/{version}/yank");
-        app.post(&path, json!({ "reason": "it judges badly" })).await.json(200)
-    };
-    let yanked = yank("2.0.0").await;
+    let yanked = yank_in(&app, "2.0.0").await;
     assert_eq!((&yanked["state"], &yanked["reason"]), (&json!("yanked"), &json!("it judges badly")));
-    yank("1.1.0").await;
+    yank_in(&app, "1.1.0").await;
     let conversation = app.say("who hears this?").await;
     app.settle().await;
     assert_eq!(app.decision(&conversation).await["contributions"][0]["release"], "judge@2.0.0");
@@ -182,6 +184,9 @@ async fn a_release_that_was_taken_back_runs_on_and_is_never_enabled_again() {
     // The highest version is the highest of those that can be had.
     let newest = json!({ "name": "newest", "plugin": "judge" });
     assert_eq!(app.post("/v1/activations", newest).await.json(202)["version"], "1.0.0");
+    yank_in(&app, "1.0.0").await;
+    let none = app.post("/v1/activations", json!({ "name": "none", "plugin": "judge" })).await.problem(409);
+    assert!(text(&none, "/detail").contains("every version"), "{none}");
     app.post("/v1/plugins/judge/2.0.0/unyank", json!({})).await.json(200);
     app.patch("/v1/activations/judge", json!({ "mode": "active" })).await.json(202);
 }

@@ -3,6 +3,7 @@
 mod change;
 mod list;
 
+pub(super) use self::list::has_to_do_with;
 use async_trait::async_trait;
 use sqlx::Row as _;
 

@@ -8,6 +8,7 @@ use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 pub(super) use self::kept::Generations;
 use self::kept::Read;
 pub(super) use self::rows::DecisionRows;
+use super::conversations::has_to_do_with;
 use super::rows::Rows;
 use super::{SqliteStore, paging};
 use crate::domain::decision::Decision;
@@ -38,9 +39,7 @@ pub(super) async fn page(
         query.push(" AND d.conversation = ").push_bind(conversation.0);
     }
     if let Some(department) = department {
-        query.push(" AND (c.department = ").push_bind(department.0);
-        query.push(" OR c.inbox IN (SELECT id FROM inboxes WHERE department = ");
-        query.push_bind(department.0).push("))");
+        has_to_do_with(department, &mut query);
     }
     query.push(" ORDER BY d.id DESC LIMIT ").push_bind(page.limit);
     let mut reader = store.readers.acquire().await?;

@@ -3,6 +3,7 @@
 use sqlx::{QueryBuilder, Sqlite};
 
 use crate::domain::conversation::Conversation;
+use crate::domain::ids::DepartmentId;
 use crate::store::sqlite::words::status_word;
 use crate::store::sqlite::{SqliteStore, conversation_row, paging};
 use crate::store::{ConversationFilter, Page, PageRequest, StoreResult};
@@ -39,9 +40,7 @@ fn select(filter: &ConversationFilter) -> QueryBuilder<Sqlite> {
         " FROM conversations AS c WHERE c.merged_into IS NULL"
     ));
     if let Some(department) = filter.department {
-        query.push(" AND (c.department = ").push_bind(department.0);
-        query.push(" OR c.inbox IN (SELECT id FROM inboxes WHERE department = ");
-        query.push_bind(department.0).push("))");
+        has_to_do_with(department, &mut query);
     }
     if let Some(queue) = filter.queue {
         query.push(" AND c.queue = ").push_bind(queue.0);
@@ -63,4 +62,12 @@ fn select(filter: &ConversationFilter) -> QueryBuilder<Sqlite> {
         query.push_bind(tag.clone()).push(")");
     }
     query
+}
+
+/// Leaves conversations `c` that the department has to do with: in one of its queues, or come in through
+/// one of its inboxes.
+pub(in crate::store::sqlite) fn has_to_do_with(department: DepartmentId, query: &mut QueryBuilder<Sqlite>) {
+    query.push(" AND (c.department = ").push_bind(department.0);
+    query.push(" OR c.inbox IN (SELECT id FROM inboxes WHERE department = ");
+    query.push_bind(department.0).push("))");
 }
