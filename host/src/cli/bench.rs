@@ -11,6 +11,7 @@ use crate::telemetry;
 
 mod calls;
 mod evaluate;
+mod generator;
 pub mod load;
 mod machine;
 mod median;
@@ -42,8 +43,8 @@ pub struct Bench {
     /// Measure this only; may be repeated [default: all]
     #[arg(long = "only", value_enum)]
     only: Vec<Part>,
-    /// Items that `pipeline` takes in; from 100,000 on they come in ten parts, each on connections of its
-    /// own, and the first is compared with the last
+    /// Items that `pipeline` takes in, in ten stretches; from 100,000 on, the first is compared with the
+    /// last
     #[arg(long, default_value_t = 90_000)]
     items: u64,
     /// Connections of the load generator; with fewer, batches are smaller than those they are compared with

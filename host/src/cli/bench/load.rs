@@ -1,13 +1,14 @@
 //! The load generator: a process of its own, so that its processor time is not the host's.
 //!
 //! Speaks just enough HTTP/1.1 (RFC 9112) over plain sockets to keep its own cost small: one request
-//! at a time on each of many connections, each answer read to its end.
+//! at a time on each of many connections, each answer read to its end. It is told what to send line by
+//! line, and keeps its connections from one stretch to the next.
 
 use std::fmt::Write as _;
+use std::io::{BufRead as _, Write as _};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
 
 use anyhow::{Context, bail};
 use clap::Args;
@@ -26,60 +27,76 @@ pub struct Load {
     /// The path to post to
     #[arg(long)]
     path: String,
-    /// The first item's number
-    #[arg(long)]
-    first: u64,
-    /// How many items to send
-    #[arg(long)]
-    items: u64,
     /// On how many connections
     #[arg(long)]
     connections: usize,
 }
 
-/// What the load generator did.
+/// What to send in one stretch; one line of JSON on the generator's standard input.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Order {
+    /// The first item's number.
+    pub first: u64,
+    /// How many items to send.
+    pub items: u64,
+}
+
+/// What was sent for one order; one line of JSON on the generator's standard output.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Sent {
     /// Answers that said the item is stored.
     pub accepted: u64,
     /// Other answers.
     pub refused: u64,
-    /// From the first request to the last answer.
-    pub seconds: f64,
-    /// Processor time of the generator itself.
+    /// Processor time that the generator itself used for it.
     pub cpu_seconds: f64,
 }
 
 impl Load {
-    /// Sends, then prints what it did as one line of JSON.
+    /// Sends what each line of the standard input orders, and answers each with what was done.
     pub fn run(self) -> anyhow::Result<()> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .context("start the runtime")?;
-        let sent = runtime.block_on(self.send())?;
-        println!("{}", serde_json::to_string(&sent)?);
+        let mut connections = runtime.block_on(self.connect())?;
+        for line in std::io::stdin().lock().lines() {
+            let order: Order = serde_json::from_str(&line?).context("read what to send")?;
+            let sent = runtime.block_on(send(order, &mut connections))?;
+            let mut out = std::io::stdout().lock();
+            writeln!(out, "{}", serde_json::to_string(&sent)?)?;
+            out.flush()?;
+        }
         Ok(())
     }
 
-    async fn send(self) -> anyhow::Result<Sent> {
-        let next = Arc::new(AtomicU64::new(self.first));
-        let end = self.first + self.items;
-        let began = Instant::now();
-        let mut connections = tokio::task::JoinSet::new();
+    async fn connect(&self) -> anyhow::Result<Vec<Connection>> {
+        let mut connections = Vec::new();
         for _ in 0..self.connections {
-            let connection = Connection::open(self.address, &self.path).await?;
-            connections.spawn(connection.work(Arc::clone(&next), end));
+            connections.push(Connection::open(self.address, &self.path).await?);
         }
-        let (mut accepted, mut refused) = (0, 0);
-        while let Some(done) = connections.join_next().await {
-            let done = done.context("a connection's task")??;
-            accepted += done.0;
-            refused += done.1;
-        }
-        let seconds = began.elapsed().as_secs_f64();
-        Ok(Sent { accepted, refused, seconds, cpu_seconds: machine::cpu_seconds()? })
+        Ok(connections)
     }
+}
+
+/// Sends on all connections at once, and takes each of them back when its last answer is read.
+async fn send(order: Order, connections: &mut Vec<Connection>) -> anyhow::Result<Sent> {
+    let cpu = machine::cpu_seconds()?;
+    let (next, end) = (Arc::new(AtomicU64::new(order.first)), order.first + order.items);
+    let mut working = tokio::task::JoinSet::new();
+    for connection in connections.drain(..) {
+        working.spawn(connection.work(Arc::clone(&next), end));
+    }
+    let mut sent = Sent { accepted: 0, refused: 0, cpu_seconds: 0.0 };
+    while let Some(done) = working.join_next().await {
+        let (connection, accepted, refused) = done.context("a connection's task")??;
+        connections.push(connection);
+        sent.accepted += accepted;
+        sent.refused += refused;
+    }
+    sent.cpu_seconds = machine::cpu_seconds()? - cpu;
+    Ok(sent)
 }
 
 struct Connection {
@@ -98,12 +115,12 @@ impl Connection {
         Ok(Self { stream, head, out: String::new(), body: String::new(), buffer: vec![0; 4096] })
     }
 
-    async fn work(mut self, next: Arc<AtomicU64>, end: u64) -> anyhow::Result<(u64, u64)> {
+    async fn work(mut self, next: Arc<AtomicU64>, end: u64) -> anyhow::Result<(Self, u64, u64)> {
         let (mut accepted, mut refused) = (0, 0);
         loop {
             let number = next.fetch_add(1, Ordering::Relaxed);
             if number >= end {
-                return Ok((accepted, refused));
+                return Ok((self, accepted, refused));
             }
             self.body.clear();
             write_item(&mut self.body, number)?;

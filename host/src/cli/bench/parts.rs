@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use anyhow::Context;
 
-use super::report::Report;
 use super::{load, machine, scene};
 use crate::app::App;
 use crate::domain::arrival::Arrival;
@@ -21,23 +20,76 @@ use crate::store::sqlite::Rewrite;
 
 /// Items of a batch: as many as the way takes at once.
 const BATCH: u64 = 256;
-/// How many batches each thread works through; the first of them only warms up.
-const ROUNDS: usize = 24;
+/// How many batches each thread works through each time; the first of them only warms up.
+const ROUNDS: usize = 6;
 
-/// The sum of the parts in microseconds of processor time per item: the adapter's call, the three
-/// policies' calls, the same rows written in plain batches.
-pub async fn sum(app: &App, folder: &Path, report: &Report) -> anyhow::Result<f64> {
-    let mut costs = calls(app).await?;
-    costs.push(("identical rows in plain batches".to_owned(), plain_rows(folder).await?));
-    for (name, cost) in &costs {
-        report.figure("pipeline", &format!("part: {name}"), *cost, "us");
-    }
-    let sum = costs.iter().map(|(_, cost)| cost).sum();
-    report.figure("pipeline", "sum of the parts", sum, "us");
-    Ok(sum)
+/// Microseconds of processor time per item.
+pub struct Cost {
+    /// The adapter's call.
+    pub adapter_us: f64,
+    /// The three policies' calls.
+    pub policies_us: f64,
+    /// The same rows written in plain batches.
+    pub rows_us: f64,
 }
 
-async fn calls(app: &App) -> anyhow::Result<Vec<(String, f64)>> {
+impl Cost {
+    /// All parts together.
+    pub fn sum(&self) -> f64 {
+        self.adapter_us + self.policies_us + self.rows_us
+    }
+
+    /// What the parts cost in the mean of several looks.
+    pub fn mean(costs: &[Self]) -> Self {
+        let mean = |of: fn(&Self) -> f64| costs.iter().map(of).sum::<f64>() / costs.len() as f64;
+        Self {
+            adapter_us: mean(|it| it.adapter_us),
+            policies_us: mean(|it| it.policies_us),
+            rows_us: mean(|it| it.rows_us),
+        }
+    }
+}
+
+/// The parts, ready to be measured as often as wanted.
+pub struct Parts<'a> {
+    app: &'a App,
+    rows: Rewrite,
+}
+
+impl<'a> Parts<'a> {
+    /// Makes a second, empty repository beside that of the scene.
+    pub async fn prepare(app: &'a App, folder: &Path) -> anyhow::Result<Self> {
+        let rows = Rewrite::prepare(&folder.join("bench.db"), &folder.join("plain.db")).await?;
+        Ok(Self { app, rows })
+    }
+
+    /// Measures the calls, and writes once more what came in since the last time.
+    pub async fn measure(&mut self) -> anyhow::Result<Cost> {
+        let calls = calls(self.app).await?;
+        let rows_us = self.plain_rows().await?;
+        let mean = |of: fn(&Calls) -> f64| calls.iter().map(of).sum::<f64>() / calls.len() as f64;
+        Ok(Cost { adapter_us: mean(|it| it.adapter_us), policies_us: mean(|it| it.policies_us), rows_us })
+    }
+
+    /// What writing the rows of one item costs at least.
+    async fn plain_rows(&mut self) -> anyhow::Result<f64> {
+        let items = self.rows.look_again().await?;
+        let mut nanos = 0.0;
+        while let Some(batch) = self.rows.take_batch().await? {
+            let before = machine::threads_cpu_nanos()?;
+            self.rows.write(batch).await?;
+            nanos += machine::threads_cpu_nanos()? - before;
+        }
+        Ok(nanos / 1_000.0 / items as f64)
+    }
+
+    /// Fails unless every row was written once more.
+    pub async fn finish(self) -> anyhow::Result<()> {
+        Ok(self.rows.finish().await?)
+    }
+}
+
+async fn calls(app: &App) -> anyhow::Result<Vec<Calls>> {
     let directory = app.flow.directory.load_full();
     let inbox = directory.inbox_named(scene::INBOX).context("the inbox")?;
     let executor = app.flow.plugins.executor();
@@ -45,16 +97,10 @@ async fn calls(app: &App) -> anyhow::Result<Vec<(String, f64)>> {
         let (inbox, pipeline) = (Arc::clone(inbox), app.flow.pipeline.load_full());
         executor.run(move || measure(&inbox, &pipeline))
     });
-    let measured = futures::future::try_join_all(measured).await?;
-    let measured = measured.into_iter().collect::<anyhow::Result<Vec<_>>>()?;
-    let mean = |of: fn(&Calls) -> f64| measured.iter().map(of).sum::<f64>() / measured.len() as f64;
-    Ok(vec![
-        ("adapter call".to_owned(), mean(|it| it.adapter_us)),
-        ("three policies' calls".to_owned(), mean(|it| it.policies_us)),
-    ])
+    futures::future::try_join_all(measured).await?.into_iter().collect()
 }
 
-/// Microseconds of processor time per item.
+/// What one thread's calls cost per item.
 struct Calls {
     adapter_us: f64,
     policies_us: f64,
@@ -146,18 +192,4 @@ fn delivery(number: u64) -> RawDelivery {
         body: body.into_bytes(),
         received_at: Timestamp::from_ms(1_800_000_000_000),
     }
-}
-
-/// What writing the rows of one item costs at least, in microseconds of processor time.
-async fn plain_rows(folder: &Path) -> anyhow::Result<f64> {
-    let mut rows = Rewrite::prepare(&folder.join("bench.db"), &folder.join("plain.db")).await?;
-    let mut nanos = 0.0;
-    while let Some(batch) = rows.take_batch().await? {
-        let before = machine::threads_cpu_nanos()?;
-        rows.write(batch).await?;
-        nanos += machine::threads_cpu_nanos()? - before;
-    }
-    let items = rows.items as f64;
-    rows.finish().await?;
-    Ok(nanos / 1_000.0 / items)
 }

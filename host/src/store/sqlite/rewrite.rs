@@ -62,8 +62,6 @@ pub struct Rewrite {
     last_items: std::vec::IntoIter<i64>,
     written: Bounds,
     inserts: Vec<String>,
-    /// How many items there are.
-    pub items: i64,
 }
 
 /// The rows of some items, in memory.
@@ -82,7 +80,7 @@ enum Value {
 }
 
 impl Rewrite {
-    /// Makes an empty repository at `to`, and reads which batches the rows of `from` fall into.
+    /// Makes an empty repository at `to`, with what the rows of `from` refer to.
     pub async fn prepare(from: &Path, to: &Path) -> StoreResult<Self> {
         let path = StorePath::File(to.to_owned());
         SqliteStore::open(path, Arc::new(IdGenerator::new(0))).await?.close().await?;
@@ -90,26 +88,33 @@ impl Rewrite {
         copy_names(from, &mut target).await?;
         let mut source =
             SqliteConnection::connect_with(&writer_options(from, StoreOptions::default())).await?;
-        sort_tags(&mut source).await?;
-        let ids: Vec<i64> =
-            sqlx::query_scalar("SELECT id FROM items ORDER BY id").fetch_all(&mut source).await?;
         let mut inserts = Vec::new();
         for (table, ..) in TABLES {
             inserts.push(insert(table, &mut source).await?);
         }
-        let mut last_items: Vec<i64> = ids.chunks(BATCH).filter_map(|it| it.last().copied()).collect();
-        // The last batch takes everything that is left.
-        if let Some(last) = last_items.last_mut() {
-            *last = i64::MAX;
-        }
-        let (items, last_items) = (ids.len() as i64, last_items.into_iter());
-        Ok(Self { source, target, last_items, written: Bounds::default(), inserts, items })
+        let last_items = Vec::new().into_iter();
+        Ok(Self { source, target, last_items, written: Bounds::default(), inserts })
+    }
+
+    /// Reads which batches the items fall into that came since the last time; how many they are.
+    ///
+    /// Everything that belongs to them must be there, and nothing may be added to earlier ones.
+    pub async fn look_again(&mut self) -> StoreResult<usize> {
+        sort_tags(&mut self.source, self.written.conversation).await?;
+        let ids: Vec<i64> = sqlx::query_scalar("SELECT id FROM items WHERE id > ? ORDER BY id")
+            .bind(self.written.item)
+            .fetch_all(&mut self.source)
+            .await?;
+        let last_items: Vec<i64> = ids.chunks(BATCH).filter_map(|it| it.last().copied()).collect();
+        self.last_items = last_items.into_iter();
+        Ok(ids.len())
     }
 
     /// Reads the next rows into memory; `None` when all are written.
     pub async fn take_batch(&mut self) -> StoreResult<Option<Batch>> {
         let Some(last_item) = self.last_items.next() else { return Ok(None) };
-        let (after, to) = (self.written, self.bounds(last_item).await?);
+        let is_last = self.last_items.len() == 0;
+        let (after, to) = (self.written, self.bounds(last_item, is_last).await?);
         self.written = to;
         let mut tables = Vec::new();
         for (table, column, bound) in TABLES {
@@ -122,11 +127,11 @@ impl Rewrite {
         Ok(Some(Batch { tables, search }))
     }
 
-    /// What the items up to this one refer to.
-    async fn bounds(&mut self, item: i64) -> StoreResult<Bounds> {
+    /// What the items up to this one refer to; with the last of them, everything that is left.
+    async fn bounds(&mut self, item: i64, is_last: bool) -> StoreResult<Bounds> {
         let before = self.written;
-        if item == i64::MAX {
-            return Ok(Bounds { item, conversation: item, identity: item, contact: item });
+        if is_last {
+            return self.everything().await;
         }
         let (conversation, identity): (i64, i64) = sqlx::query_as(
             "SELECT max(conversation, ?1), max(ifnull(identity, 0), ?2)
@@ -149,6 +154,19 @@ impl Rewrite {
                 .fetch_one(&mut self.source)
                 .await?;
         Ok(Bounds { item, conversation, identity, contact: before.contact.max(contact.unwrap_or(0)) })
+    }
+
+    async fn everything(&mut self) -> StoreResult<Bounds> {
+        let (item, conversation, identity, contact) = sqlx::query_as(
+            "SELECT
+                (SELECT max(max(id), (SELECT max(id) FROM decisions)) FROM items),
+                (SELECT max(id) FROM conversations),
+                (SELECT max(id) FROM identities),
+                (SELECT max(id) FROM contacts)",
+        )
+        .fetch_one(&mut self.source)
+        .await?;
+        Ok(Bounds { item, conversation, identity, contact })
     }
 
     async fn texts(&mut self, after: i64, to: i64) -> StoreResult<Vec<(i64, String)>> {
@@ -183,7 +201,7 @@ impl Rewrite {
     /// Fails unless everything was written.
     pub async fn finish(mut self) -> StoreResult<()> {
         for (table, ..) in TABLES {
-            let sql = format!("SELECT count(*) FROM {table}");
+            let sql = format!("SELECT count(*) FROM main.{table}");
             let count = |sql: &str| sqlx::query_scalar::<_, i64>(AssertSqlSafe(sql.to_owned()));
             let there: i64 = count(&sql).fetch_one(&mut self.source).await?;
             let written: i64 = count(&sql).fetch_one(&mut self.target).await?;
@@ -206,11 +224,22 @@ async fn copy_names(from: &Path, target: &mut SqliteConnection) -> StoreResult<(
     Ok(())
 }
 
-/// Tags have no index that begins with the conversation; one of this connection's own finds them.
-async fn sort_tags(source: &mut SqliteConnection) -> StoreResult<()> {
+/// Tags have no index that begins with the conversation; one of this connection's own finds those of
+/// later conversations.
+async fn sort_tags(source: &mut SqliteConnection, after: i64) -> StoreResult<()> {
     sqlx::raw_sql(
-        "CREATE TEMP TABLE tags AS SELECT * FROM main.conversation_tags;
-        CREATE INDEX temp.tags_by_conversation ON tags (conversation);
+        "DROP TABLE IF EXISTS temp.tags;
+        DROP VIEW IF EXISTS temp.conversation_tags;
+        CREATE TEMP TABLE tags AS SELECT * FROM main.conversation_tags LIMIT 0",
+    )
+    .execute(&mut *source)
+    .await?;
+    sqlx::query("INSERT INTO temp.tags SELECT * FROM main.conversation_tags WHERE conversation > ?")
+        .bind(after)
+        .execute(&mut *source)
+        .await?;
+    sqlx::raw_sql(
+        "CREATE INDEX temp.tags_by_conversation ON tags (conversation);
         CREATE TEMP VIEW conversation_tags AS SELECT * FROM temp.tags",
     )
     .execute(source)
