@@ -99,6 +99,7 @@ fn inbox() -> Inbox {
         access: InboxAccess::Open,
         reply_hosts: vec![],
         allowance: Default::default(),
+        secrets: Default::default(),
         created_at: Timestamp::from_ms(0),
         revision: 1,
     }

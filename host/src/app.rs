@@ -20,18 +20,23 @@ use crate::egress::Egress;
 use crate::flow::artefact::Artefacts;
 use crate::flow::pipeline::Pipeline;
 use crate::flow::route::{Door, Judges};
+use crate::flow::safe::Safe;
 use crate::flow::{Flow, Wake, ingest, publish};
 use crate::plugin::digest::digest;
 use crate::plugin::{PluginConfig, Plugins, Seal};
 use crate::store::Store;
 use crate::store::sqlite::{SqliteStore, StorePath};
 use crate::telemetry::Telemetry;
+use crate::vault::{Cipher, KeySource};
 use crate::worker;
 
 pub mod clock;
 
 /// The name of the file beside the repository that holds the key of its compiled plugins.
 pub const ARTEFACT_KEY: &str = "artefact-key";
+
+/// The name of the file beside the repository that holds the key of its secrets.
+pub const SECRETS_KEY: &str = "secrets-key";
 
 /// What an installation is made of.
 pub struct Parts {
@@ -41,6 +46,8 @@ pub struct Parts {
     pub artefact_shelf: Option<PathBuf>,
     /// The sandbox's configuration.
     pub plugins: PluginConfig,
+    /// Where the key that seals secrets comes from; beside the repository when absent.
+    pub secrets_key: Option<KeySource>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// The way out.
@@ -61,6 +68,7 @@ impl App {
     pub async fn open(parts: Parts) -> anyhow::Result<Self> {
         let ids = Arc::new(IdGenerator::new(0));
         let seal = seal_of(&parts.repository)?;
+        let safe = safe_with(parts.secrets_key, &parts.repository)?;
         let store =
             SqliteStore::open(parts.repository, Arc::clone(&ids)).await.context("open the repository")?;
         let store: Arc<dyn Store> = Arc::new(store);
@@ -96,6 +104,7 @@ impl App {
             pipeline,
             directory,
             keyring: Arc::default(),
+            safe: Arc::new(safe),
             naming: Arc::default(),
             rates: Arc::default(),
             intakes,
@@ -108,6 +117,7 @@ impl App {
         let workers = TaskTracker::new();
         workers.spawn(commit_loop);
         flow.keyring.refresh(&flow.store).await.context("read the tokens")?;
+        flow.safe.refresh(&flow.store).await.context("read the secrets")?;
         flow.refresh_pipeline("the host started").await.context("load what is enabled")?;
         flow.resume_preparations().await.context("take up preparations")?;
         Ok(Self { flow, stop: CancellationToken::new(), workers })
@@ -152,6 +162,16 @@ impl App {
         workers.close();
         workers.wait().await;
     }
+}
+
+/// The safe for the repository's secrets.
+fn safe_with(source: Option<KeySource>, repository: &StorePath) -> anyhow::Result<Safe> {
+    let source = source.unwrap_or_else(|| match repository {
+        StorePath::File(file) => KeySource::File(file.with_file_name(SECRETS_KEY)),
+        StorePath::Temporary => KeySource::ThisProcess,
+    });
+    let key = source.key().context("the key that seals secrets")?;
+    Ok(Safe::new(Cipher::new(&key).context("the key that seals secrets")?))
 }
 
 /// The seal of the repository's compiled plugins: its key is made at the first start and kept beside

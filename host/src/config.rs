@@ -11,6 +11,8 @@ use anyhow::Context;
 use clap::Args;
 use serde::Deserialize;
 
+use crate::vault::KeySource;
+
 /// Where it listens when nobody says otherwise: reachable from this machine only.
 const LISTEN: &str = "127.0.0.1:8080";
 /// Where it keeps its repository when nobody says otherwise.
@@ -36,6 +38,10 @@ pub struct Settings {
     /// for a load balancer to notice [default: 0]
     #[arg(long, env = "SWITCHBOARD_DRAIN_GRACE_MS")]
     pub drain_grace_ms: Option<u64>,
+    /// File of the key that seals secrets, made if it is missing; the key itself can stand in the environment
+    /// instead, as SWITCHBOARD_SECRETS_KEY [default: `secrets-key` in the repository's folder]
+    #[arg(long, env = "SWITCHBOARD_SECRETS_KEY_FILE")]
+    pub secrets_key_file: Option<PathBuf>,
 }
 
 /// Flags that concern the configuration itself.
@@ -62,6 +68,8 @@ pub struct Config {
     pub threads: usize,
     /// How long work is still taken after the first signal to stop.
     pub drain_grace: Duration,
+    /// Where the key that seals secrets comes from; absent for a file in the repository's folder.
+    pub secrets_key: Option<KeySource>,
 }
 
 impl ConfigArgs {
@@ -82,8 +90,16 @@ impl ConfigArgs {
             log: flags.log.or(file.log).unwrap_or_else(|| "info".to_owned()),
             threads: flags.threads.or(file.threads).unwrap_or_else(cores).max(1),
             drain_grace: Duration::from_millis(flags.drain_grace_ms.or(file.drain_grace_ms).unwrap_or(0)),
+            secrets_key: given_key()
+                .or(flags.secrets_key_file.or(file.secrets_key_file).map(KeySource::File)),
         })
     }
+}
+
+/// A key as such is read from the environment alone: everybody can see a program's flags.
+fn given_key() -> Option<KeySource> {
+    let text = std::env::var("SWITCHBOARD_SECRETS_KEY").ok()?;
+    Some(KeySource::Given(text.into()))
 }
 
 fn read(path: &Path) -> anyhow::Result<Settings> {

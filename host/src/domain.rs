@@ -45,6 +45,7 @@ pub mod principal;
 pub mod promise;
 pub mod proposal;
 pub mod release;
+pub mod secret;
 pub mod signing;
 pub mod threading;
 pub mod time;

@@ -11,9 +11,9 @@
 //!    it is made of. [`sign`] says who answers for a release, [`yank`] takes one back. [`suspend`] takes out what fails too often ([`health`]). [`organise`]: departments,
 //!    agents, queues and inboxes change.
 //!
-//! 6. [`keyring`] knows who asks, [`access`] what that caller may see, [`rate`] how often it may ask.
+//! 6. [`safe`] keeps the secrets, [`keyring`] knows who asks, [`access`] what that caller may see, [`rate`] how often it may ask.
 //!
-//! Called by `http`, `worker` and `cli`; calls `plugin`, `store` and `egress`.
+//! Called by `http`, `worker` and `cli`; calls `plugin`, `store`, `egress` and `vault`.
 //!
 //! **Invariant:** every verb that somebody outside can cause takes a
 //! [`Principal`] or is the inbox's own door.
@@ -54,6 +54,7 @@ pub mod publish;
 pub mod rate;
 pub mod retry;
 pub mod route;
+pub mod safe;
 pub mod sign;
 pub mod suspend;
 pub mod yank;
@@ -81,6 +82,8 @@ pub struct Flow {
     pub directory: Arc<ArcSwap<Directory>>,
     /// Who shows which token.
     pub keyring: Arc<keyring::Keyring>,
+    /// Which secrets there are.
+    pub safe: Arc<safe::Safe>,
     /// How often callers with a limit asked.
     pub rates: Arc<rate::Rates>,
     /// Where read deliveries wait for their common commit.

@@ -49,6 +49,7 @@ mod room;
 mod route;
 mod router;
 mod search;
+mod secrets;
 mod serve;
 mod signing_keys;
 pub mod table;

@@ -17,7 +17,8 @@
 //! | [`plugin`] | the sandbox | `wasmtime` |
 //! | [`store`] | the repository | `sqlx` |
 //! | [`egress`] | the way out | an HTTP client |
-//! | [`flow`] | the story, one verb a file | plugin, store, egress |
+//! | [`vault`] | secrets | ciphers |
+//! | [`flow`] | the story, one verb a file | plugin, store, egress, vault |
 //! | [`worker`] | what runs by itself | flow |
 //! | [`http`] | the API | `axum`, flow |
 //! | [`app`] | the composition root | everything |
@@ -34,4 +35,5 @@ pub mod http;
 pub mod plugin;
 pub mod store;
 pub mod telemetry;
+pub mod vault;
 pub mod worker;

@@ -1,6 +1,6 @@
 //! The sandbox: plugins from uploaded bytes to answered calls.
 //!
-//! Called by `flow`, `cli` and `app`; calls `domain` alone.
+//! Called by `flow`, `cli` and `app`; calls `domain` and `vault`.
 //!
 //! | module | holds |
 //! |---|---|
@@ -54,7 +54,7 @@ pub use plugins::{Inspected, PluginConfig, Plugins};
 pub use policy::{Policy, ReusedPolicy};
 pub use seal::{Artefact, MadeOf, Seal};
 pub use settings::{SettingError, validate_settings};
-pub use task::{Answer, Outbound, ReceiveResult, Request, SendOutcome, Step, StepResult, TaskError};
+pub use task::{Answer, Outbound, Piece, ReceiveResult, Request, SendOutcome, Step, StepResult, TaskError};
 pub use upload::{Refusal, RefusalKind};
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ mod outbox;
 mod page;
 mod plugins;
 mod route;
+mod secrets;
 pub mod sqlite;
 
 pub use artefact_shelf::ArtefactShelf;
@@ -37,6 +38,7 @@ pub use outbox::{OutboxStore, OutboxWork, SendEnd};
 pub use page::{AuditEntry, Page, PageRequest};
 pub use plugins::{PluginStore, Published};
 pub use route::{CaseNeeds, Claim, ClaimedCase, HistoryEntry, Postponed, RouteCommit, RouteStore, Routed};
+pub use secrets::{SecretStore, StoredSecret, StoredSecretValue};
 
 /// The whole repository.
 pub trait Store:
@@ -47,6 +49,7 @@ pub trait Store:
     + ConversationStore
     + OutboxStore
     + IdempotencyStore
+    + SecretStore
     + 'static
 {
 }
@@ -59,6 +62,7 @@ impl<T> Store for T where
         + ConversationStore
         + OutboxStore
         + IdempotencyStore
+        + SecretStore
         + 'static
 {
 }

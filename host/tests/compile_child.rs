@@ -46,7 +46,7 @@ async fn a_policy_goes_from_bytes_to_proposals() {
     let component = bundled("keyword-router");
     let inspected = plugins.inspect(None, component.into()).await.unwrap();
     assert_eq!(inspected.manifest.name, "keyword-router");
-    assert_eq!(inspected.imports, ["switchboard:plugin/log@0.1.0"]);
+    assert_eq!(inspected.imports, ["switchboard:plugin/log@0.2.0"]);
     let settings = json!({"rules": [{"name": "parcels", "any": ["parcel"], "destination": {"department": "logistics"}}]});
     let artefact = plugins.prepare(None, component.into(), PluginKind::Policy, &settings).await.unwrap();
     let policy = plugins.load_policy(&artefact, inspected.manifest.into()).unwrap();

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
+use crate::secrets::WantedSecret;
 use crate::types::{Delivery, Intake, Rejection, ReplyReceived, SettingError, Step, Task, TaskError};
 
 /// One of the company's addresses on a channel, with its settings parsed.
@@ -22,6 +23,9 @@ pub struct Inbox<S> {
 pub trait Adapter: Sized + 'static {
     /// Settings of an inbox; the JSON Schema that admins see comes from this type.
     type Settings: DeserializeOwned + JsonSchema;
+
+    /// Secrets it works with; an admin says for each inbox what they are.
+    const SECRETS: &'static [WantedSecret] = &[];
 
     /// Checks settings beyond what the schema says.
     ///

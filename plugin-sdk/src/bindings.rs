@@ -11,9 +11,9 @@ pub mod base {
         inline: "
             package switchboard:sdk-base;
             world base {
-                import switchboard:plugin/types@0.1.0;
-                import switchboard:plugin/log@0.1.0;
-                export switchboard:plugin/plugin@0.1.0;
+                import switchboard:plugin/types@0.2.0;
+                import switchboard:plugin/log@0.2.0;
+                export switchboard:plugin/plugin@0.2.0;
             }
         ",
         path: "../wit",
@@ -23,23 +23,23 @@ pub mod base {
         export_macro_name: "export_base",
         additional_derives: [PartialEq],
         additional_type_attributes: {
-            "switchboard:plugin/types@0.1.0/item-kind": [
+            "switchboard:plugin/types@0.2.0/item-kind": [
                 #[derive(serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
                 #[serde(rename_all = "kebab-case")]
             ],
-            "switchboard:plugin/types@0.1.0/visibility": [
+            "switchboard:plugin/types@0.2.0/visibility": [
                 #[derive(serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
                 #[serde(rename_all = "kebab-case")]
             ],
-            "switchboard:plugin/types@0.1.0/priority": [
+            "switchboard:plugin/types@0.2.0/priority": [
                 #[derive(serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
                 #[serde(rename_all = "kebab-case")]
             ],
-            "switchboard:plugin/types@0.1.0/listening": [
+            "switchboard:plugin/types@0.2.0/listening": [
                 #[derive(serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
                 #[serde(rename_all = "kebab-case")]
             ],
-            "switchboard:plugin/types@0.1.0/metric": [
+            "switchboard:plugin/types@0.2.0/metric": [
                 #[derive(serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
                 #[serde(rename_all = "kebab-case")]
             ],
@@ -53,18 +53,18 @@ pub mod policy {
         inline: "
             package switchboard:sdk-policy;
             world policy-only {
-                export switchboard:plugin/policy@0.1.0;
+                export switchboard:plugin/policy@0.2.0;
             }
         ",
         path: "../wit",
         with: {
-            "switchboard:plugin/types@0.1.0": super::base::switchboard::plugin::types,
+            "switchboard:plugin/types@0.2.0": super::base::switchboard::plugin::types,
         },
         pub_export_macro: true,
         export_macro_name: "export_policy_only",
         additional_derives: [PartialEq],
         additional_type_attributes: {
-            "switchboard:plugin/policy@0.1.0/destination": [
+            "switchboard:plugin/policy@0.2.0/destination": [
                 #[derive(serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
                 #[serde(deny_unknown_fields)]
             ],
@@ -78,12 +78,14 @@ pub mod adapter {
         inline: "
             package switchboard:sdk-adapter;
             world adapter-only {
-                export switchboard:plugin/adapter@0.1.0;
+                import switchboard:plugin/secrets@0.2.0;
+                export switchboard:plugin/adapter@0.2.0;
             }
         ",
         path: "../wit",
         with: {
-            "switchboard:plugin/types@0.1.0": super::base::switchboard::plugin::types,
+            "switchboard:plugin/types@0.2.0": super::base::switchboard::plugin::types,
+            "switchboard:plugin/secrets@0.2.0": generate,
         },
         pub_export_macro: true,
         export_macro_name: "export_adapter_only",

@@ -9,9 +9,10 @@ use std::sync::Once;
 use std::thread::LocalKey;
 
 use crate::bindings;
+use crate::secrets::WantedSecret;
 use crate::types::{
     Case, Delivery, Event, Intake, Manifest, PluginKind, Proposal, Refusal, Rejection, ReplyReceived,
-    SettingError, Step, Task, TaskError,
+    SecretNeed, SettingError, Step, Task, TaskError,
 };
 use crate::{Adapter, Inbox, Policy, log, settings};
 
@@ -66,7 +67,15 @@ pub fn policy_manifest<P: ExportedPolicy>() -> Manifest {
 
 /// The manifest of an adapter.
 pub fn adapter_manifest<A: ExportedAdapter>() -> Manifest {
-    manifest::<A::Settings>(A::identity(), PluginKind::ChannelAdapter)
+    let need = |wanted: &WantedSecret| SecretNeed {
+        name: wanted.name.to_owned(),
+        purpose: wanted.purpose.to_owned(),
+        uses: wanted.uses,
+    };
+    Manifest {
+        secrets: A::SECRETS.iter().map(need).collect(),
+        ..manifest::<A::Settings>(A::identity(), PluginKind::ChannelAdapter)
+    }
 }
 
 fn manifest<S: schemars::JsonSchema>(identity: Identity, kind: PluginKind) -> Manifest {
@@ -79,6 +88,7 @@ fn manifest<S: schemars::JsonSchema>(identity: Identity, kind: PluginKind) -> Ma
         events: Vec::new(),
         proposals: Vec::new(),
         needs: Vec::new(),
+        secrets: Vec::new(),
     }
 }
 

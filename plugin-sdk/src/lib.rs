@@ -54,6 +54,7 @@
 //! - [`Policy`], [`Adapter`]: what to implement.
 //! - [`types`]: the contract's facts, with [short ways to make them](Action::because).
 //! - [`content_id`], [`Outcome::of_refusal`]: what nearly every adapter needs.
+//! - [`secrets`], [`signature`]: what is checked and sent with secrets that stay in the host.
 //! - [`log`]: lines for the people who look after the plugin.
 //! - [`testing`]: runs a plugin natively, as strictly as the host.
 //! - [`settings`]: from JSON to a settings type, and its schema.
@@ -74,8 +75,10 @@ mod kind;
 pub mod log;
 mod outcome;
 mod policy;
+pub mod secrets;
 pub mod settings;
 mod shorthand;
+pub mod signature;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
 pub mod types;
@@ -84,6 +87,7 @@ pub use adapter::{Adapter, Inbox};
 pub use digest::content_id;
 pub use duration::{Duration, DurationError};
 pub use policy::Policy;
+pub use secrets::{SecretUse, WantedSecret};
 pub use settings::NoSettings;
 pub use types::*;
 
@@ -91,6 +95,7 @@ pub use types::*;
 pub mod prelude {
     pub use crate::types::*;
     pub use crate::{
-        Adapter, Duration, Inbox, NoSettings, Policy, content_id, export_adapter, export_policy, log,
+        Adapter, Duration, Inbox, NoSettings, Policy, SecretUse, WantedSecret, content_id, export_adapter,
+        export_policy, log,
     };
 }

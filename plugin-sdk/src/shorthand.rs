@@ -1,8 +1,8 @@
 //! Short ways to say the common things.
 
 use crate::types::{
-    Action, Attribute, Case, Delivery, Destination, Escalation, Header, Intake, Item, Outbound, Proposal,
-    ReplyReceived, Timer, TimestampMs,
+    Action, Attribute, Case, Delivery, Destination, Escalation, Header, Intake, Item, Outbound, Piece,
+    Proposal, ReplyReceived, RequestHeader, Timer, TimestampMs,
 };
 
 impl Action {
@@ -59,6 +59,19 @@ impl Action {
     /// Makes a proposal of it by giving the reason, one sentence.
     pub fn because(self, why: impl Into<String>) -> Proposal {
         Proposal { action: self, why: why.into() }
+    }
+}
+
+impl RequestHeader {
+    /// A header field of a request that is this text.
+    pub fn text(name: impl Into<String>, value: impl Into<String>) -> Self {
+        Self { name: name.into(), value: vec![Piece::Text(value.into())] }
+    }
+
+    /// `Authorization: Bearer` with a secret (RFC 6750, section 2.1).
+    pub fn bearer(secret: impl Into<String>) -> Self {
+        let value = vec![Piece::Text("Bearer ".to_owned()), Piece::Secret(secret.into())];
+        Self { name: "authorization".to_owned(), value }
     }
 }
 

@@ -7,6 +7,7 @@
 mod adapter;
 mod policy;
 mod samples;
+pub(crate) mod secrets;
 mod verdict;
 
 use schemars::JsonSchema;

@@ -6,10 +6,10 @@
 
 pub use crate::bindings::adapter::exports::switchboard::plugin::adapter::{
     Arrival, Deletion, Delivery, DeliveryState, DeliveryStatus, Edit, Exchange, Intake, Outbound, Outcome,
-    Rejection, ReplyReceived, Request, Response, Step, Task, TaskError,
+    Piece, Rejection, ReplyReceived, Request, RequestHeader, Response, Step, Task, TaskError,
 };
 pub use crate::bindings::base::exports::switchboard::plugin::plugin::{
-    CaseField, EventKind, Manifest, PluginKind, ProposalKind, SettingError,
+    CaseField, EventKind, Manifest, PluginKind, ProposalKind, SecretNeed, SettingError,
 };
 pub use crate::bindings::base::switchboard::plugin::types::{
     Attachment, AttachmentSource, Attribute, Author, Automatic, DeliveryPart, Direction, DurationMs, Header,

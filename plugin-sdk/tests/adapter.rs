@@ -36,6 +36,7 @@ impl Adapter for Steps {
             request: Request {
                 method: "POST".to_owned(),
                 url: "https://example.com/replies".to_owned(),
+                segments: Vec::new(),
                 headers: Vec::new(),
                 body: outbound.text.clone().into_bytes(),
             },

@@ -95,6 +95,13 @@ fn only_the_http_room_knows_axum() {
 }
 
 #[test]
+fn only_the_vault_knows_ciphers() {
+    let ciphers = sources().into_iter().filter(|source| source.text.contains("ring::aead"));
+    let guilty: Vec<_> = ciphers.filter(|source| !source.is_in("vault")).map(|it| it.path).collect();
+    assert!(guilty.is_empty(), "{guilty:?}");
+}
+
+#[test]
 fn only_the_way_out_knows_an_http_client() {
     only_in(&["egress"], "reqwest");
 }
@@ -108,6 +115,11 @@ fn sandbox_repository_and_way_out_do_not_know_one_another() {
         ("store", "egress"),
         ("egress", "store"),
         ("egress", "plugin"),
+        ("vault", "store"),
+        ("vault", "plugin"),
+        ("vault", "egress"),
+        ("egress", "vault"),
+        ("store", "vault"),
     ] {
         does_not_know(room, other);
     }
@@ -115,7 +127,7 @@ fn sandbox_repository_and_way_out_do_not_know_one_another() {
 
 #[test]
 fn nobody_below_knows_who_is_above() {
-    for room in ["domain", "plugin", "store", "egress", "telemetry"] {
+    for room in ["domain", "plugin", "store", "egress", "vault", "telemetry"] {
         for above in ["flow", "http", "worker", "app", "cli"] {
             does_not_know(room, above);
         }
@@ -130,7 +142,7 @@ fn nobody_below_knows_who_is_above() {
 
 #[test]
 fn the_domain_knows_no_room_and_nothing_that_does_io() {
-    for room in ["plugin", "store", "egress", "telemetry", "config"] {
+    for room in ["plugin", "store", "egress", "vault", "telemetry", "config"] {
         does_not_know("domain", room);
     }
     let allowed = ["std", "crate", "super", "self", "serde", "serde_json", "jiff", "schemars", "thiserror"];

@@ -83,6 +83,7 @@ impl Demo {
             repository: StorePath::Temporary,
             artefact_shelf: None,
             plugins: PluginConfig::default(),
+            secrets_key: None,
             clock: clock.clone(),
             egress: channels.clone(),
         })

@@ -72,6 +72,7 @@ impl Import {
             repository: StorePath::File(database),
             artefact_shelf: None,
             plugins: PluginConfig { threads: config.threads, ..PluginConfig::default() },
+            secrets_key: config.secrets_key.clone(),
             clock: Arc::new(SystemClock),
             egress: Arc::new(HttpEgress::new()?),
         })

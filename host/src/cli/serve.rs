@@ -41,6 +41,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         repository: StorePath::File(config.data.join("switchboard.db")),
         artefact_shelf: None,
         plugins: PluginConfig { threads: config.threads, ..PluginConfig::default() },
+        secrets_key: config.secrets_key.clone(),
         clock: Arc::new(SystemClock),
         egress: Arc::new(HttpEgress::new()?),
     })

@@ -88,6 +88,7 @@ async fn run(config: &Config, command: TokenCommand) -> anyhow::Result<()> {
         repository: StorePath::File(file),
         artefact_shelf: None,
         plugins: PluginConfig { threads: 1, ..PluginConfig::default() },
+        secrets_key: config.secrets_key.clone(),
         clock: Arc::new(SystemClock),
         egress: Arc::new(HttpEgress::new()?),
     })

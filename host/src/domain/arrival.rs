@@ -101,6 +101,9 @@ pub struct Intake {
 /// Why a delivery yields nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Rejection {
+    /// It does not come from whom it should.
+    #[error("unauthentic: {0}")]
+    Unauthentic(String),
     /// The bytes do not follow the format.
     #[error("malformed: {0}")]
     Malformed(String),

@@ -148,6 +148,10 @@ ids! {
     OutboxId "out";
     /// A published release of a plugin.
     ReleaseId "rel";
+    /// A secret.
+    SecretId "sec";
+    /// One of a secret's values.
+    SecretValueId "val";
     /// A key that signs releases.
     SigningKeyId "key";
     /// An enabled plugin.

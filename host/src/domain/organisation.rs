@@ -1,6 +1,6 @@
 //! The company's side: departments, the people in them, their queues and inboxes.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -121,6 +121,8 @@ pub struct Inbox {
     pub reply_hosts: Vec<String>,
     /// How much may be delivered.
     pub allowance: Allowance,
+    /// Which stored secret is meant by each of the adapter's names for one.
+    pub secrets: BTreeMap<String, String>,
     /// When it was made.
     pub created_at: Timestamp,
     /// Counts changes, for `If-Match`.

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::case::{CaseField, EventKind};
 use super::ids::{DepartmentId, ReleaseId};
 use super::proposal::ProposalKind;
+use super::secret::SecretNeed;
 use super::signing::KnownSignature;
 use super::time::Timestamp;
 
@@ -39,6 +40,9 @@ pub struct Manifest {
     pub proposals: Vec<ProposalKind>,
     /// Parts of the case it reads.
     pub needs: Vec<CaseField>,
+    /// Secrets it works with.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<SecretNeed>,
 }
 
 /// Where a release stands.
@@ -65,7 +69,7 @@ pub struct Release {
     pub digest: String,
     /// How many bytes the component has.
     pub component_bytes: i64,
-    /// What it imports, such as `switchboard:plugin/log@0.1.0`.
+    /// What it imports, such as `switchboard:plugin/log@0.2.0`.
     pub imports: Vec<String>,
     /// What it says of itself.
     pub manifest: Manifest,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::header::HeaderValue;
 
 use super::allow::{self, Allowed};
 use super::{ANSWER_BYTES_MAX, Answer, Egress, EgressError, Request};
@@ -70,9 +71,14 @@ async fn submit(
         if matches!(name.to_ascii_lowercase().as_str(), "host" | "content-length" | "transfer-encoding") {
             continue;
         }
+        // Secrets may stand in them: logs of the client leave marked ones out.
+        let mut value = HeaderValue::from_str(value).map_err(|_| {
+            EgressError::Refused(format!("the header field `{name}` holds what none may hold"))
+        })?;
+        value.set_sensitive(true);
         builder = builder.header(name, value);
     }
-    let response = builder.send().await.map_err(|error| sort(&error))?;
+    let response = builder.send().await.map_err(sort)?;
     read(response).await
 }
 
@@ -101,14 +107,15 @@ impl Egress for HttpEgress {
     }
 }
 
-/// A failure before the connection stood is certain; any later one is not.
-fn sort(error: &reqwest::Error) -> EgressError {
-    if error.is_builder() {
-        EgressError::Refused(error.to_string())
-    } else if error.is_connect() {
-        EgressError::NotSent(error.to_string())
-    } else {
-        EgressError::NoAnswer(error.to_string())
+/// A failure before the connection stood is certain; any later one is not. The URL is left out: a
+/// secret may stand in it.
+fn sort(error: reqwest::Error) -> EgressError {
+    let (is_builder, is_connect) = (error.is_builder(), error.is_connect());
+    let text = error.without_url().to_string();
+    match (is_builder, is_connect) {
+        (true, _) => EgressError::Refused(text),
+        (false, true) => EgressError::NotSent(text),
+        (false, false) => EgressError::NoAnswer(text),
     }
 }
 
@@ -123,7 +130,7 @@ async fn read(mut response: reqwest::Response) -> Result<Answer, EgressError> {
         .collect();
     let mut body = Vec::new();
     while let Some(chunk) =
-        response.chunk().await.map_err(|error| EgressError::NoAnswer(error.to_string()))?
+        response.chunk().await.map_err(|error| EgressError::NoAnswer(error.without_url().to_string()))?
     {
         let room = ANSWER_BYTES_MAX - body.len();
         body.extend_from_slice(&chunk[..chunk.len().min(room)]);

@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use self::fill::fill;
 use super::pipeline::EnabledAdapter;
 use super::{Flow, FlowError};
 use crate::domain::item::Visibility;
@@ -13,8 +14,11 @@ use crate::domain::organisation::Inbox;
 use crate::domain::outbox::{ATTEMPTS_MAX, backoff_ms};
 use crate::domain::time::Timestamp;
 use crate::egress::{self, EgressError};
-use crate::plugin::{Answer, Call, Outbound, Request, SendOutcome, Step, StepResult};
+use crate::plugin::{Answer, Call, Outbound, SendOutcome, Step, StepResult};
 use crate::store::{OutboxWork, SendEnd};
+use crate::vault::Granted;
+
+mod fill;
 
 /// How many replies one look at the outbox takes.
 const BATCH_MAX: usize = 16;
@@ -60,20 +64,17 @@ async fn send(flow: &Flow, work: &OutboxWork) -> SendEnd {
     let Some(adapter) = flow.pipeline.load().adapter(&inbox.adapter).cloned() else {
         return again(flow, work, None, format!("the adapter `{}` is not enabled", inbox.adapter));
     };
-    let outbound = outbound_of(work);
-    let begin = {
-        let (adapter, inbox) = (Arc::clone(&adapter), Arc::clone(&inbox));
-        call(flow, &adapter.clone(), "begin", move || adapter.adapter.begin(&inbox, &outbound)).await
-    };
-    exchange(flow, work, &adapter, &inbox, begin).await
+    let granted = flow.safe.granted(&adapter.manifest, &inbox);
+    let channel = Channel { adapter, inbox, granted };
+    let first = channel.begin(flow, outbound_of(work)).await;
+    exchange(flow, work, &channel, first).await
 }
 
 /// Goes through the adapter's exchanges until it is done.
 async fn exchange(
     flow: &Flow,
     work: &OutboxWork,
-    adapter: &Arc<EnabledAdapter>,
-    inbox: &Arc<Inbox>,
+    channel: &Channel,
     first: Result<StepResult, String>,
 ) -> SendEnd {
     let mut step = first;
@@ -84,36 +85,46 @@ async fn exchange(
             Ok(Err(error)) => return SendEnd::Failed(error.to_string()),
             Err(failure) => return again(flow, work, None, failure),
         };
-        let answer = match flow.egress.send(to_egress(request), &inbox.reply_hosts).await {
-            Ok(answer) => from_egress(answer),
-            Err(error) => return unsent(flow, work, error),
+        let request = match fill(request, &channel.granted) {
+            Ok(request) => request,
+            Err(why) => return SendEnd::Failed(why),
         };
-        step = resume(flow, adapter, inbox, state, answer).await;
+        let answer = match flow.egress.send(request, &channel.inbox.reply_hosts).await {
+            Ok(answer) => channel.as_seen(answer),
+            Err(error) => return unsent(flow, work, channel, error),
+        };
+        step = channel.resume(flow, state, answer).await;
     }
     SendEnd::Parked(format!("the adapter wanted more than {EXCHANGES_MAX} exchanges"))
 }
 
-// The sandbox and the way out do not know each other, so each has its own words for these two.
-
-fn to_egress(request: Request) -> egress::Request {
-    let Request { method, url, headers, body } = request;
-    egress::Request { method, url, headers, body }
+/// An inbox, its adapter, and the secrets it may send.
+#[derive(Clone)]
+struct Channel {
+    adapter: Arc<EnabledAdapter>,
+    inbox: Arc<Inbox>,
+    granted: Granted,
 }
 
-fn from_egress(answer: egress::Answer) -> Answer {
-    let egress::Answer { status, headers, body } = answer;
-    Answer { status, headers, body }
-}
+impl Channel {
+    async fn begin(&self, flow: &Flow, outbound: Outbound) -> Result<StepResult, String> {
+        let Self { adapter, inbox, granted } = self.clone();
+        call(flow, &self.adapter, "begin", move || adapter.adapter.begin(&inbox, &granted, &outbound)).await
+    }
 
-async fn resume(
-    flow: &Flow,
-    enabled: &Arc<EnabledAdapter>,
-    inbox: &Arc<Inbox>,
-    state: Vec<u8>,
-    answer: Answer,
-) -> Result<StepResult, String> {
-    let (adapter, inbox) = (Arc::clone(enabled), Arc::clone(inbox));
-    call(flow, enabled, "resume", move || adapter.adapter.resume(&inbox, &state, &answer)).await
+    async fn resume(&self, flow: &Flow, state: Vec<u8>, answer: Answer) -> Result<StepResult, String> {
+        let Self { adapter, inbox, granted } = self.clone();
+        let resume = move || adapter.adapter.resume(&inbox, &granted, &state, &answer);
+        call(flow, &self.adapter, "resume", resume).await
+    }
+
+    /// The answer as the adapter may see it: a channel may repeat what it was sent.
+    fn as_seen(&self, answer: egress::Answer) -> Answer {
+        let egress::Answer { status, headers, body } = answer;
+        let hide = |(name, value): (String, String)| (name, self.granted.hide(&value).into_owned());
+        let headers = headers.into_iter().map(hide).collect();
+        Answer { status, headers, body: self.granted.hide_in_bytes(body) }
+    }
 }
 
 /// Runs a step of an adapter; a failure becomes its text.
@@ -138,11 +149,12 @@ fn ended(flow: &Flow, work: &OutboxWork, outcome: SendOutcome) -> SendEnd {
     }
 }
 
-fn unsent(flow: &Flow, work: &OutboxWork, error: EgressError) -> SendEnd {
+fn unsent(flow: &Flow, work: &OutboxWork, channel: &Channel, error: EgressError) -> SendEnd {
+    let text = channel.granted.hide(&error.to_string()).into_owned();
     match error {
-        EgressError::Refused(_) => SendEnd::Failed(error.to_string()),
-        EgressError::NotSent(_) => again(flow, work, None, error.to_string()),
-        EgressError::NoAnswer(_) => SendEnd::Parked(error.to_string()),
+        EgressError::Refused(_) => SendEnd::Failed(text),
+        EgressError::NotSent(_) => again(flow, work, None, text),
+        EgressError::NoAnswer(_) => SendEnd::Parked(text),
     }
 }
 

@@ -50,6 +50,16 @@ pub struct Received {
     pub response: Option<Response>,
 }
 
+impl Received {
+    /// Why it is not believed to come from whom it should, if so.
+    pub fn unauthentic(&self) -> Option<&str> {
+        match &self.outcome {
+            ReceivedOutcome::Unparsed { reason } => reason.strip_prefix("unauthentic: "),
+            ReceivedOutcome::Accepted(_) => None,
+        }
+    }
+}
+
 /// What a delivery takes while it is under way; given back when this goes.
 pub type Held = Box<dyn Send>;
 
@@ -86,9 +96,14 @@ pub fn admit(flow: &Flow, inbox_name: &str, credentials: Option<&str>) -> Result
 pub async fn receive(
     flow: &Flow,
     inbox: Arc<Inbox>,
-    raw: RawDelivery,
+    mut raw: RawDelivery,
     held: Held,
 ) -> Result<Received, FlowError> {
+    if !inbox.secrets.is_empty()
+        && let Some(adapter) = flow.pipeline.load().adapter(&inbox.adapter)
+    {
+        flow.safe.granted(&adapter.manifest, &inbox).hide_in_delivery(&mut raw);
+    }
     read_and_store(flow, flow.id(), IntakeOrigin::Fresh, inbox, Arc::new(raw), held).await
 }
 
@@ -145,10 +160,11 @@ pub(super) async fn read_and_store(
     let (answer, answered) = oneshot::channel();
     let (committer, telemetry, now) = (flow.intakes.clone(), Arc::clone(&flow.telemetry), flow.now());
     let asked = adapter.clone();
+    let granted = adapter.as_ref().map(|it| flow.safe.granted(&it.manifest, &inbox)).unwrap_or_default();
     let read = move |adapter: Option<&EnabledAdapter>| {
         let (content, response) = match adapter {
             Some(adapter) => {
-                let call = adapter.adapter.receive(&inbox, &raw);
+                let call = adapter.adapter.receive(&inbox, &granted, &raw);
                 suspend::count_adapter(adapter, now, &call);
                 content_of_call(adapter, call, &telemetry)
             }

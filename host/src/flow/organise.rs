@@ -1,10 +1,11 @@
-//! Departments, agents, queues, inboxes and tokens change.
+//! Departments, agents, queues, inboxes, tokens and secrets change.
 //!
 //! Called by `http`, `cli` and `app`; calls `store`. Every change is written together with its
 //! audit entry, and the directory is read again before the verb returns, so that a caller finds
 //! what it has just made.
 //!
 //! **Invariant:** randomness for tokens is drawn in [`mod@token`] and nowhere else in this room.
+//! **Invariant:** a secret's value goes into the vault, and no answer, message or log line holds it.
 //! **Invariant:** a token is known in plain only to whoever was shown it; what is kept is its SHA-256.
 
 use crate::domain::principal::Principal;
@@ -17,6 +18,8 @@ mod inbox;
 mod inbox_change;
 mod inbox_rules;
 mod queue;
+mod secret;
+mod secret_text;
 mod token;
 
 pub(super) use agent::department_for;
@@ -25,6 +28,10 @@ pub use department::{FIRST_QUEUE, NewDepartment, add_department};
 pub use inbox::{Access, InboxWithToken, NewInbox, add_inbox};
 pub use inbox_change::{InboxChange, change_inbox};
 pub use queue::{NewQueue, add_queue};
+pub use secret::{
+    NewSecret, NewSecretValue, SecretChange, add_secret, add_secret_value, change_secret,
+    retire_secret_value, secret, secrets,
+};
 pub use token::{NewToken, TokenWithSecret, add_token, ensure_admin_token, revoke_token, token, tokens};
 
 /// The longest title, in characters.

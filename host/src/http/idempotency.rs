@@ -15,7 +15,6 @@ use super::output::ShowsSecret;
 use super::problem::{Problem, ProblemKind};
 use super::route::Route;
 use crate::flow::Flow;
-use crate::plugin::digest::digest;
 use crate::store::{Claimed, KeptAnswer, KeyedRequest};
 
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -78,7 +77,7 @@ fn keyed(call: &Call, body: &[u8]) -> Result<Option<KeyedRequest>, Problem> {
     let condition = parts.headers.get("if-match").map_or(&b""[..], HeaderValue::as_bytes);
     let asked =
         [parts.method.as_str().as_bytes(), parts.uri.to_string().as_bytes(), condition, body].join(&b'\0');
-    Ok(Some(KeyedRequest { token, key: key.to_owned(), fingerprint: digest(&asked) }))
+    Ok(Some(KeyedRequest { token, key: key.to_owned(), fingerprint: call.flow().safe.fingerprint(&asked) }))
 }
 
 async fn keep(

@@ -1,5 +1,7 @@
 //! Inboxes: the company's addresses.
 
+use std::collections::BTreeMap;
+
 use axum::http::StatusCode;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -65,6 +67,8 @@ struct InboxEntry {
     reply_hosts: Vec<String>,
     /// How much may be delivered.
     allowance: Allowance,
+    /// Which stored secret is meant by each of the adapter's names for one.
+    secrets: BTreeMap<String, String>,
     /// When it was made.
     created_at: Timestamp,
     /// Counts changes, for `If-Match`.
@@ -93,6 +97,7 @@ impl InboxEntry {
             token: None,
             reply_hosts: inbox.reply_hosts.clone(),
             allowance: inbox.allowance,
+            secrets: inbox.secrets.clone(),
             created_at: inbox.created_at,
             revision: inbox.revision,
         }

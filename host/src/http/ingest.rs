@@ -11,7 +11,7 @@ use super::call::Call;
 use super::input::Delivered;
 use super::output::{Answer, AnswerShape, Output};
 use super::permission::Permission;
-use super::problem::Problem;
+use super::problem::{Problem, ProblemKind};
 use super::route::Route;
 use crate::domain::arrival;
 use crate::domain::delivery::{DeliveryOutcome, Header, RawDelivery};
@@ -33,7 +33,17 @@ async fn deliver(mut call: Call, Delivered(body): Delivered) -> Result<ReceivedA
     let raw = raw_delivery(&call, body);
     let room = call.room();
     let received = ingest::receive(call.flow(), call.inbox()?, raw, Box::new(room)).await?;
-    Ok(ReceivedAnswer(received))
+    match received.unauthentic() {
+        Some(why) => Err(not_believed(&received, why)),
+        None => Ok(ReceivedAnswer(received)),
+    }
+}
+
+/// The delivery is kept: whoever is to blame may be here, and then it can be tried again.
+fn not_believed(received: &Received, why: &str) -> Problem {
+    let detail = format!("delivery {} is kept and not believed: {why}", received.delivery);
+    let remedy = "sign it with the secret that was agreed on; if that is so, have an admin look at the inbox's secrets";
+    Problem::new(ProblemKind::Unauthenticated, detail).with_remedy(remedy)
 }
 
 fn raw_delivery(call: &Call, body: Vec<u8>) -> RawDelivery {

@@ -4,7 +4,7 @@ use super::route::Route;
 use super::{
     activations, agents, audit, contacts, conversation_acts, conversations, counts, decisions, deliveries,
     departments, evaluate, generations, health, inboxes, ingest, items, openapi, plugins, queues, search,
-    signing_keys, tokens,
+    secrets, signing_keys, tokens,
 };
 
 /// Every route, in the order of the story.
@@ -24,6 +24,7 @@ pub fn routes() -> Vec<Route> {
         queues::routes(),
         inboxes::routes(),
         plugins::routes(),
+        secrets::routes(),
         signing_keys::routes(),
         activations::routes(),
         generations::routes(),

@@ -21,11 +21,13 @@ use crate::egress::{self, Egress, EgressError};
 use crate::flow::artefact::Artefacts;
 use crate::flow::pipeline::Pipeline;
 use crate::flow::route::{Door, Judges};
+use crate::flow::safe::Safe;
 use crate::flow::{Flow, Wake, ingest, organise};
 use crate::plugin::{PluginConfig, Plugins, Seal};
 use crate::store::Store;
 use crate::store::sqlite::{SqliteStore, StorePath};
 use crate::telemetry::Telemetry;
+use crate::vault::{Cipher, KeySource};
 
 /// 2026-03-02T09:00:00Z.
 const NOW_MS: i64 = 1_772_442_000_000;
@@ -99,6 +101,7 @@ impl Host {
             telemetry,
             pipeline,
             keyring: Arc::default(),
+            safe: Arc::new(Safe::new(Cipher::new(&KeySource::ThisProcess.key().unwrap()).unwrap())),
             naming: Arc::default(),
             rates: Arc::default(),
             intakes,

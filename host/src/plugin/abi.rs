@@ -1,3 +1,3 @@
 //! The contract's versions, one module each.
 
-pub mod v0_1;
+pub mod v0_2;

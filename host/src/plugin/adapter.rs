@@ -6,10 +6,10 @@ use serde_json::Value;
 use wasmtime::Store;
 use wasmtime::component::InstancePre;
 
-use super::abi::v0_1::adapter_world::exports::switchboard::plugin::adapter as abi;
-use super::abi::v0_1::adapter_world::{self, AdapterPre};
-use super::abi::v0_1::plugin_world::SelfDescribingPre;
-use super::abi::v0_1::{
+use super::abi::v0_2::adapter_world::exports::switchboard::plugin::adapter as abi;
+use super::abi::v0_2::adapter_world::{self, AdapterPre};
+use super::abi::v0_2::plugin_world::SelfDescribingPre;
+use super::abi::v0_2::{
     lower_attributes, lower_delivery, lower_headers, lower_inbox, lower_outbound, lower_pairs, lower_reply,
     raise_intake, raise_rejection, raise_setting_errors, raise_step, raise_task_error,
 };
@@ -25,6 +25,7 @@ use crate::domain::arrival::ARRIVALS_MAX;
 use crate::domain::delivery::RawDelivery;
 use crate::domain::organisation::Inbox;
 use crate::domain::release::Manifest;
+use crate::vault::Granted;
 
 /// A channel adapter. Cheap to clone; calls may run at once on any number of threads.
 #[derive(Clone)]
@@ -51,7 +52,7 @@ impl Adapter {
     }
 
     /// What the plugin says of itself.
-    pub fn manifest(&self) -> &Manifest {
+    pub fn manifest(&self) -> &Arc<Manifest> {
         &self.inner.manifest
     }
 
@@ -66,13 +67,19 @@ impl Adapter {
     }
 
     /// Reads one delivery.
-    pub fn receive(&self, inbox: &Inbox, delivery: &RawDelivery) -> Call<ReceiveResult> {
+    pub fn receive(&self, inbox: &Inbox, granted: &Granted, delivery: &RawDelivery) -> Call<ReceiveResult> {
         let settings = inbox.settings.to_string();
         let headers = lower_headers(&delivery.headers);
-        self.call(&Budget::for_delivery(delivery.body.len()), |store, adapter| {
-            adapter.call_receive(store, lower_inbox(inbox, &settings), lower_delivery(delivery, &headers))
+        self.call(&Budget::for_delivery(delivery.body.len()), granted, |store, adapter| {
+            let (inbox, delivery) = (lower_inbox(inbox, &settings), lower_delivery(delivery, &headers));
+            let answer = adapter.call_receive(&mut *store, inbox, delivery)?;
+            Ok((answer, store.data().challenged()))
         })
-        .and_then(|answer| match answer {
+        .and_then(|(answer, challenged)| match answer {
+            // Else what is signed as a challenge could be somebody's item at once.
+            Ok(intake) if challenged && !intake.arrivals.is_empty() => {
+                Err(Failure::new(FailureKind::BadOutput, "arrivals beside the answer to a challenge"))
+            }
             Ok(intake) if intake.arrivals.len() > ARRIVALS_MAX => Err(Failure::new(
                 FailureKind::OutputTooLarge,
                 &format!("{} arrivals from one delivery, the most is {ARRIVALS_MAX}", intake.arrivals.len()),
@@ -83,11 +90,11 @@ impl Adapter {
     }
 
     /// Starts to send an answer.
-    pub fn begin(&self, inbox: &Inbox, outbound: &Outbound) -> Call<StepResult> {
+    pub fn begin(&self, inbox: &Inbox, granted: &Granted, outbound: &Outbound) -> Call<StepResult> {
         let settings = inbox.settings.to_string();
         let references: Vec<&str> = outbound.references.iter().map(String::as_str).collect();
         let attributes = lower_attributes(&outbound.attributes);
-        self.call(&Budget::ADAPTER, |store, adapter| {
+        self.call(&Budget::ADAPTER, granted, |store, adapter| {
             let task = abi::Task::Reply(lower_outbound(outbound, &references, &attributes));
             adapter.call_begin(store, lower_inbox(inbox, &settings), task)
         })
@@ -95,10 +102,16 @@ impl Adapter {
     }
 
     /// Goes on after an exchange.
-    pub fn resume(&self, inbox: &Inbox, state: &[u8], answer: &Answer) -> Call<StepResult> {
+    pub fn resume(
+        &self,
+        inbox: &Inbox,
+        granted: &Granted,
+        state: &[u8],
+        answer: &Answer,
+    ) -> Call<StepResult> {
         let settings = inbox.settings.to_string();
         let headers = lower_pairs(&answer.headers);
-        self.call(&Budget::ADAPTER, |store, adapter| {
+        self.call(&Budget::ADAPTER, granted, |store, adapter| {
             adapter.call_resume(store, lower_inbox(inbox, &settings), state, lower_reply(answer, &headers))
         })
         .and_then(raise)
@@ -108,18 +121,20 @@ impl Adapter {
     fn call<T>(
         &self,
         budget: &Budget,
+        granted: &Granted,
         work: impl Fn(&mut Store<CallState>, &abi::Guest) -> wasmtime::Result<T>,
     ) -> Call<T> {
-        let call = self.call_once(budget, &work);
-        if call.hit_deadline() { self.call_once(budget, &work) } else { call }
+        let call = self.call_once(budget, granted, &work);
+        if call.hit_deadline() { self.call_once(budget, granted, &work) } else { call }
     }
 
     fn call_once<T>(
         &self,
         budget: &Budget,
+        granted: &Granted,
         work: impl Fn(&mut Store<CallState>, &abi::Guest) -> wasmtime::Result<T>,
     ) -> Call<T> {
-        run(&self.inner.engine, budget, Imports::Answered, |store| {
+        run(&self.inner.engine, budget, Imports::Answered(granted.clone()), |store| {
             let instance: adapter_world::Adapter = self.inner.adapter.instantiate(&mut *store)?;
             work(store, instance.switchboard_plugin_adapter())
         })

@@ -8,11 +8,12 @@ use wasmtime::{
     Config, Enabled, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig, WasmBacktraceDetails,
 };
 
-use super::abi::v0_1::{self, plugin_world::switchboard::plugin::log};
+use super::abi::v0_2::adapter_world::switchboard::plugin::secrets;
+use super::abi::v0_2::{self, plugin_world::switchboard::plugin::log};
 use super::budget::{Budget, LOG_BYTES_MAX, LOG_LINE_BYTES_MAX, MEMORY_BYTES_MAX, TICK};
 use super::digest::StableHasher;
 use super::error::PluginError;
-use super::state::CallState;
+use super::state::{CHECKED_BYTES_MAX, CHECKS_MAX, CallState};
 
 /// Python components have about 40 core instances; the snapshot's accessor is one more.
 const CORE_INSTANCES_PER_COMPONENT: u32 = 64;
@@ -60,6 +61,8 @@ impl Engine {
         let wasmtime = wasmtime::Engine::new(&config(threads)).map_err(PluginError::engine)?;
         let mut linker = Linker::new(&wasmtime);
         log::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut CallState| state)
+            .map_err(PluginError::engine)?;
+        secrets::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut CallState| state)
             .map_err(PluginError::engine)?;
         tick(&wasmtime)?;
         let fingerprint = fingerprint(&wasmtime);
@@ -148,9 +151,10 @@ fn tick(engine: &wasmtime::Engine) -> Result<(), PluginError> {
 fn fingerprint(engine: &wasmtime::Engine) -> String {
     let mut hasher = StableHasher::default();
     hasher.feed(&engine.precompile_compatibility_hash());
-    hasher.feed(&v0_1::VERSION);
+    hasher.feed(&v0_2::VERSION);
     hasher.feed(&[Budget::POLICY, Budget::ADAPTER, Budget::for_delivery(usize::MAX), Budget::SETUP]);
     hasher.feed(&PREPARATION);
+    hasher.feed(&[CHECKS_MAX, CHECKED_BYTES_MAX]);
     hasher.feed(&[LOG_BYTES_MAX, LOG_LINE_BYTES_MAX, STACK_BYTES, TABLE_ELEMENTS]);
     hasher.hex_short()
 }

@@ -1,6 +1,6 @@
 //! What a guest logs during one call: capped, never refused.
 
-use super::abi::v0_1::plugin_world::switchboard::plugin::log::Level;
+use super::abi::v0_2::plugin_world::switchboard::plugin::log::Level;
 use super::budget::{LOG_BYTES_MAX, LOG_LINE_BYTES_MAX};
 use super::failure::cut;
 

@@ -7,10 +7,10 @@ use serde_json::Value;
 use wasmtime::Store;
 use wasmtime::component::InstancePre;
 
-use super::abi::v0_1::plugin_world::SelfDescribing;
-use super::abi::v0_1::policy_world::exports::switchboard::plugin::policy as abi;
-use super::abi::v0_1::policy_world::{self, PolicyPre};
-use super::abi::v0_1::{CaseLists, lower_event, raise_proposals, raise_refusal};
+use super::abi::v0_2::plugin_world::SelfDescribing;
+use super::abi::v0_2::policy_world::exports::switchboard::plugin::policy as abi;
+use super::abi::v0_2::policy_world::{self, PolicyPre};
+use super::abi::v0_2::{CaseLists, lower_event, raise_proposals, raise_refusal};
 use super::budget::Budget;
 use super::call::{Call, micros_since, open, refill, run, spent};
 use super::engine::Engine;
@@ -66,7 +66,7 @@ impl Policy {
     pub fn evaluate_configuring(&self, settings: &Value, event: &Event, case: &Case) -> Call<Vec<Proposal>> {
         let Inner { engine, pre, manifest, .. } = &*self.inner;
         let settings = settings.to_string();
-        run(engine, &Budget::SETUP, Imports::Answered, |store| {
+        run(engine, &Budget::SETUP, Imports::without_secrets(), |store| {
             let instance = pre.instance_pre().instantiate(&mut *store)?;
             let plugin = SelfDescribing::new(&mut *store, &instance)?;
             let configured = plugin.switchboard_plugin_plugin().call_configure(&mut *store, &settings)?;
@@ -81,15 +81,15 @@ impl Policy {
 
     /// An instance that is called again and again, for comparison: what state it keeps, it keeps.
     pub fn reused(&self) -> Result<ReusedPolicy, LoadError> {
-        let mut store =
-            open(&self.inner.engine, &self.inner.budget, Imports::Answered).map_err(LoadError::of)?;
+        let mut store = open(&self.inner.engine, &self.inner.budget, Imports::without_secrets())
+            .map_err(LoadError::of)?;
         let instance = self.inner.pre.instantiate(&mut store).map_err(LoadError::of)?;
         Ok(ReusedPolicy { store, instance, manifest: self.inner.manifest.clone(), budget: self.inner.budget })
     }
 
     fn evaluate_once(&self, event: &Event, case: &Case) -> Call<Vec<Proposal>> {
         let Inner { engine, pre, manifest, budget } = &*self.inner;
-        run(engine, budget, Imports::Answered, |store| {
+        run(engine, budget, Imports::without_secrets(), |store| {
             let instance = pre.instantiate(&mut *store)?;
             ask(store, &instance, &manifest.needs, event, case)
         })

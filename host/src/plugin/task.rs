@@ -33,6 +33,15 @@ pub struct Outbound {
     pub attributes: Vec<Attribute>,
 }
 
+/// A piece of a text that may hold secrets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Piece {
+    /// As it stands.
+    Text(String),
+    /// The value of the secret of this name.
+    Secret(String),
+}
+
 /// A request for the host to send.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
@@ -40,8 +49,10 @@ pub struct Request {
     pub method: String,
     /// Absolute URL.
     pub url: String,
+    /// Segments to add to its path.
+    pub segments: Vec<Vec<Piece>>,
     /// Header fields.
-    pub headers: Vec<(String, String)>,
+    pub headers: Vec<(String, Vec<Piece>)>,
     /// The body.
     pub body: Vec<u8>,
 }

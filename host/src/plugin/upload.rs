@@ -121,13 +121,13 @@ impl RefusalKind {
             }
             Self::Invalid => "build it again with current tools; `wasm-tools validate` shows the place",
             Self::ForeignImport => {
-                "a plugin may import `switchboard:plugin/log` alone. Rust: build for \
+                "a plugin may import `switchboard:plugin/log` alone, an adapter `secrets` too. Rust: build for \
                  wasm32-unknown-unknown. JavaScript: componentize-js with disableFeatures random, \
                  stdio, clocks, http and fetch-event. Python: componentize-py componentize --stub-wasi"
             }
-            Self::UnsupportedContract => "build it against `switchboard:plugin@0.1.0`",
+            Self::UnsupportedContract => "build it against `switchboard:plugin@0.2.0`",
             Self::WrongWorld => {
-                "export `switchboard:plugin/plugin@0.1.0`, and either `adapter` or `policy` of the \
+                "export `switchboard:plugin/plugin@0.2.0`, and either `adapter` or `policy` of the \
                  same package, in the shape the contract gives them"
             }
             Self::NotCompilable => "make functions smaller or fewer; use no experimental proposals",

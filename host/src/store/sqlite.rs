@@ -36,6 +36,7 @@ mod route;
 mod rows;
 mod script;
 mod search;
+mod secrets;
 mod surroundings;
 mod tags;
 #[cfg(test)]

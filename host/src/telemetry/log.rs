@@ -4,11 +4,18 @@ use std::io::IsTerminal;
 
 use tracing_subscriber::EnvFilter;
 
+/// The HTTP client's parts never say more than this: they would tell what stands in a request, and that
+/// may be a secret.
+const CLIENT: [&str; 5] = ["reqwest=info", "hyper=info", "hyper_util=info", "h2=info", "rustls=info"];
+
 /// Starts logging with this filter, in the syntax of `tracing_subscriber::EnvFilter`.
 ///
 /// Colours are used on a terminal only. A second call does nothing.
 pub fn start(filter: &str) {
-    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
+    let mut filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
+    for limit in CLIENT.iter().filter_map(|it| it.parse().ok()) {
+        filter = filter.add_directive(limit);
+    }
     let started = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal())

@@ -4,6 +4,7 @@ use std::marker::PhantomData;
 
 use serde_json::Value;
 
+use super::secrets::{self, Known};
 use crate::types::{
     Delivery, Intake, Outbound, Rejection, ReplyReceived, SettingError, Step, Task, TaskError,
 };
@@ -14,6 +15,7 @@ use crate::{Adapter, Inbox, settings};
 pub struct AdapterUnderTest<A: Adapter> {
     inbox: Inbox<A::Settings>,
     adapter: PhantomData<A>,
+    secrets: Vec<Known>,
 }
 
 /// Sets up an inbox named `inbox` on the channel `channel` for an adapter.
@@ -28,15 +30,27 @@ pub fn adapter<A: Adapter>(settings: Value) -> Result<AdapterUnderTest<A>, Vec<S
     Ok(AdapterUnderTest {
         inbox: Inbox { name: "inbox".to_owned(), channel: "channel".to_owned(), settings },
         adapter: PhantomData,
+        secrets: secrets::declared(A::SECRETS),
     })
 }
 
 impl<A: Adapter> AdapterUnderTest<A> {
+    /// Says what a secret is that the adapter declares.
+    ///
+    /// # Panics
+    /// Where the adapter does not declare it.
+    #[must_use]
+    pub fn with_secret(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        secrets::set(&mut self.secrets, name, value.as_ref());
+        self
+    }
+
     /// Reads a delivery.
     ///
     /// # Errors
     /// Why it yields nothing.
     pub fn receive(&self, delivery: &Delivery) -> Result<Intake, Rejection> {
+        secrets::use_for_calls(&self.secrets);
         A::receive(&self.inbox, delivery)
     }
 
@@ -45,6 +59,7 @@ impl<A: Adapter> AdapterUnderTest<A> {
     /// # Errors
     /// Why that is impossible.
     pub fn reply(&self, outbound: Outbound) -> Result<Step, TaskError> {
+        secrets::use_for_calls(&self.secrets);
         A::begin(&self.inbox, &Task::Reply(outbound))
     }
 
@@ -53,6 +68,7 @@ impl<A: Adapter> AdapterUnderTest<A> {
     /// # Errors
     /// Why that is impossible.
     pub fn resume(&self, state: &[u8], reply: &ReplyReceived) -> Result<Step, TaskError> {
+        secrets::use_for_calls(&self.secrets);
         A::resume(&self.inbox, state, reply)
     }
 }

@@ -21,8 +21,10 @@ mod words;
 mod writer;
 
 use switchboard_plugin_sdk::prelude::*;
+use switchboard_plugin_sdk::signature::SIGNING;
 
 use crate::arrival::Context;
+use crate::reply::REPLY_TOKEN;
 use crate::settings::Settings;
 
 /// The adapter.
@@ -31,6 +33,8 @@ pub struct CloudEvents;
 
 impl Adapter for CloudEvents {
     type Settings = Settings;
+
+    const SECRETS: &'static [WantedSecret] = &[SIGNING, REPLY_TOKEN];
 
     fn check(settings: &Settings) -> Result<(), Vec<SettingError>> {
         match &settings.reply_url {
@@ -43,6 +47,9 @@ impl Adapter for CloudEvents {
     }
 
     fn receive(inbox: &Inbox<Settings>, delivery: &Delivery) -> Result<Intake, Rejection> {
+        if let Some(signature) = &inbox.settings.signature {
+            signature.check(delivery)?;
+        }
         let context = Context { settings: &inbox.settings, received_at_ms: delivery.received_at_ms };
         let arrivals = receive::arrivals(delivery, &context)?;
         Ok(Intake { arrivals, response: None })

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use switchboard_plugin_sdk::{
-    Author, Exchange, Header, Inbox, Outbound, Outcome, ReplyReceived, Request, TaskError, Visibility,
+    Author, Exchange, Inbox, Outbound, Outcome, ReplyReceived, Request, RequestHeader, SecretUse, TaskError,
+    Visibility, WantedSecret,
 };
 
 use crate::event::SPEC_VERSION;
@@ -14,6 +15,13 @@ use crate::settings::Settings;
 
 /// The `type` of the events that carry answers.
 const REPLY_TYPE: &str = "org.switchboard.reply";
+
+/// What replies show to whoever takes them.
+pub const REPLY_TOKEN: WantedSecret = WantedSecret {
+    name: "reply-token",
+    purpose: "The token that whoever takes replies at `reply_url` wants to see.",
+    uses: SecretUse::SEND,
+};
 
 /// The attribute of an item that says which source its event came from.
 const SOURCE_ATTRIBUTE: &str = "ce-source";
@@ -78,14 +86,23 @@ pub fn begin(inbox: &Inbox<Settings>, outbound: &Outbound) -> Result<Exchange, T
         request: Request {
             method: "POST".to_owned(),
             url: url.clone(),
-            headers: vec![
-                Header::new("content-type", "application/cloudevents+json; charset=utf-8"),
-                Header::new("idempotency-key", &outbound.idempotency_key),
-            ],
+            segments: Vec::new(),
+            headers: headers(inbox, outbound),
             body: json(&event(outbound, &source)?)?,
         },
         state: json(&state)?,
     })
+}
+
+fn headers(inbox: &Inbox<Settings>, outbound: &Outbound) -> Vec<RequestHeader> {
+    let mut headers = vec![
+        RequestHeader::text("content-type", "application/cloudevents+json; charset=utf-8"),
+        RequestHeader::text("idempotency-key", &outbound.idempotency_key),
+    ];
+    if inbox.settings.reply_token {
+        headers.push(RequestHeader::bearer(REPLY_TOKEN.name));
+    }
+    headers
 }
 
 /// How it ended, by what the other side answered.

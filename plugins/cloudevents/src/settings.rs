@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
+use switchboard_plugin_sdk::signature::Signature;
 use switchboard_plugin_sdk::{ItemKind, Visibility};
 
 /// Settings of an inbox that takes CloudEvents and plain JSON items.
@@ -13,6 +14,12 @@ pub struct Settings {
     /// Absolute `http` or `https` URL that replies are posted to. Without it nothing can be
     /// answered through this inbox.
     pub reply_url: Option<String>,
+
+    /// Whether replies carry the secret `reply-token`, as `Authorization: Bearer`.
+    pub reply_token: bool,
+
+    /// How deliveries are signed, with the secret `signing`. Without it nothing is checked.
+    pub signature: Option<Signature>,
 
     /// The `source` of the events that carry replies; by default `switchboard/` and the inbox's
     /// name.
@@ -51,6 +58,8 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             reply_url: None,
+            reply_token: false,
+            signature: None,
             reply_source: None,
             kind: ItemKind::DirectMessage,
             visibility: Visibility::Private,

@@ -22,6 +22,7 @@ pub mod skim;
 
 use switchboard_plugin_sdk::prelude::*;
 
+use crate::reply::RELAY_TOKEN;
 use crate::settings::Settings;
 
 /// The adapter.
@@ -30,6 +31,8 @@ pub struct Email;
 
 impl Adapter for Email {
     type Settings = Settings;
+
+    const SECRETS: &'static [WantedSecret] = &[RELAY_TOKEN];
 
     fn check(settings: &Settings) -> Result<(), Vec<SettingError>> {
         settings.check()

@@ -1,9 +1,19 @@
 //! The way of an answer through a mail relay.
 
-use switchboard_plugin_sdk::{Exchange, Header, Inbox, Outbound, Outcome, ReplyReceived, Request, TaskError};
+use switchboard_plugin_sdk::{
+    Exchange, Inbox, Outbound, Outcome, ReplyReceived, Request, RequestHeader, SecretUse, TaskError,
+    WantedSecret,
+};
 
 use crate::compose::{self, Sender};
 use crate::settings::Settings;
+
+/// What answers show to the relay.
+pub const RELAY_TOKEN: WantedSecret = WantedSecret {
+    name: "relay-token",
+    purpose: "The token that the mail relay at `relay_url` wants to see.",
+    uses: SecretUse::SEND,
+};
 
 /// The request that takes an answer out. What is remembered is the mail's id.
 pub fn begin(inbox: &Inbox<Settings>, outbound: &Outbound) -> Result<Exchange, TaskError> {
@@ -20,14 +30,23 @@ pub fn begin(inbox: &Inbox<Settings>, outbound: &Outbound) -> Result<Exchange, T
         request: Request {
             method: "POST".to_owned(),
             url: url.clone(),
-            headers: vec![
-                Header::new("content-type", "message/rfc822"),
-                Header::new("idempotency-key", &outbound.idempotency_key),
-            ],
+            segments: Vec::new(),
+            headers: headers(settings, outbound),
             body: mail.bytes,
         },
         state: mail.message_id.into_bytes(),
     })
+}
+
+fn headers(settings: &Settings, outbound: &Outbound) -> Vec<RequestHeader> {
+    let mut headers = vec![
+        RequestHeader::text("content-type", "message/rfc822"),
+        RequestHeader::text("idempotency-key", &outbound.idempotency_key),
+    ];
+    if settings.relay_token {
+        headers.push(RequestHeader::bearer(RELAY_TOKEN.name));
+    }
+    headers
 }
 
 /// How it ended, by what the relay answered. A mail that was taken is known by its own id, whatever

@@ -21,6 +21,9 @@ pub struct Settings {
     /// Absolute `http` or `https` URL of a mail relay that takes a whole message by `POST` as
     /// `message/rfc822`. Without it nothing can be answered through this inbox.
     pub relay_url: Option<String>,
+
+    /// Whether answers carry the secret `relay-token`, as `Authorization: Bearer`.
+    pub relay_token: bool,
 }
 
 impl Settings {

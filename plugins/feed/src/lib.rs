@@ -20,6 +20,7 @@ mod words;
 pub mod xml;
 
 use switchboard_plugin_sdk::prelude::*;
+use switchboard_plugin_sdk::signature::SIGNING;
 
 use crate::settings::Settings;
 
@@ -30,7 +31,12 @@ pub struct FeedAdapter;
 impl Adapter for FeedAdapter {
     type Settings = Settings;
 
+    const SECRETS: &'static [WantedSecret] = &[SIGNING];
+
     fn receive(inbox: &Inbox<Settings>, delivery: &Delivery) -> Result<Intake, Rejection> {
+        if let Some(signature) = &inbox.settings.signature {
+            signature.check(delivery)?;
+        }
         Ok(Intake { arrivals: receive::arrivals(delivery, &inbox.settings)?, response: None })
     }
 

@@ -9,6 +9,7 @@ mod lists;
 mod organisation;
 mod plugins;
 mod roles;
+mod secrets;
 mod signing;
 mod tokens;
 mod tour;

@@ -29,7 +29,7 @@ async fn a_release_shows_what_it_is_what_it_imports_and_its_settings() {
     assert_eq!(shown["manifest"]["settings_schema"]["type"], "object");
     assert!(shown["manifest"]["proposals"].as_array().unwrap().contains(&json!("destination")));
     let imports = shown["imports"].as_array().unwrap();
-    assert!(imports.iter().all(|it| it == "switchboard:plugin/log@0.1.0"), "{imports:?}");
+    assert!(imports.iter().all(|it| it == "switchboard:plugin/log@0.2.0"), "{imports:?}");
     assert_eq!(entries(&app.get("/v1/plugins/keyword-router").await.json(200)).len(), 1);
 }
 
@@ -83,7 +83,7 @@ async fn a_foreign_import_is_refused_by_its_name_with_a_remedy_for_each_language
 async fn a_component_of_another_world_is_refused() {
     let (name, remedy) = refused(wat::parse_str("(component)").unwrap()).await;
     assert_eq!(name, "wrong-world");
-    assert!(remedy.contains("switchboard:plugin/plugin@0.1.0"), "{remedy}");
+    assert!(remedy.contains("switchboard:plugin/plugin@0.2.0"), "{remedy}");
 }
 
 #[tokio::test]

@@ -58,6 +58,7 @@ struct World {
     contact: String,
     token: String,
     key: String,
+    value: String,
 }
 
 impl World {
@@ -79,6 +80,10 @@ impl World {
         let public_key = PrivateKey::generate().unwrap().public_key();
         let key = json!({ "title": "a key", "public_key": public_key, "department": OWN });
         Self {
+            value: {
+                let secret = json!({ "name": "own-secret", "department": OWN, "uses": ["verify"], "value": "own-value" });
+                text(&app.post("/v1/secrets", secret).await.json(201), "/values/0/id").to_owned()
+            },
             key: text(&app.post("/v1/signing-keys", key).await.json(201), "/id").to_owned(),
             item: text(&received, "/items/0/item").to_owned(),
             delivery: text(&received, "/delivery").to_owned(),
@@ -102,6 +107,7 @@ impl World {
             "deliveries" => &self.delivery,
             "contacts" => &self.contact,
             "signing-keys" => &self.key,
+            "secrets" => &self.value,
             _ => &self.token,
         };
         let name = match route.path.split('/').nth(2).unwrap_or_default() {
@@ -109,6 +115,7 @@ impl World {
             "agents" => "ada",
             "inboxes" => "chat",
             "plugins" => "own-plugin",
+            "secrets" => "own-secret",
             _ => "own-rule",
         };
         let given = [
@@ -143,6 +150,7 @@ impl World {
             "claim" => act(json!({ "claiming": "take_over" })),
             "set" => act(json!({ "priority": "high" })),
             "release" | "reopen" | "ask-again" | "close" => act(json!({})),
+            "values" => json!({ "value": "another-value" }),
             "yank" => json!({ "reason": "wrong" }),
             "revoke" if route.path.contains("signing-keys") => json!({ "reason": "lost" }),
             "evaluate" => json!({ "case": {

@@ -86,6 +86,14 @@ async fn organise(tour: &mut Tour) {
     let id = text(&token, "/id").to_owned();
     tour.read(&["GET /v1/tokens/{id}"], &[&id]).await;
     tour.ask("POST /v1/tokens/{id}/revoke", &[&id], json!({})).await;
+    let secret = json!({ "name": "webhook", "uses": ["verify"], "value": "eight or more" });
+    let secret = tour.ask("POST /v1/secrets", &[], secret).await;
+    tour.ask("PATCH /v1/secrets/{name}", &["webhook"], json!({ "uses": ["verify", "challenge"] })).await;
+    tour.ask("POST /v1/secrets/{name}/values", &["webhook"], json!({ "value": "another value" })).await;
+    let first = text(&secret, "/values/0/id");
+    tour.ask("POST /v1/secrets/{name}/values/{id}/retire", &["webhook", first], json!({})).await;
+    tour.read(&["GET /v1/secrets"], &[]).await;
+    tour.read(&["GET /v1/secrets/{name}"], &["webhook"]).await;
 }
 
 async fn change_rules(tour: &mut Tour) {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::json;
 use switchboard::domain::delivery::{Header, RawDelivery};
 use switchboard::domain::time::Timestamp;
+use switchboard::vault::Granted;
 
 use super::each_input;
 use super::mutate::{changed, shown};
@@ -47,7 +48,7 @@ async fn try_adapter(inbox: &str, types: &[&str], samples: &[String]) {
             body: changed(&samples, &mut rng),
             received_at: Timestamp::from_ms(1_800_000_000_000),
         };
-        let call = adapter.adapter.receive(&inbox, &delivery);
+        let call = adapter.adapter.receive(&inbox, &Granted::nothing(), &delivery);
         if let Err(failure) = call.result {
             panic!("seed {seed}, {media_type}: {failure:?} on b\"{}\"", shown(&delivery.body));
         }

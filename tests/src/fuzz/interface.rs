@@ -50,7 +50,7 @@ impl Known {
             text(&shown, "/contact/id"),
             text(&token, "/id"),
         ];
-        let names = ["service", "ada", "chat", "keyword-router", "reach-priority", "general", "1", "0.1.0"];
+        let names = ["service", "ada", "chat", "keyword-router", "reach-priority", "general", "1", "0.2.0"];
         Self { names: names.map(str::to_owned).into(), ids: ids.map(str::to_owned).into() }
     }
 

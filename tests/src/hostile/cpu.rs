@@ -74,7 +74,7 @@ async fn an_allocation_that_never_ends() {
 #[tokio::test]
 async fn a_post_return_that_never_ends() {
     let post_return =
-        format!(r#"(func (export "cabi_post_switchboard:plugin/policy@0.1.0#evaluate") (param i32) {LOOP})"#);
+        format!(r#"(func (export "cabi_post_switchboard:plugin/policy@0.2.0#evaluate") (param i32) {LOOP})"#);
     policy_is_survived(Guest::policy("hostile", DONE).with(&post_return), ENDLESS).await;
 }
 

@@ -94,6 +94,7 @@ impl TestApp {
             repository: StorePath::File(database(folder.path())),
             artefact_shelf: shelf,
             plugins: PluginConfig { threads: 2, child_limits: limits, ..PluginConfig::new(program) },
+            secrets_key: None,
             clock: clock.clone(),
             egress: egress.clone(),
         })

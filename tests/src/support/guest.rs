@@ -14,7 +14,7 @@ const ANSWER: u32 = 512;
 /// Where the manifest is.
 const MANIFEST: u32 = 1_024;
 /// Where an answer's contents are.
-const CONTENT: u32 = 4_096;
+pub const CONTENT: u32 = 4_096;
 
 /// The body of a function that answers what lies at [`ANSWER`].
 pub const DONE: &str = "i32.const 512";
@@ -29,7 +29,7 @@ pub const GROW: &str =
 /// The contract's world for policies, and a resource of the guest's own.
 const HANDLES_WORLD: &str = "package hostile:guest;
     interface things { resource thing; }
-    world hostile { include switchboard:plugin/policy-plugin@0.1.0; export things; }";
+    world hostile { include switchboard:plugin/policy-plugin@0.2.0; export things; }";
 
 /// The kinds of proposal by their place in the contract's list.
 #[derive(Clone, Copy, Debug)]
@@ -49,6 +49,8 @@ pub struct Guest {
     version: String,
     world: &'static str,
     declares: Vec<u8>,
+    /// The name of the secret it wants, and what for, as the contract's flags.
+    wants: Option<(&'static str, u8)>,
     configure: String,
     body: String,
     content: Vec<u8>,
@@ -70,6 +72,7 @@ impl Guest {
             version: "1.0.0".to_owned(),
             world: "policy-plugin",
             declares: vec![Kind::Destination as u8],
+            wants: None,
             configure: DONE.to_owned(),
             body: body.to_owned(),
             content: Vec::new(),
@@ -114,6 +117,29 @@ impl Guest {
         Self { version: version.to_owned(), ..self }
     }
 
+    /// The same, declaring a secret of this name for what these flags say.
+    pub fn wanting_secret(self, name: &'static str, uses: u8) -> Self {
+        Self { wants: Some((name, uses)), ..self }
+    }
+
+    /// The same, which may call `$answer`: a secret's name, the algorithm, the challenge, where to.
+    pub fn answering_challenges(self) -> Self {
+        let import = r#"(import "switchboard:plugin/secrets@0.2.0" "answer-challenge"
+            (func $answer (param i32 i32 i32 i32 i32 i32)))"#;
+        Self { imports: import.to_owned(), ..self }
+    }
+
+    /// Puts bytes into what lies at [`CONTENT`], so far behind its start.
+    pub fn put(&mut self, at: usize, bytes: &[u8]) {
+        self.content.resize(self.content.len().max(at + bytes.len()), 0);
+        self.content[at..at + bytes.len()].copy_from_slice(bytes);
+    }
+
+    /// The same, doing this when it is called.
+    pub fn doing(self, body: &str) -> Self {
+        Self { body: body.to_owned(), ..self }
+    }
+
     /// The same, declaring proposals of this kind alone.
     pub fn declaring(self, kind: Kind) -> Self {
         Self { declares: vec![kind as u8], ..self }
@@ -137,7 +163,7 @@ impl Guest {
 
     /// The same, which may call `$log`.
     pub fn logging(self) -> Self {
-        let imports = r#"(import "switchboard:plugin/log@0.1.0" "write" (func $log (param i32 i32 i32)))"#;
+        let imports = r#"(import "switchboard:plugin/log@0.2.0" "write" (func $log (param i32 i32 i32)))"#;
         Self { imports: imports.to_owned(), ..self }
     }
 
@@ -203,8 +229,8 @@ impl Guest {
                     (local.set $at (i32.and (i32.add (global.get $next) (i32.const 15)) (i32.const -16)))
                     (global.set $next (i32.add (local.get $at) (local.get 3)))
                     local.get $at)
-                (func (export "switchboard:plugin/plugin@0.1.0#describe") (result i32) i32.const {MANIFEST})
-                (func (export "switchboard:plugin/plugin@0.1.0#configure") (param i32 i32) (result i32)
+                (func (export "switchboard:plugin/plugin@0.2.0#describe") (result i32) i32.const {MANIFEST})
+                (func (export "switchboard:plugin/plugin@0.2.0#configure") (param i32 i32) (result i32)
                     {configure})
                 {functions}
                 {manifest}
@@ -215,7 +241,7 @@ impl Guest {
     fn policy_functions(&self) -> String {
         let body = &self.body;
         format!(
-            r#"(func (export "switchboard:plugin/policy@0.1.0#evaluate") (param i32) (result i32) {body})"#
+            r#"(func (export "switchboard:plugin/policy@0.2.0#evaluate") (param i32) (result i32) {body})"#
         )
     }
 
@@ -223,9 +249,9 @@ impl Guest {
         let body = &self.body;
         let flat = "i32 ".repeat(13);
         format!(
-            r#"(func (export "switchboard:plugin/adapter@0.1.0#receive") (param i32) (result i32) {body})
-               (func (export "switchboard:plugin/adapter@0.1.0#begin") (param i32) (result i32) {DONE})
-               (func (export "switchboard:plugin/adapter@0.1.0#resume") (param {flat}) (result i32) {DONE})"#
+            r#"(func (export "switchboard:plugin/adapter@0.2.0#receive") (param i32) (result i32) {body})
+               (func (export "switchboard:plugin/adapter@0.2.0#begin") (param i32) (result i32) {DONE})
+               (func (export "switchboard:plugin/adapter@0.2.0#resume") (param {flat}) (result i32) {DONE})"#
         )
     }
 
@@ -234,6 +260,8 @@ impl Guest {
         let is_policy = self.world == "policy-plugin";
         let mut behind = Vec::new();
         let mut place = |bytes: &[u8]| {
+            // Records stand at multiples of their words.
+            behind.resize(behind.len().next_multiple_of(4), 0);
             let at = MANIFEST + 256 + behind.len() as u32;
             behind.extend_from_slice(bytes);
             [at, bytes.len() as u32].map(u32::to_le_bytes).concat()
@@ -245,7 +273,13 @@ impl Guest {
         // A policy is asked about the first kind of event, new items.
         let events: &[u8] = if is_policy { &[0] } else { &[] };
         let lists = [place(events), place(&self.declares), place(&[])].concat();
-        let record = [texts, kind, schema, lists].concat();
+        let secrets = self.wants.map_or_else(Vec::new, |(name, uses)| {
+            [place(name.as_bytes()), place(b"To see what happens."), vec![uses, 0, 0, 0]].concat()
+        });
+        let mut secrets = place(&secrets);
+        // The list's length is in records, not in bytes.
+        secrets[4..].copy_from_slice(&u32::from(self.wants.is_some()).to_le_bytes());
+        let record = [texts, kind, schema, lists, secrets].concat();
         format!(
             "(data (i32.const {MANIFEST}) \"{}\") (data (i32.const {}) \"{}\")",
             escaped(&record),

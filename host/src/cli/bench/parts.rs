@@ -17,6 +17,7 @@ use crate::domain::promise::Metric;
 use crate::domain::time::Timestamp;
 use crate::flow::pipeline::{EnabledAdapter, EnabledPolicy, Pipeline};
 use crate::store::sqlite::Rewrite;
+use crate::vault::Granted;
 
 /// Items of a batch: as many as the way takes at once.
 const BATCH: u64 = 256;
@@ -130,7 +131,7 @@ fn measure(inbox: &Inbox, pipeline: &Pipeline) -> anyhow::Result<Calls> {
 
 fn receive_all(adapter: &EnabledAdapter, inbox: &Inbox, deliveries: &[RawDelivery]) -> anyhow::Result<()> {
     for delivery in deliveries {
-        let call = adapter.adapter.receive(inbox, delivery);
+        let call = adapter.adapter.receive(inbox, &Granted::nothing(), delivery);
         anyhow::ensure!(matches!(call.result, Ok(Ok(_))), "a call that is measured failed");
     }
     Ok(())
@@ -164,7 +165,7 @@ fn as_heard(policies: &[Arc<EnabledPolicy>], mut case: Case) -> anyhow::Result<V
 }
 
 fn case(adapter: &EnabledAdapter, inbox: &Inbox, delivery: &RawDelivery) -> anyhow::Result<Case> {
-    let call = adapter.adapter.receive(inbox, delivery);
+    let call = adapter.adapter.receive(inbox, &Granted::nothing(), delivery);
     let Ok(Ok(intake)) = call.result else { anyhow::bail!("the adapter does not read the load's items") };
     let Some(Arrival::Item(item)) = intake.arrivals.into_iter().next() else {
         anyhow::bail!("the load's deliveries hold no items")

@@ -43,6 +43,7 @@ pub async fn open(folder: &Path) -> anyhow::Result<App> {
         repository: StorePath::File(folder.join("bench.db")),
         artefact_shelf: None,
         plugins: PluginConfig::default(),
+        secrets_key: None,
         clock: Arc::new(SystemClock),
         egress: Arc::new(NoEgress),
     })
@@ -96,6 +97,7 @@ pub async fn set(app: &App, policies: &[(&str, Phase, Value)]) -> anyhow::Result
         access: Access::Open,
         reply_hosts: vec![],
         allowance: Default::default(),
+        secrets: Default::default(),
     };
     organise::add_inbox(flow, &admin, inbox).await.context("make the inbox")?;
     Ok(())

@@ -52,6 +52,7 @@ fn inbox() -> Inbox {
         access: InboxAccess::Open,
         reply_hosts: vec![],
         allowance: Default::default(),
+        secrets: Default::default(),
         created_at: at(0),
         revision: 1,
     }

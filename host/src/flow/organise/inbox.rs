@@ -1,16 +1,20 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::agent::{department_for, misnamed};
-use super::inbox_rules::{check_allowance, check_promise, check_reply_hosts};
+use super::inbox_rules::{check_allowance, check_hosts, check_promise};
 use super::name_of_new;
+use super::secret::check_bindings;
 use super::token::new_secret;
 use crate::domain::allowance::Allowance;
 use crate::domain::ids::{DepartmentId, QueueId};
 use crate::domain::organisation::{Directory, FirstResponsePromise, Inbox, InboxAccess, Queue, QueueKind};
 use crate::domain::principal::Principal;
-use crate::domain::release::check_name;
+use crate::domain::release::{Manifest, check_name};
 use crate::flow::{Flow, FlowError};
 use crate::store::StoreError;
 
@@ -63,6 +67,9 @@ pub struct NewInbox {
     /// How much may be delivered.
     #[serde(default)]
     pub allowance: Allowance,
+    /// Which stored secret is meant by each of the adapter's names for one.
+    #[serde(default)]
+    pub secrets: BTreeMap<String, String>,
 }
 
 fn no_settings() -> Value {
@@ -108,6 +115,7 @@ pub async fn add_inbox(
         access,
         reply_hosts: new.reply_hosts,
         allowance: new.allowance,
+        secrets: new.secrets,
         created_at: flow.now(),
         revision: 1,
     };
@@ -126,9 +134,10 @@ async fn check_new(flow: &Flow, principal: &Principal, new: &NewInbox) -> Result
     let department = department_for(&flow.directory.load(), principal, &new.department)?.id;
     check_channel(flow, principal, department, new.channel.as_ref().unwrap_or(&new.adapter))?;
     check_promise(new.promise)?;
-    check_reply_hosts(principal, &new.reply_hosts)?;
+    check_hosts(principal, "/reply_hosts", &new.reply_hosts)?;
     check_allowance(new.allowance)?;
-    check_adapter(flow, &new.adapter)?;
+    let manifest = check_adapter(flow, &new.adapter)?;
+    check_bindings(flow, principal, department, &manifest, &new.secrets).await?;
     flow.check_inbox_settings(&new.adapter, &new.settings).await
 }
 
@@ -152,10 +161,11 @@ fn check_channel(
     Err(FlowError::invalid("/channel", message))
 }
 
-fn check_adapter(flow: &Flow, name: &str) -> Result<(), FlowError> {
+/// What the adapter of this name says of itself, if it is enabled.
+pub(super) fn check_adapter(flow: &Flow, name: &str) -> Result<Arc<Manifest>, FlowError> {
     let pipeline = flow.pipeline.load();
-    if pipeline.adapter(name).is_some() {
-        return Ok(());
+    if let Some(enabled) = pipeline.adapter(name) {
+        return Ok(Arc::clone(&enabled.manifest));
     }
     let unknown = FlowError::unknown("enabled adapter", name, pipeline.adapter_names());
     let remedy = "publish it to /v1/plugins, enable it through /v1/activations, and wait until it is ready";

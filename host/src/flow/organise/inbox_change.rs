@@ -1,9 +1,12 @@
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
-use super::inbox::{Access, InboxWithToken, grant, queue_given};
-use super::inbox_rules::{check_allowance, check_promise, check_reply_hosts};
+use super::inbox::{Access, InboxWithToken, check_adapter, grant, queue_given};
+use super::inbox_rules::{check_allowance, check_hosts, check_promise};
+use super::secret::check_bindings;
 use crate::domain::allowance::Allowance;
 use crate::domain::organisation::{FirstResponsePromise, Inbox};
 use crate::domain::principal::Principal;
@@ -28,6 +31,8 @@ pub struct InboxChange {
     pub reply_hosts: Option<Vec<String>>,
     /// How much may be delivered, as a whole.
     pub allowance: Option<Allowance>,
+    /// Which stored secret is meant by each of the adapter's names for one, as a whole.
+    pub secrets: Option<BTreeMap<String, String>>,
 }
 
 /// Tells `null` from absent: this is only called when the field is there.
@@ -51,6 +56,10 @@ pub async fn change_inbox(
     }
     if let Some(settings) = &change.settings {
         flow.check_inbox_settings(&inbox.adapter, settings).await?;
+    }
+    if let Some(secrets) = &change.secrets {
+        let manifest = check_adapter(flow, &inbox.adapter)?;
+        check_bindings(flow, principal, inbox.department, &manifest, secrets).await?;
     }
     let (inbox, token) = changed(flow, principal, inbox, change)?;
     let entry = flow.audit(principal, "inbox.change", &inbox.id.to_string(), Value::Null);
@@ -80,12 +89,15 @@ fn changed(
         inbox.promise = promise;
     }
     if let Some(hosts) = change.reply_hosts {
-        check_reply_hosts(principal, &hosts)?;
+        check_hosts(principal, "/reply_hosts", &hosts)?;
         inbox.reply_hosts = hosts;
     }
     if let Some(allowance) = change.allowance {
         check_allowance(allowance)?;
         inbox.allowance = allowance;
+    }
+    if let Some(secrets) = change.secrets {
+        inbox.secrets = secrets;
     }
     let mut token = None;
     if let Some(access) = change.access {

@@ -5,8 +5,8 @@ use crate::domain::organisation::FirstResponsePromise;
 use crate::domain::principal::Principal;
 use crate::flow::{FieldError, FlowError};
 
-/// The most hosts that replies of one inbox may go to.
-const REPLY_HOSTS_MAX: usize = 32;
+/// The most hosts that replies of one inbox, or a secret, may go to.
+const HOSTS_MAX: usize = 32;
 /// The longest host name (RFC 1035, section 2.3.4).
 const HOST_BYTES_MAX: usize = 253;
 /// Ten years: a longer promise is a mistake in the unit.
@@ -34,21 +34,20 @@ pub(super) fn check_allowance(allowance: Allowance) -> Result<(), FlowError> {
 /// Checks that each entry is a host name, with or without a port, and no URL.
 ///
 /// Where the host connects to from inside the company's network is for admins of the whole company to say.
-pub(super) fn check_reply_hosts(principal: &Principal, hosts: &[String]) -> Result<(), FlowError> {
+pub(super) fn check_hosts(principal: &Principal, pointer: &str, hosts: &[String]) -> Result<(), FlowError> {
     if !hosts.is_empty() && principal.department.is_some() {
-        let message = "where replies may go is for admins of the whole company to say";
-        return Err(FlowError::invalid("/reply_hosts", message));
+        let message = "where something may be sent is for admins of the whole company to say";
+        return Err(FlowError::invalid(pointer, message));
     }
-    if hosts.len() > REPLY_HOSTS_MAX {
-        let message = format!("replies may go to at most {REPLY_HOSTS_MAX} hosts");
-        return Err(FlowError::invalid("/reply_hosts", message));
+    if hosts.len() > HOSTS_MAX {
+        return Err(FlowError::invalid(pointer, format!("at most {HOSTS_MAX} hosts")));
     }
     let errors: Vec<_> = hosts
         .iter()
         .enumerate()
         .filter(|(_, host)| !is_host(host))
         .map(|(index, host)| FieldError {
-            pointer: format!("/reply_hosts/{index}"),
+            pointer: format!("{pointer}/{index}"),
             message: format!(
                 "`{host}` is not a host such as `relay.example.com` or `relay.example.com:8025`"
             ),
@@ -56,7 +55,7 @@ pub(super) fn check_reply_hosts(principal: &Principal, hosts: &[String]) -> Resu
         .collect();
     match errors.is_empty() {
         true => Ok(()),
-        false => Err(FlowError::Invalid { detail: "some reply hosts are no host names".to_owned(), errors }),
+        false => Err(FlowError::Invalid { detail: "some hosts are no host names".to_owned(), errors }),
     }
 }
 

@@ -5,10 +5,10 @@ use wasmtime::component::{Component, InstancePre};
 use super::is_out_of_memory;
 use super::prepare::prepare;
 use crate::domain::release::{Manifest, PluginKind};
-use crate::plugin::abi::v0_1::adapter_world::AdapterPre;
-use crate::plugin::abi::v0_1::plugin_world::SelfDescribingPre;
-use crate::plugin::abi::v0_1::policy_world::PolicyPre;
-use crate::plugin::abi::v0_1::raise_manifest;
+use crate::plugin::abi::v0_2::adapter_world::AdapterPre;
+use crate::plugin::abi::v0_2::plugin_world::SelfDescribingPre;
+use crate::plugin::abi::v0_2::policy_world::PolicyPre;
+use crate::plugin::abi::v0_2::raise_manifest;
 use crate::plugin::budget::Budget;
 use crate::plugin::call;
 use crate::plugin::engine::Engine;
@@ -73,7 +73,7 @@ fn describe(
     plugin: &SelfDescribingPre<CallState>,
     kind: PluginKind,
 ) -> Result<Manifest, Refusal> {
-    let called = call::run(engine, &Budget::SETUP, Imports::Answered, |store| {
+    let called = call::run(engine, &Budget::SETUP, Imports::without_secrets(), |store| {
         let instance = plugin.instantiate(&mut *store)?;
         instance.switchboard_plugin_plugin().call_describe(store)
     });

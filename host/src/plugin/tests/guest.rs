@@ -60,7 +60,7 @@ impl Guest {
         let manifest = manifest(needs);
         format!(
             r#"(module
-                (import "switchboard:plugin/log@0.1.0" "write" (func $log (param i32 i32 i32)))
+                (import "switchboard:plugin/log@0.2.0" "write" (func $log (param i32 i32 i32)))
                 (memory (export "memory") {pages})
                 (global $next (mut i32) (i32.const 65536))
                 {fields}
@@ -70,11 +70,11 @@ impl Guest {
                         (i32.and (i32.add (global.get $next) (i32.const 15)) (i32.const -16)))
                     (global.set $next (i32.add (local.get $at) (local.get 3)))
                     local.get $at)
-                (func (export "switchboard:plugin/plugin@0.1.0#describe") (result i32)
+                (func (export "switchboard:plugin/plugin@0.2.0#describe") (result i32)
                     i32.const 1024)
-                (func (export "switchboard:plugin/plugin@0.1.0#configure")
+                (func (export "switchboard:plugin/plugin@0.2.0#configure")
                     (param i32 i32) (result i32) {configure})
-                (func (export "switchboard:plugin/policy@0.1.0#evaluate")
+                (func (export "switchboard:plugin/policy@0.2.0#evaluate")
                     (param i32) (result i32) {evaluate})
                 {manifest})"#
         )

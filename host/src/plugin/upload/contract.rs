@@ -6,13 +6,19 @@ use super::{Refusal, RefusalKind};
 use crate::domain::release::PluginKind;
 
 const PACKAGE: &str = "switchboard:plugin/";
-const VERSION_SUFFIX: &str = "@0.1.0";
+const VERSION_SUFFIX: &str = "@0.2.0";
 
 /// Functions are imported from here.
-const LOG: &str = "switchboard:plugin/log@0.1.0";
+const LOG: &str = "switchboard:plugin/log@0.2.0";
+
+/// The same, for adapters alone.
+const SECRETS: &str = "switchboard:plugin/secrets@0.2.0";
+
+/// The version that came before this one. It was provisional, so nothing of it is kept.
+const PREDECESSOR: &str = "0.1.0";
 
 /// Types alone: nothing that can be called.
-const TYPES: &str = "switchboard:plugin/types@0.1.0";
+const TYPES: &str = "switchboard:plugin/types@0.2.0";
 
 /// What a component asks for and offers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +34,10 @@ pub(in crate::plugin) fn read_shape(bytes: &[u8]) -> Result<Shape, Refusal> {
     let names = read_names(bytes).map_err(|error| Refusal::new(RefusalKind::Invalid, error.message()))?;
     check_imports(&names.imports)?;
     let kind = kind_of(&names.exports)?;
+    if kind == PluginKind::Policy && names.imports.iter().any(|name| name == SECRETS) {
+        let found = format!("the component is a policy and imports `{SECRETS}`");
+        return Err(Refusal::new(RefusalKind::ForeignImport, found));
+    }
     let imports = names.imports.into_iter().filter(|name| name != TYPES).collect();
     Ok(Shape { kind, imports })
 }
@@ -63,11 +73,11 @@ fn read_names(bytes: &[u8]) -> wasmparser::Result<Names> {
 }
 
 fn check_imports(imports: &[String]) -> Result<(), Refusal> {
-    let foreign: Vec<&str> =
-        imports.iter().map(String::as_str).filter(|name| *name != LOG && *name != TYPES).collect();
+    let is_foreign = |name: &&str| ![LOG, SECRETS, TYPES].contains(name);
+    let foreign: Vec<&str> = imports.iter().map(String::as_str).filter(is_foreign).collect();
     let Some(first) = foreign.first() else { return Ok(()) };
     if let Some(version) = other_version(first) {
-        let found = format!("the component imports `{first}`: contract {version} is not known here");
+        let found = format!("the component imports `{first}`: contract {version} {}", what_of(version));
         return Err(Refusal::new(RefusalKind::UnsupportedContract, found));
     }
     let found = format!("the component imports `{}`", foreign.join("`, `"));
@@ -85,11 +95,18 @@ fn kind_of(exports: &[String]) -> Result<PluginKind, Refusal> {
         (true, false, false) => wrong("the component exports neither `adapter` nor `policy`"),
         (false, ..) => match exports.iter().find_map(|name| other_version(name)) {
             Some(version) => {
-                let found = format!("the component follows contract {version}");
+                let found = format!("the component follows contract {version}, which {}", what_of(version));
                 Err(Refusal::new(RefusalKind::UnsupportedContract, found))
             }
-            None => wrong("the component does not export `switchboard:plugin/plugin@0.1.0`"),
+            None => wrong("the component does not export `switchboard:plugin/plugin@0.2.0`"),
         },
+    }
+}
+
+fn what_of(version: &str) -> &'static str {
+    match version {
+        PREDECESSOR => "was provisional; 0.2.0 is its successor",
+        _ => "is not known here",
     }
 }
 
@@ -118,17 +135,19 @@ mod tests {
 
     #[test]
     fn another_version_of_the_contract_is_named() {
-        let refusal = check_imports(&names(&["switchboard:plugin/log@0.2.0"])).unwrap_err();
+        let refusal = check_imports(&names(&["switchboard:plugin/log@0.3.0"])).unwrap_err();
         assert_eq!(refusal.name.name(), "unsupported-contract");
+        let refusal = check_imports(&names(&["switchboard:plugin/log@0.1.0"])).unwrap_err();
+        assert!(refusal.found.contains("0.2.0 is its successor"), "{}", refusal.found);
         let refusal = kind_of(&names(&["switchboard:plugin/plugin@0.1.1"])).unwrap_err();
         assert!(refusal.found.contains("0.1.1"));
     }
 
     #[test]
     fn a_plugin_is_one_kind() {
-        let plugin = "switchboard:plugin/plugin@0.1.0";
-        let adapter = "switchboard:plugin/adapter@0.1.0";
-        let policy = "switchboard:plugin/policy@0.1.0";
+        let plugin = "switchboard:plugin/plugin@0.2.0";
+        let adapter = "switchboard:plugin/adapter@0.2.0";
+        let policy = "switchboard:plugin/policy@0.2.0";
         assert_eq!(kind_of(&names(&[plugin, policy])), Ok(PluginKind::Policy));
         assert_eq!(kind_of(&names(&[adapter, plugin])), Ok(PluginKind::ChannelAdapter));
         assert_eq!(kind_of(&names(&[plugin, adapter, policy])).unwrap_err().name.name(), "wrong-world");

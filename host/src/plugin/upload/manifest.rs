@@ -5,6 +5,7 @@ use std::hash::Hash;
 
 use super::{Refusal, RefusalKind};
 use crate::domain::release::{Manifest, PluginKind, check_name};
+use crate::domain::secret::NEEDS_MAX;
 use crate::plugin::settings::check_schema;
 
 /// What a list of plugins has room for.
@@ -31,6 +32,7 @@ pub(in crate::plugin) fn check_manifest(
         wrong.push(format!("kind: it says {:?} but exports {exported:?}", told.kind));
     }
     wrong.extend(check_lists(&told));
+    wrong.extend(check_secrets(&told));
     let settings_schema = read_schema(schema).unwrap_or_else(|error| {
         wrong.push(format!("settings-schema: {error}"));
         serde_json::Value::Null
@@ -79,6 +81,32 @@ fn check_lists(told: &Manifest) -> Vec<String> {
     wrong
 }
 
+fn check_secrets(told: &Manifest) -> Vec<String> {
+    let mut wrong = Vec::new();
+    if told.kind == PluginKind::Policy && !told.secrets.is_empty() {
+        wrong.push("secrets: policies have none".into());
+    }
+    if told.secrets.len() > NEEDS_MAX {
+        wrong.push(format!("secrets: {} of them, the most is {NEEDS_MAX}", told.secrets.len()));
+    }
+    let names: Vec<&str> = told.secrets.iter().map(|need| need.name.as_str()).collect();
+    if repeats(&names) {
+        wrong.push("secrets: a name stands there twice".into());
+    }
+    for (index, need) in told.secrets.iter().enumerate() {
+        if let Err(error) = check_name(&need.name) {
+            wrong.push(format!("secrets[{index}].name: {error}"));
+        }
+        if let Some(error) = check_summary(&need.purpose) {
+            wrong.push(format!("secrets[{index}].purpose, as a {error}"));
+        }
+        if need.uses.is_empty() {
+            wrong.push(format!("secrets[{index}].uses: used for nothing"));
+        }
+    }
+    wrong
+}
+
 fn repeats<T: Eq + Hash>(list: &[T]) -> bool {
     let mut seen = HashSet::new();
     !list.iter().all(|entry| seen.insert(entry))
@@ -107,6 +135,7 @@ mod tests {
             kind: PluginKind::Policy,
             settings_schema: serde_json::Value::Null,
             events: vec![EventKind::ItemReceived],
+            secrets: vec![],
             proposals: vec![ProposalKind::Destination],
             needs: vec![],
         }

@@ -65,7 +65,7 @@ pub(crate) async fn a_decision_names_its_policies(world: World) {
     let entry = |activation: i64, digest: &str| -> GenerationEntry {
         serde_json::from_value(json!({
             "activation": ActivationId(activation), "name": "router", "kind": PluginKind::Policy,
-            "release": "keyword-router@0.1.0", "digest": digest, "revision": 1, "settings_digest": "5e77",
+            "release": "keyword-router@0.2.0", "digest": digest, "revision": 1, "settings_digest": "5e77",
             "applies_to": AppliesTo::default(), "reach": Reach::default(), "phase": Phase::Route,
             "rank": 3, "mode": Mode::Active,
         }))

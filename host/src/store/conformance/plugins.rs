@@ -15,7 +15,7 @@ fn release(world: &World, version: &str, digest: &str) -> Release {
         id: world.ids.next(now),
         digest: digest.into(),
         component_bytes: 3,
-        imports: vec!["switchboard:plugin/log@0.1.0".into()],
+        imports: vec!["switchboard:plugin/log@0.2.0".into()],
         manifest: Manifest {
             name: "keyword-router".into(),
             version: version.into(),
@@ -25,6 +25,7 @@ fn release(world: &World, version: &str, digest: &str) -> Release {
             events: Vec::new(),
             proposals: Vec::new(),
             needs: Vec::new(),
+            secrets: Vec::new(),
         },
         owner: None,
         state: ReleaseState::Published,

@@ -80,6 +80,7 @@ impl World {
             access: InboxAccess::Open,
             reply_hosts: vec!["relay.example.com".into()],
             allowance: Default::default(),
+            secrets: Default::default(),
             created_at: at,
             revision: 1,
         };
@@ -118,7 +119,7 @@ impl World {
                 body: vec![0, 159, 255, b'"'],
                 received_at: now,
             }),
-            adapter: Some("cloudevents@0.1.0".into()),
+            adapter: Some("cloudevents@0.2.0".into()),
             content: IntakeContent::Arrivals(arrivals),
         }
     }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use switchboard_plugin_cloudevents::CloudEvents;
 use switchboard_plugin_sdk::testing::{self, AdapterUnderTest, With as _};
 use switchboard_plugin_sdk::{
-    Attribute, Exchange, Header, Outbound, Outcome, ReplyReceived, Step, TaskError,
+    Attribute, Exchange, Outbound, Outcome, ReplyReceived, RequestHeader, Step, TaskError,
 };
 
 use super::inbox;
@@ -39,7 +39,7 @@ fn an_answer_goes_out_as_an_event() {
     let request = begun().request;
     assert_eq!(request.method, "POST");
     assert_eq!(request.url, "https://shop.example.com/replies");
-    assert!(request.headers.contains(&Header::new("idempotency-key", "reply-1")));
+    assert!(request.headers.contains(&RequestHeader::text("idempotency-key", "reply-1")));
     let event: Value = serde_json::from_slice(&request.body).unwrap();
     assert_eq!(event["specversion"], "1.0");
     assert_eq!(event["id"], "reply-1");

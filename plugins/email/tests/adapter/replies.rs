@@ -4,7 +4,7 @@ use mail_parser::MessageParser;
 use serde_json::json;
 use switchboard_plugin_email::Email;
 use switchboard_plugin_sdk::testing::{self, AdapterUnderTest, With as _};
-use switchboard_plugin_sdk::{Attribute, Exchange, Header, Outbound, Outcome, Step, TaskError};
+use switchboard_plugin_sdk::{Attribute, Exchange, Outbound, Outcome, RequestHeader, Step, TaskError};
 
 fn answering() -> AdapterUnderTest<Email> {
     testing::adapter(json!({
@@ -35,7 +35,7 @@ fn begun(outbound: Outbound) -> Exchange {
 fn an_answer_is_a_whole_mail() {
     let exchange = begun(outbound());
     assert_eq!(exchange.request.url, "https://relay.example.net/send");
-    assert!(exchange.request.headers.contains(&Header::new("content-type", "message/rfc822")));
+    assert!(exchange.request.headers.contains(&RequestHeader::text("content-type", "message/rfc822")));
     let raw = &exchange.request.body;
     assert!(raw.is_ascii(), "every hop takes it");
     let mail = MessageParser::new().parse(raw).unwrap();

@@ -10,6 +10,7 @@ use crate::domain::ids::{DepartmentId, InboxId, QueueId};
 use crate::domain::organisation::{Inbox, InboxAccess};
 use crate::domain::time::Timestamp;
 use crate::plugin::Adapter;
+use crate::vault::Granted;
 
 #[derive(Serialize)]
 struct Line<'a> {
@@ -29,7 +30,7 @@ pub(super) fn run(
 ) -> anyhow::Result<()> {
     let inbox = inbox(adapter, settings);
     for (number, delivery) in deliveries.iter().enumerate() {
-        let call = adapter.receive(&inbox, delivery);
+        let call = adapter.receive(&inbox, &Granted::nothing(), delivery);
         let failure = call.result.as_ref().err().map(ToString::to_string);
         let (arrivals, rejection) = match call.result {
             Ok(Ok(intake)) => (intake.arrivals, None),
@@ -74,6 +75,7 @@ fn inbox(adapter: &Adapter, settings: &Value) -> Inbox {
         access: InboxAccess::Open,
         reply_hosts: Vec::new(),
         allowance: Default::default(),
+        secrets: Default::default(),
         created_at: Timestamp::default(),
         revision: 1,
     }

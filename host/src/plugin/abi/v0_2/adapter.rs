@@ -1,7 +1,7 @@
 //! Deliveries and tasks, between the domain's words and an adapter's.
 
 use super::adapter_world::exports::switchboard::plugin::adapter as abi;
-use super::adapter_world::switchboard::plugin::types;
+use super::adapter_world::switchboard::plugin::{secrets, types};
 use super::item::raise_item;
 use super::words::{moment, ms};
 use crate::domain::arrival::{
@@ -10,7 +10,8 @@ use crate::domain::arrival::{
 use crate::domain::delivery::{Header, RawDelivery};
 use crate::domain::item::Attribute;
 use crate::domain::organisation::Inbox;
-use crate::plugin::task::{Answer, Outbound, Request, SendOutcome, Step, TaskError};
+use crate::plugin::task::{Answer, Outbound, Piece, Request, SendOutcome, Step, TaskError};
+use crate::vault::Algorithm;
 
 /// The inbox in the adapter's words; `settings` are its settings as JSON.
 pub(crate) fn lower_inbox<'a>(inbox: &'a Inbox, settings: &'a str) -> abi::Inbox<'a> {
@@ -99,6 +100,7 @@ pub(crate) fn raise_intake(told: abi::Intake) -> Intake {
 /// Why a delivery yields nothing, in the domain's words.
 pub(crate) fn raise_rejection(told: abi::Rejection) -> Rejection {
     match told {
+        abi::Rejection::Unauthentic(text) => Rejection::Unauthentic(text),
         abi::Rejection::Malformed(text) => Rejection::Malformed(text),
         abi::Rejection::Unsupported(text) => Rejection::Unsupported(text),
     }
@@ -160,7 +162,26 @@ fn raise_request(told: abi::Request) -> Request {
     Request {
         method: told.method,
         url: told.url,
-        headers: told.headers.into_iter().map(|header| (header.name, header.value)).collect(),
+        segments: told.segments.into_iter().map(raise_pieces).collect(),
+        headers: told.headers.into_iter().map(|header| (header.name, raise_pieces(header.value))).collect(),
         body: told.body,
+    }
+}
+
+fn raise_pieces(told: Vec<abi::Piece>) -> Vec<Piece> {
+    let raise = |piece| match piece {
+        abi::Piece::Text(text) => Piece::Text(text),
+        abi::Piece::Secret(name) => Piece::Secret(name),
+    };
+    told.into_iter().map(raise).collect()
+}
+
+/// How a message is signed.
+pub(crate) fn raise_algorithm(told: secrets::Algorithm) -> Algorithm {
+    match told {
+        secrets::Algorithm::HmacSha1 => Algorithm::HmacSha1,
+        secrets::Algorithm::HmacSha256 => Algorithm::HmacSha256,
+        secrets::Algorithm::Ed25519 => Algorithm::Ed25519,
+        secrets::Algorithm::SharedToken => Algorithm::SharedToken,
     }
 }
