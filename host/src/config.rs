@@ -97,9 +97,11 @@ impl ConfigArgs {
 }
 
 /// A key as such is read from the environment alone: everybody can see a program's flags.
+#[expect(clippy::disallowed_methods, reason = "the environment is read here")]
 fn given_key() -> Option<KeySource> {
-    let text = std::env::var("SWITCHBOARD_SECRETS_KEY").ok()?;
-    Some(KeySource::Given(text.into()))
+    let text = std::env::var_os("SWITCHBOARD_SECRETS_KEY")?;
+    // What is no text is no key, and is refused as one.
+    Some(KeySource::Given(text.into_string().unwrap_or_default().into()))
 }
 
 fn read(path: &Path) -> anyhow::Result<Settings> {

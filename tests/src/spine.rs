@@ -40,7 +40,18 @@ pub struct Caller {
 impl Host {
     /// Starts it on this folder.
     pub async fn start(data: &Path, token: &str) -> Self {
-        let mut child = command(data).stdout(Stdio::piped()).spawn().unwrap();
+        Self::start_by(command(data), token).await
+    }
+
+    /// The same, and it writes into this file whatever it has to say, down to the smallest.
+    pub async fn start_talking(data: &Path, token: &str, log: &Path) -> Self {
+        let mut command = command(data);
+        command.env("SWITCHBOARD_LOG", "trace").stderr(std::fs::File::create(log).unwrap());
+        Self::start_by(command, token).await
+    }
+
+    async fn start_by(mut command: Command, token: &str) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut output = BufReader::new(child.stdout.take().unwrap()).lines();
         let address = loop {
             let line = output.next_line().await.unwrap().expect("it ended without saying where it listens");
@@ -76,6 +87,26 @@ impl Caller {
         read(self.try_post(path, &body).await.unwrap()).await
     }
 
+    /// Changes.
+    pub async fn patch(&self, path: &str, body: Value) -> Value {
+        let request = self.client.patch(format!("http://{}{path}", self.address)).bearer_auth(&self.token);
+        let request = request.header("content-type", "application/json").body(body.to_string());
+        read(request.send().await.unwrap()).await
+    }
+
+    /// Delivers without the token, with this header field.
+    pub async fn deliver(&self, path: &str, body: &str, header: (&str, &str)) -> Value {
+        let request = self.client.post(format!("http://{}{path}", self.address));
+        let request = request.header("content-type", "application/json").header(header.0, header.1);
+        read(request.body(body.to_owned()).send().await.unwrap()).await
+    }
+
+    /// Reads, whatever form it has.
+    pub async fn text(&self, path: &str) -> String {
+        let request = self.client.get(format!("http://{}{path}", self.address)).bearer_auth(&self.token);
+        request.send().await.unwrap().text().await.unwrap()
+    }
+
     /// The same, whatever comes of it.
     pub async fn try_post(&self, path: &str, body: &Value) -> reqwest::Result<reqwest::Response> {
         let request = self.client.post(format!("http://{}{path}", self.address)).bearer_auth(&self.token);
@@ -101,7 +132,7 @@ impl Caller {
 
 fn command(data: &Path) -> Command {
     let mut command = Command::new(program());
-    command.args(["serve", "--listen", "127.0.0.1:0", "--log", "warn", "--data"]).arg(data);
+    command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data).env("SWITCHBOARD_LOG", "warn");
     command.kill_on_drop(true).stdin(Stdio::null());
     command
 }

@@ -188,6 +188,11 @@ pub(super) async fn read_and_store(
     if let Some(adapter) = &asked {
         suspend::suspend_adapter(flow, adapter);
     }
+    if let Ok(received) = &received
+        && let Some(why) = received.unauthentic()
+    {
+        tracing::debug!(delivery = %received.delivery, why, "a delivery is kept and not believed");
+    }
     received
 }
 

@@ -11,6 +11,7 @@ pub(super) mod organisation;
 pub(super) mod people;
 pub(super) mod plugins;
 pub(super) mod search;
+pub(super) mod secrets;
 pub(super) mod sending;
 pub(super) mod threads;
 pub(super) mod timers;
@@ -118,6 +119,10 @@ macro_rules! conformance {
                 an_activation_is_changed_by_compare_and_set,
                 generations_follow_one_another,
                 artefacts_are_kept_by_key,
+            }
+            secrets {
+                a_secret_is_changed_by_compare_and_set,
+                a_retired_value_is_gone,
             }
         }
     };

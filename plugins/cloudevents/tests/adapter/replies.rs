@@ -82,3 +82,12 @@ fn a_foreign_state_is_invalid() {
     let answer = answering().resume(b"\xff", &testing::reply_received(200));
     assert!(matches!(answer, Err(TaskError::Invalid(_))));
 }
+
+#[test]
+fn an_answer_shows_the_token_where_the_settings_say_so() {
+    let settings = json!({"reply_url": "https://shop.example.com/replies", "reply_token": true});
+    let adapter = testing::adapter::<CloudEvents>(settings).unwrap();
+    let Step::Send(exchange) = adapter.reply(outbound()).unwrap() else { panic!("nothing is sent") };
+    assert!(exchange.request.headers.contains(&RequestHeader::bearer("reply-token")));
+    assert!(!begun().request.headers.iter().any(|header| header.name == "authorization"));
+}

@@ -141,3 +141,13 @@ fn the_mails_own_id_is_what_was_sent() {
     assert_eq!(ended(429), Outcome::RetryAfter(60_000));
     assert!(matches!(ended(400), Outcome::Failed(_)));
 }
+
+#[test]
+fn an_answer_shows_the_relay_its_token_where_the_settings_say_so() {
+    let settings = json!({
+        "address": "support@example.com", "relay_url": "https://relay.example.net/send", "relay_token": true,
+    });
+    let adapter = testing::adapter::<Email>(settings).unwrap();
+    let Step::Send(exchange) = adapter.reply(outbound()).unwrap() else { panic!("nothing is sent") };
+    assert!(exchange.request.headers.contains(&RequestHeader::bearer("relay-token")));
+}
