@@ -1,0 +1,165 @@
+//! Twice as many plugins that never end as there are cores, beside one that is good.
+//!
+//! Each has a thread of the sandbox, so that they compete for the processors and for nothing else: the
+//! good one's share is what the processors have for one of so many.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use switchboard::app::clock::SystemClock;
+use switchboard::app::{App, Parts};
+use switchboard::egress::{Answer, Egress, EgressError, Request};
+use switchboard::plugin::budget::Budget;
+use switchboard::plugin::{PluginConfig, Plugins, Policy};
+use switchboard::store::sqlite::StorePath;
+use tokio::net::TcpListener;
+
+use crate::health::Caller;
+use crate::{cores, figure, guests, quantile};
+
+/// Loops of each kind that are stopped.
+const STOPS: usize = 1_000;
+/// How long the good plugin works by itself, before and after.
+const ALONE: Duration = Duration::from_secs(5);
+/// The good plugin works in slices, and each is one job of the sandbox.
+const SLICE: Duration = Duration::from_millis(200);
+
+struct NoEgress;
+
+#[async_trait]
+impl Egress for NoEgress {
+    async fn send(&self, _: Request, _: &[String]) -> Result<Answer, EgressError> {
+        Err(EgressError::Refused("nothing goes out of a benchmark".to_owned()))
+    }
+}
+
+pub async fn measure() {
+    let loopers = 2 * cores();
+    println!("\n{loopers} plugins that never end, a good one, and a caller of /healthz");
+    let (app, address) = host(loopers + 1).await;
+    let plugins = Arc::clone(&app.flow.plugins);
+    let good = guests::load_good(&plugins).await;
+    let loops =
+        [guests::load(&plugins, guests::burning()).await, guests::load(&plugins, guests::slow()).await];
+
+    let (before, mut health) = alone(&plugins, &good, address).await;
+    let (beside, stops, mut health_beside) = beside(&plugins, &good, &loops, loopers, address).await;
+    let (after, more) = alone(&plugins, &good, address).await;
+    health.extend(more);
+
+    let idle = f64::midpoint(before, after);
+    let share = idle * cores() as f64 / (loopers + 1) as f64;
+    let deadline = Budget::POLICY.wall.as_secs_f64() * 1_000.0;
+    for (name, mut times) in ["burning fuel", "slow for their fuel"].into_iter().zip(stops) {
+        figure(&format!("loops {name}: stopped"), times.len() as f64, "times");
+        figure(&format!("loops {name}: stopped after, p50"), quantile(&mut times, 0.5), "ms");
+        let goal = format!("loops {name}: stopped after, p99 (goal: at most {})", deadline + 20.0);
+        figure(&goal, quantile(&mut times, 0.99), "ms");
+    }
+    figure("/healthz alone, p99", quantile(&mut health, 0.99), "ms");
+    figure("/healthz beside the loops, p50", quantile(&mut health_beside, 0.5), "ms");
+    figure("/healthz beside the loops, p99 (goal: at most 50)", quantile(&mut health_beside, 0.99), "ms");
+    figure("good plugin alone", idle, "calls/s");
+    figure("good plugin beside the loops", beside, "calls/s");
+    println!(
+        "{:<64} {:>12.2} of its share",
+        "good plugin beside the loops (goal: at least 0.8)",
+        beside / share
+    );
+    app.stopping().cancel();
+    app.stop().await;
+}
+
+async fn host(threads: usize) -> (App, SocketAddr) {
+    let app = App::open(Parts {
+        repository: StorePath::Temporary,
+        artefact_shelf: None,
+        plugins: PluginConfig { threads, ..PluginConfig::default() },
+        secrets_key: None,
+        clock: Arc::new(SystemClock),
+        egress: Arc::new(NoEgress),
+    })
+    .await
+    .expect("open a repository");
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("listen");
+    let address = listener.local_addr().expect("an address");
+    tokio::spawn(switchboard::http::serve(listener, app.flow.clone(), app.stopping(), Duration::ZERO));
+    (app, address)
+}
+
+/// Calls a second of the good plugin by itself, and how long `/healthz` took.
+async fn alone(plugins: &Arc<Plugins>, good: &Policy, address: SocketAddr) -> (f64, Vec<f64>) {
+    let caller = Caller::start(address);
+    let began = Instant::now();
+    let mut calls = 0;
+    while began.elapsed() < ALONE {
+        calls += slice(plugins, good).await;
+    }
+    (calls as f64 / began.elapsed().as_secs_f64(), caller.stop())
+}
+
+/// The same while loops run, until enough of each kind were stopped; and how long that took each.
+async fn beside(
+    plugins: &Arc<Plugins>,
+    good: &Policy,
+    loops: &[Policy; 2],
+    loopers: usize,
+    address: SocketAddr,
+) -> (f64, [Vec<f64>; 2], Vec<f64>) {
+    let left = Arc::new([AtomicUsize::new(STOPS), AtomicUsize::new(STOPS)]);
+    let running = (0..loopers).map(|number| {
+        let kind = number % 2;
+        tokio::spawn(run(Arc::clone(plugins), loops[kind].clone(), Arc::clone(&left), kind))
+    });
+    let running: Vec<_> = running.collect();
+    let caller = Caller::start(address);
+    let began = Instant::now();
+    let mut calls = 0;
+    // Only as long as all of them run.
+    while left.iter().all(|left| left.load(Ordering::Relaxed) > 0) {
+        calls += slice(plugins, good).await;
+    }
+    let beside = calls as f64 / began.elapsed().as_secs_f64();
+    let health = caller.stop();
+    let mut stops = [Vec::new(), Vec::new()];
+    for (number, looper) in running.into_iter().enumerate() {
+        stops[number % 2].extend(looper.await.expect("a looper"));
+    }
+    (beside, stops, health)
+}
+
+/// Has one plugin called again and again, until enough of its kind were stopped; milliseconds to each
+/// stop.
+async fn run(plugins: Arc<Plugins>, policy: Policy, left: Arc<[AtomicUsize; 2]>, kind: usize) -> Vec<f64> {
+    let (event, case) = guests::asked();
+    let mut stops = Vec::new();
+    // It goes on until the other kind is done too, so that the load stays.
+    while left.iter().any(|left| left.load(Ordering::Relaxed) > 0) {
+        let (policy, event, case) = (policy.clone(), event.clone(), case.clone());
+        let call = plugins.executor().run(move || policy.evaluate(&event, &case)).await.expect("a call");
+        let failure = call.result.expect_err("a loop does not end by itself");
+        assert!(["fuel", "deadline"].contains(&failure.kind.name()), "{failure:?}");
+        stops.push(call.micros as f64 / 1_000.0);
+        let one_less = |left: usize| left.checked_sub(1);
+        let _ = left[kind].fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less);
+    }
+    stops
+}
+
+/// The good plugin's calls in one slice of time.
+async fn slice(plugins: &Arc<Plugins>, good: &Policy) -> usize {
+    let good = good.clone();
+    let work = move || {
+        let (event, case) = guests::asked();
+        let (began, mut calls) = (Instant::now(), 0);
+        while began.elapsed() < SLICE {
+            // What the clock stopped is a call that was lost to the others.
+            calls += usize::from(good.evaluate(&event, &case).result.is_ok());
+        }
+        calls
+    };
+    plugins.executor().run(work).await.expect("a slice")
+}
