@@ -23,6 +23,7 @@ mod page;
 mod plugins;
 mod route;
 pub mod sqlite;
+mod upkeep;
 
 pub use artefact_shelf::ArtefactShelf;
 pub use audit_chain::{AuditVerification, BrokenLink};
@@ -37,6 +38,7 @@ pub use outbox::{OutboxStore, OutboxWork, SendEnd};
 pub use page::{AuditEntry, Page, PageRequest};
 pub use plugins::{PluginStore, Published};
 pub use route::{CaseNeeds, Claim, ClaimedCase, HistoryEntry, Postponed, RouteCommit, RouteStore, Routed};
+pub use upkeep::{Findings, LastEnd, UpkeepStore};
 
 /// The whole repository.
 pub trait Store:
@@ -47,6 +49,7 @@ pub trait Store:
     + ConversationStore
     + OutboxStore
     + IdempotencyStore
+    + UpkeepStore
     + 'static
 {
 }
@@ -59,6 +62,7 @@ impl<T> Store for T where
         + ConversationStore
         + OutboxStore
         + IdempotencyStore
+        + UpkeepStore
         + 'static
 {
 }
