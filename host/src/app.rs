@@ -177,7 +177,9 @@ impl App {
 /// As every host works the file; tests see to it that they find out where one does not wait for the disk.
 fn store_options() -> StoreOptions {
     let sync = if crash::waits_for_no_disk() { Sync::Off } else { Sync::Full };
-    StoreOptions { sync, ..StoreOptions::default() }
+    let ordinary = StoreOptions::default();
+    let checkpoint_pages = crash::checkpoint_pages().unwrap_or(ordinary.checkpoint_pages);
+    StoreOptions { sync, checkpoint_pages, ..ordinary }
 }
 
 /// The seal of the repository's compiled plugins: its key is made at the first start and kept beside

@@ -72,6 +72,15 @@ pub(crate) fn answers_before_it_stores() -> bool {
     false
 }
 
+/// How many pages the write-ahead log holds before it is carried over, where a test says so: few, so that
+/// carrying over is interrupted often.
+pub(crate) fn checkpoint_pages() -> Option<u32> {
+    #[cfg(feature = "crash-points")]
+    return aim::checkpoint_pages();
+    #[cfg(not(feature = "crash-points"))]
+    None
+}
+
 /// Whether a commit waits for no disk: a fault on purpose, which tests must find.
 pub(crate) fn waits_for_no_disk() -> bool {
     #[cfg(feature = "crash-points")]

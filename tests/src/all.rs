@@ -8,6 +8,7 @@
 //! | `api` | one resource of the HTTP interface a file |
 //! | `plugins` | one bundled plugin a file, as WebAssembly |
 //! | `hostile` | guests that misbehave, and files that are none |
+//! | `crash` | the shipped program, killed and its power cut under load |
 //! | `disk_full` | the shipped program on a disk without room |
 //! | `fuzz` | whatever comes from outside, changed at random |
 //! | `demo` | what the demonstration promises, by the shipped program |
@@ -18,6 +19,8 @@
 
 #[path = "api/api.rs"]
 mod api;
+#[path = "crash/crash.rs"]
+mod crash;
 mod demo;
 mod disk_full;
 #[path = "fuzz/fuzz.rs"]

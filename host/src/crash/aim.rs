@@ -17,6 +17,9 @@ pub struct CrashArgs {
     /// Die at this point, as `POINT` or, at the N-th time, `POINT:N`
     #[arg(long, hide = true, value_parser = target)]
     crash_at: Option<Target>,
+    /// Carry the write-ahead log over when it has so many pages
+    #[arg(long, hide = true)]
+    checkpoint_pages: Option<u32>,
     /// The faults.
     #[command(flatten)]
     faults: Faults,
@@ -43,6 +46,7 @@ struct Target {
 struct Aim {
     target: Option<Target>,
     faults: Faults,
+    checkpoint_pages: Option<u32>,
     passed: AtomicUsize,
 }
 
@@ -55,8 +59,8 @@ fn target(given: &str) -> Result<Target, String> {
 impl CrashArgs {
     /// From now on.
     pub fn arm(self) {
-        let Self { crash_at, faults } = self;
-        let _ = AIM.set(Aim { target: crash_at, faults, passed: AtomicUsize::new(0) });
+        let Self { crash_at, checkpoint_pages, faults } = self;
+        let _ = AIM.set(Aim { target: crash_at, faults, checkpoint_pages, passed: AtomicUsize::new(0) });
     }
 }
 
@@ -68,6 +72,11 @@ pub(super) fn pass(here: Point) {
         // No farewell: nothing is flushed, closed or unlocked but by the system.
         let _ = kill_process(getpid(), Signal::KILL);
     }
+}
+
+/// How large the write-ahead log grows.
+pub(super) fn checkpoint_pages() -> Option<u32> {
+    AIM.get()?.checkpoint_pages
 }
 
 /// What is done wrong.

@@ -1,0 +1,82 @@
+//! A host that starts where another did not end in order looks at what it left first.
+
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use tempfile::TempDir;
+
+use crate::spine::{Host, command_that_logs};
+use crate::support::template::{self, Stage};
+
+/// What a host says that inspects.
+const INSPECTS: &str = "did not end in order";
+
+/// What SQLite reads and writes at once.
+const PAGE: u64 = 4_096;
+
+/// Starts it, and stops it in order if it gets ready; what it said, and whether that went well.
+async fn serve(folder: &Path, token: &str) -> (bool, String) {
+    let errors = folder.join("errors");
+    let mut command = command_that_logs("info", folder);
+    command.stderr(File::create(&errors).unwrap());
+    let ended = match Host::try_start(&mut command, token).await {
+        Ok(mut host) => {
+            host.ask_to_stop();
+            host.ended().await
+        }
+        Err(ended) => ended,
+    };
+    (ended.success(), fs::read_to_string(errors).unwrap())
+}
+
+async fn furnished() -> (TempDir, String) {
+    let template = template::shared().await;
+    let folder = TempDir::new().unwrap();
+    template.furnish(Stage::Staffed, folder.path());
+    (folder, template.token.clone())
+}
+
+/// Overwrites some pages in the middle of the file, as a bad disk does.
+fn spoil(folder: &Path) {
+    let file = File::options().write(true).open(folder.join("switchboard.db")).unwrap();
+    let pages = file.metadata().unwrap().len() / PAGE;
+    for page in pages / 3..pages / 3 + 20 {
+        file.write_all_at(&[0xa5; PAGE as usize], page * PAGE).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn after_a_host_that_did_not_end_in_order_the_next_inspects_the_repository() {
+    let (folder, token) = furnished().await;
+    for _ in 0..2 {
+        let (well, said) = serve(folder.path(), &token).await;
+        assert!(well && !said.contains(INSPECTS), "the last one ended in order: {said}");
+    }
+    Host::start(folder.path(), &token).await.kill().await;
+    let (well, said) = serve(folder.path(), &token).await;
+    assert!(well && said.contains(INSPECTS) && said.contains("is whole"), "{said}");
+    let (well, said) = serve(folder.path(), &token).await;
+    assert!(well && !said.contains(INSPECTS), "that one ended in order: {said}");
+}
+
+#[tokio::test]
+async fn no_host_starts_on_a_damaged_repository_after_one_that_did_not_end_in_order() {
+    let (folder, token) = furnished().await;
+    Host::start(folder.path(), &token).await.kill().await;
+    spoil(folder.path());
+    // It does not become better by trying.
+    for _ in 0..2 {
+        let (well, said) = serve(folder.path(), &token).await;
+        assert!(!well && said.contains("is damaged"), "{said}");
+        assert!(said.contains("switchboard.db") && said.contains("remedy: put a backup"), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn no_host_starts_on_what_is_no_repository() {
+    let (folder, token) = furnished().await;
+    fs::write(folder.path().join("switchboard.db"), [0xa5; 3 * PAGE as usize]).unwrap();
+    let (well, said) = serve(folder.path(), &token).await;
+    assert!(!well && said.contains("is damaged") && said.contains("not a database"), "{said}");
+}
