@@ -1,6 +1,7 @@
 //! Customers and agents who keep a host busy until it dies.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use futures::future::join_all;
 use serde_json::{Value, json};
@@ -13,11 +14,16 @@ const CUSTOMERS: usize = 6;
 /// How many agents reply at once.
 const AGENTS: usize = 2;
 
+/// What one customer says to one host.
+const ITEMS_MAX: usize = 30;
+/// How often an agent looks whom to reply to.
+const LOOKING: Duration = Duration::from_millis(20);
+
 /// The host is gone.
 #[derive(Debug)]
 pub struct Gone;
 
-/// Keeps it busy until it is gone.
+/// Keeps it busy until it is gone; when everybody has said enough, with what is due.
 pub async fn load(caller: &Caller, ledger: &Arc<Mutex<Ledger>>) {
     let customers = join_all((0..CUSTOMERS).map(|_| customer(caller, ledger)));
     let agents = join_all((0..AGENTS).map(|_| agent(caller, ledger)));
@@ -25,7 +31,7 @@ pub async fn load(caller: &Caller, ledger: &Arc<Mutex<Ledger>>) {
 }
 
 async fn customer(caller: &Caller, ledger: &Mutex<Ledger>) {
-    loop {
+    for _ in 0..ITEMS_MAX {
         let number = ledger.lock().unwrap().draw();
         // In doubt until it is answered, whatever becomes of the host and of this.
         ledger.lock().unwrap().items_in_doubt.push(number);
@@ -56,6 +62,7 @@ pub fn conversation_of(received: &Value) -> Option<String> {
 }
 
 async fn agent(caller: &Caller, ledger: &Mutex<Ledger>) {
+    let mut pause = tokio::time::interval(LOOKING);
     loop {
         let next = ledger.lock().unwrap().to_reply.pop();
         let Some((number, conversation)) = next else {
@@ -63,6 +70,7 @@ async fn agent(caller: &Caller, ledger: &Mutex<Ledger>) {
             if caller.try_get("/v1/conversations?queue=service/operator&limit=20").await.is_err() {
                 return;
             }
+            pause.tick().await;
             continue;
         };
         ledger.lock().unwrap().replies_in_doubt.push((number, conversation.clone()));

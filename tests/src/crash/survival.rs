@@ -73,7 +73,7 @@ async fn settle_replies(caller: &Caller, ledger: &Mutex<Ledger>) -> Result<(), G
 async fn has_reply(caller: &Caller, number: Number, conversation: &str) -> Result<bool, Gone> {
     let path = format!("/v1/conversations/{conversation}/items?limit=200");
     let items = caller.try_get(&path).await.map_err(|_| Gone)?;
-    Ok(entries(&items).iter().any(|it| it["item"]["text"] == reply_text(number)))
+    Ok(entries(&items).iter().any(|it| it["text"] == reply_text(number)))
 }
 
 /// Nothing is in doubt now: there is what was answered, and nothing else.
