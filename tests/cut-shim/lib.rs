@@ -115,9 +115,8 @@ impl Watched {
             let rest = &mut old[done..];
             let from = at + done as u64;
             // SAFETY: the pointer and the length are those of a slice that lives.
-            let read = unsafe {
-                libc::syscall(libc::SYS_pread64, self.fd, rest.as_mut_ptr(), rest.len(), from)
-            };
+            let read =
+                unsafe { libc::syscall(libc::SYS_pread64, self.fd, rest.as_mut_ptr(), rest.len(), from) };
             match usize::try_from(read) {
                 Ok(0) => return Err(std::io::ErrorKind::UnexpectedEof.into()),
                 Ok(read) => done += read,

@@ -66,13 +66,14 @@ impl Shim {
         }
     }
 
-    /// Cuts the power of a host that is dead; how many bytes had been written and not synchronised.
-    pub fn cut(&self, folder: &Path, rng: &mut Rng) -> u64 {
+    /// Cuts the power of a host that is dead; the files to which something was written that was not
+    /// synchronised.
+    pub fn cut(&self, folder: &Path, rng: &mut Rng) -> Vec<PathBuf> {
         let loss = [Loss::All, Loss::TheLatest, Loss::Some][rng.usize(..3)];
-        let mut unsynchronised = 0;
+        let mut unsynchronised = Vec::new();
         for (file, undos) in self.take_logs() {
-            unsynchronised += undos.iter().map(|it| it.bytes.max(it.old.len() as u64)).sum::<u64>();
             lose(&file, undos, loss, rng);
+            unsynchronised.push(file);
         }
         // Shared memory, not a file that anybody synchronises.
         let _ = fs::remove_file(folder.join("switchboard.db-shm"));

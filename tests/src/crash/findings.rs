@@ -36,8 +36,10 @@ pub struct Figures {
     pub kills: usize,
     /// How often its power was cut after that.
     pub cuts: usize,
-    /// Bytes that were written and not synchronised at those moments.
-    pub unsynchronised: u64,
+    /// In how many of those something was written and not synchronised.
+    pub with_loss: usize,
+    /// In how many of those the database file itself was, and not only its log.
+    pub while_carrying_over: usize,
     /// Items that were answered.
     pub items: usize,
     /// Replies that were answered.
@@ -54,7 +56,8 @@ impl AddAssign for Figures {
     fn add_assign(&mut self, more: Self) {
         self.kills += more.kills;
         self.cuts += more.cuts;
-        self.unsynchronised += more.unsynchronised;
+        self.with_loss += more.with_loss;
+        self.while_carrying_over += more.while_carrying_over;
         self.items += more.items;
         self.replies += more.replies;
         self.parked += more.parked;
@@ -65,10 +68,21 @@ impl AddAssign for Figures {
 
 impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { kills, cuts, unsynchronised, items, replies, parked, decisions, findings } = self;
-        writeln!(f, "{kills} kills, {cuts} of them cuts of the power ({unsynchronised} bytes not synchronised)")?;
-        writeln!(f, "{items} items and {replies} replies answered ({parked} left to an agent), {decisions} decisions")?;
-        let Findings { lost, doubled, unfinished } = findings;
+        let Self { kills, cuts, with_loss, while_carrying_over, .. } = self;
+        let Self { items, replies, parked, decisions, .. } = self;
+        let Findings { lost, doubled, unfinished } = &self.findings;
+        match cuts {
+            0 => writeln!(f, "{kills} kills")?,
+            _ => writeln!(
+                f,
+                "{cuts} cuts of the power, {with_loss} of them with writes not synchronised, \
+                 {while_carrying_over} while the log was carried over"
+            )?,
+        }
+        writeln!(
+            f,
+            "{items} items and {replies} replies answered ({parked} left to an agent), {decisions} decisions"
+        )?;
         write!(f, "{} lost, {} doubled, {} unfinished", lost.len(), doubled.len(), unfinished.len())?;
         for what in lost.iter().chain(doubled).chain(unfinished).take(20) {
             write!(f, "\n  {what}")?;

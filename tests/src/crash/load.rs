@@ -10,7 +10,7 @@ use super::ledger::{Ledger, Number, item, reply_text};
 use crate::spine::{Caller, try_read};
 
 /// How many customers speak at once.
-const CUSTOMERS: usize = 6;
+const CUSTOMERS: usize = 12;
 /// How many agents reply at once.
 const AGENTS: usize = 2;
 
@@ -77,26 +77,38 @@ async fn agent(caller: &Caller, ledger: &Mutex<Ledger>) {
         let Ok(replied) = reply(caller, number, &conversation, 1).await else { return };
         let mut ledger = ledger.lock().unwrap();
         ledger.replies_in_doubt.retain(|it| it.0 != number);
-        if replied {
-            ledger.replies.insert(number, conversation);
-        } else {
-            ledger.to_reply.push((number, conversation));
+        match replied {
+            Replied::Done => drop(ledger.replies.insert(number, conversation)),
+            // A host with a fault: it is found out by the item.
+            Replied::Nowhere => {}
+            Replied::Unknown => ledger.to_reply.push((number, conversation)),
         }
     }
 }
 
-/// Replies to an item, under the n-th key of this reply; whether it was done.
-pub async fn reply(caller: &Caller, number: Number, conversation: &str, key: u8) -> Result<bool, Gone> {
+/// What became of a reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Replied {
+    /// It is on its way.
+    Done,
+    /// There is no such conversation.
+    Nowhere,
+    /// Somebody else changed the conversation again and again, there is no room, or the host does not know
+    /// what became of it before.
+    Unknown,
+}
+
+/// Replies to an item, under the n-th key of this reply.
+pub async fn reply(caller: &Caller, number: Number, conversation: &str, key: u8) -> Result<Replied, Gone> {
     let (path, key) = (format!("/v1/conversations/{conversation}/reply"), format!("reply-{number}-{key}"));
     let body = json!({ "agent": "ada", "text": reply_text(number) });
     let answer = caller.try_send("POST", &path, Some(&key), &body).await.map_err(|_| Gone)?;
     let status = answer.status().as_u16();
     let said = try_read(answer).await.map_err(|_| Gone)?;
     match status {
-        202 => Ok(true),
-        // Somebody else changed the conversation again and again, it is not known what became of it
-        // before, or there is no room.
-        409 | 412 | 503 => Ok(false),
+        202 => Ok(Replied::Done),
+        404 => Ok(Replied::Nowhere),
+        409 | 412 | 503 => Ok(Replied::Unknown),
         other => panic!("the reply to i-{number} was answered {other}: {said}"),
     }
 }

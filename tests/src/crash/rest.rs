@@ -121,7 +121,8 @@ impl Story {
         let mut fired = BTreeSet::new();
         for decision in &self.decisions {
             let mut event = decision["event"].clone();
-            let is_timer = ["promise-warning", "promise-breached", "timer-due"].contains(&text(&event, "/kind"));
+            let is_timer =
+                ["promise-warning", "promise-breached", "timer-due"].contains(&text(&event, "/kind"));
             event.as_object_mut().unwrap().remove("id");
             if is_timer && !fired.insert(event.to_string()) {
                 findings.doubled.push(format!("{id}: a timer fired twice: {event}"));
@@ -143,7 +144,8 @@ impl Story {
             }
         }
         // Newest first.
-        let levels = self.decisions.iter().rev().filter_map(|it| it["outcome"]["escalation"]["level"].as_u64());
+        let levels =
+            self.decisions.iter().rev().filter_map(|it| it["outcome"]["escalation"]["level"].as_u64());
         let levels: Vec<u64> = levels.collect();
         if !levels.is_sorted_by(|a, b| a < b) {
             findings.doubled.push(format!("{id}: a level was reached twice: {levels:?}"));

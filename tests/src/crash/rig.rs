@@ -100,8 +100,11 @@ impl Rig {
         assert_eq!(ended.signal(), Some(KILLED), "{death:?}: {ended}");
         self.figures.kills += 1;
         if let Some(shim) = &self.shim {
-            self.figures.unsynchronised += shim.cut(self.folder.path(), &mut self.rng);
+            let unsynchronised = shim.cut(self.folder.path(), &mut self.rng);
             self.figures.cuts += 1;
+            self.figures.with_loss += usize::from(!unsynchronised.is_empty());
+            let itself = unsynchronised.iter().any(|it| it.ends_with("switchboard.db"));
+            self.figures.while_carrying_over += usize::from(itself);
             // What was found before may be gone now.
             let mut ledger = self.ledger.lock().unwrap();
             let all: Vec<_> = ledger.items.keys().copied().collect();
@@ -120,7 +123,12 @@ impl Rig {
             host.ask_to_stop();
             return host.ended().await;
         }
-        let moment = if let Death::After(moment) = death { moment } else { PATIENCE };
+        let moment = match death {
+            Death::After(moment) => moment,
+            // It was faster than that.
+            Death::WhileStarting(_) => Duration::ZERO,
+            Death::At(..) | Death::InOperation(_) => PATIENCE,
+        };
         if self.check(&host).await {
             let (caller, ledger) = (host.caller().clone(), Arc::clone(&self.ledger));
             let _ = tokio::time::timeout(moment, load::load(&caller, &ledger)).await;

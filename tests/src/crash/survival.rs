@@ -6,12 +6,15 @@ use futures::{StreamExt, stream};
 
 use super::findings::Findings;
 use super::ledger::{Ledger, Number, reply_text};
-use super::load::{Gone, conversation_of, deliver, reply};
+use super::load::{Gone, Replied, conversation_of, deliver, reply};
 use crate::spine::Caller;
 use crate::support::reply::entries;
 
 /// How many items are asked about at once.
 const AT_ONCE: usize = 8;
+
+/// More keys than hosts of one repository die while one reply is settled.
+const KEYS_MAX: u8 = 50;
 
 /// Asks after what was answered, and puts what is in doubt out of doubt, as its senders would: it is sent
 /// again. `Gone` when the host dies meanwhile: then the next one is asked.
@@ -53,21 +56,28 @@ async fn ask_after(caller: &Caller, numbers: &[Number], findings: &mut Findings)
 async fn settle_replies(caller: &Caller, ledger: &Mutex<Ledger>) -> Result<(), Gone> {
     let in_doubt = ledger.lock().unwrap().replies_in_doubt.clone();
     for (number, conversation) in in_doubt {
-        let mut is_there = reply(caller, number, &conversation, 1).await?;
-        is_there = is_there || has_reply(caller, number, &conversation).await?;
-        for key in 2.. {
-            if is_there {
-                break;
-            }
-            is_there = reply(caller, number, &conversation, key).await?;
-            // The host may have died during this, too.
-            is_there = is_there || has_reply(caller, number, &conversation).await?;
-        }
+        let replied = settle(caller, number, &conversation).await?;
         let mut ledger = ledger.lock().unwrap();
         ledger.replies_in_doubt.retain(|it| it.0 != number);
-        ledger.replies.insert(number, conversation);
+        if replied == Replied::Done {
+            ledger.replies.insert(number, conversation);
+        }
     }
     Ok(())
+}
+
+async fn settle(caller: &Caller, number: Number, conversation: &str) -> Result<Replied, Gone> {
+    // The host may have died during the attempts before this, too.
+    for key in 1..=KEYS_MAX {
+        let replied = reply(caller, number, conversation, key).await?;
+        if replied != Replied::Unknown {
+            return Ok(replied);
+        }
+        if has_reply(caller, number, conversation).await? {
+            return Ok(Replied::Done);
+        }
+    }
+    panic!("the reply to i-{number} cannot be settled");
 }
 
 async fn has_reply(caller: &Caller, number: Number, conversation: &str) -> Result<bool, Gone> {

@@ -48,12 +48,11 @@ impl OutboxStore for SqliteStore {
     }
 
     async fn next_send(&self) -> StoreResult<Option<Timestamp>> {
-        let due: Option<i64> =
-            sqlx::query_scalar(
-                "SELECT min(next_attempt_at) FROM outbox WHERE state = 'queued' AND begun_at IS NULL",
-            )
-            .fetch_one(&self.readers)
-            .await?;
+        let due: Option<i64> = sqlx::query_scalar(
+            "SELECT min(next_attempt_at) FROM outbox WHERE state = 'queued' AND begun_at IS NULL",
+        )
+        .fetch_one(&self.readers)
+        .await?;
         Ok(due.map(Timestamp::from_ms))
     }
 

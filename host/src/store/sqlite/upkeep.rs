@@ -53,8 +53,7 @@ pub(super) async fn begin(connection: &mut SqliteConnection) -> StoreResult<Last
 /// than that: the write-ahead log could not begin anew meanwhile.
 async fn look(connection: &mut SqliteConnection) -> StoreResult<Findings> {
     let sql = format!("PRAGMA quick_check({NAMED_MAX})");
-    let mut damage: Vec<String> =
-        sqlx::query_scalar(AssertSqlSafe(sql)).fetch_all(&mut *connection).await?;
+    let mut damage: Vec<String> = sqlx::query_scalar(AssertSqlSafe(sql)).fetch_all(&mut *connection).await?;
     damage.retain(|it| it != "ok");
     if damage.is_empty() {
         damage.extend(dangling(connection).await?);
