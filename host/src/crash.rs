@@ -81,6 +81,15 @@ pub(crate) fn checkpoint_pages() -> Option<u32> {
     None
 }
 
+/// How long a start waits for the inspection of the repository, where a test says so: not at all, as with a
+/// repository that is large.
+pub(crate) fn inspection_patience() -> Option<std::time::Duration> {
+    #[cfg(feature = "crash-points")]
+    return aim::inspection_patience();
+    #[cfg(not(feature = "crash-points"))]
+    None
+}
+
 /// Whether a commit waits for no disk: a fault on purpose, which tests must find.
 pub(crate) fn waits_for_no_disk() -> bool {
     #[cfg(feature = "crash-points")]

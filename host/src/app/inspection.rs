@@ -8,12 +8,13 @@ use anyhow::{Context, bail};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::crash;
 use crate::store::sqlite::StorePath;
 use crate::store::{Findings, LastEnd, Store, StoreError, StoreResult};
 
-/// How long a start waits for the inspection, which reads the whole file: enough for a few hundred
-/// megabytes at hand. Of a larger one the rest is inspected while the host works already, and damage ends it.
-const PATIENCE: Duration = Duration::from_millis(500);
+/// How long a start waits for the inspection, which reads the whole file: enough for a hundred
+/// megabytes or more that are at hand. Of a larger one the rest is inspected while the host works already, and damage ends it.
+const PATIENCE: Duration = Duration::from_millis(300);
 
 /// An inspection, and what it came to.
 pub(super) struct Inspection {
@@ -35,8 +36,9 @@ impl Inspection {
             return Ok(Self { verdict, beside: None });
         }
         tracing::warn!("the host did not end in order the last time: the repository is inspected");
+        let patience = crash::inspection_patience().unwrap_or(PATIENCE);
         let mut looking = tokio::spawn(look(Arc::clone(store), place));
-        if let Ok(looked) = tokio::time::timeout(PATIENCE, &mut looking).await {
+        if let Ok(looked) = tokio::time::timeout(patience, &mut looking).await {
             looked.context("inspect the repository")?.map_err(anyhow::Error::msg)?;
             verdict.get_or_init(|| Ok(()));
             return Ok(Self { verdict, beside: None });

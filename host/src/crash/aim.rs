@@ -2,6 +2,7 @@
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use rustix::process::{Signal, getpid, kill_process};
@@ -20,6 +21,9 @@ pub struct CrashArgs {
     /// Carry the write-ahead log over when it has so many pages
     #[arg(long, hide = true)]
     checkpoint_pages: Option<u32>,
+    /// Wait so long for the inspection of the repository
+    #[arg(long, hide = true)]
+    inspection_patience_ms: Option<u64>,
     /// The faults.
     #[command(flatten)]
     faults: Faults,
@@ -44,9 +48,7 @@ struct Target {
 }
 
 struct Aim {
-    target: Option<Target>,
-    faults: Faults,
-    checkpoint_pages: Option<u32>,
+    args: CrashArgs,
     passed: AtomicUsize,
 }
 
@@ -59,15 +61,14 @@ fn target(given: &str) -> Result<Target, String> {
 impl CrashArgs {
     /// From now on.
     pub fn arm(self) {
-        let Self { crash_at, checkpoint_pages, faults } = self;
-        let _ = AIM.set(Aim { target: crash_at, faults, checkpoint_pages, passed: AtomicUsize::new(0) });
+        let _ = AIM.set(Aim { args: self, passed: AtomicUsize::new(0) });
     }
 }
 
 /// Dies, if this is the point and the time.
 pub(super) fn pass(here: Point) {
     let Some(aim) = AIM.get() else { return };
-    let Some(target) = aim.target.filter(|it| it.point == here) else { return };
+    let Some(target) = aim.args.crash_at.filter(|it| it.point == here) else { return };
     if aim.passed.fetch_add(1, Ordering::Relaxed) + 1 == target.passage {
         // No farewell: nothing is flushed, closed or unlocked but by the system.
         let _ = kill_process(getpid(), Signal::KILL);
@@ -76,10 +77,15 @@ pub(super) fn pass(here: Point) {
 
 /// How large the write-ahead log grows.
 pub(super) fn checkpoint_pages() -> Option<u32> {
-    AIM.get()?.checkpoint_pages
+    AIM.get()?.args.checkpoint_pages
+}
+
+/// How long a start waits.
+pub(super) fn inspection_patience() -> Option<Duration> {
+    AIM.get()?.args.inspection_patience_ms.map(Duration::from_millis)
 }
 
 /// What is done wrong.
 pub(super) fn faults() -> Faults {
-    AIM.get().map(|it| it.faults).unwrap_or_default()
+    AIM.get().map(|it| it.args.faults).unwrap_or_default()
 }
