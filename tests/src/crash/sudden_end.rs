@@ -2,9 +2,12 @@
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 
+use clap::ValueEnum;
 use serde_json::Value;
+use switchboard::crash::Point;
 use tempfile::TempDir;
 use tokio::process::Command;
 
@@ -115,4 +118,18 @@ async fn damage_that_is_found_while_the_host_works_ends_it() {
     assert!(said.contains("is damaged") && said.contains("remedy: put a backup"), "{said}");
     let (well, said) = serve(folder.path(), &token).await;
     assert!(!well && said.contains("is damaged"), "nobody forgets: {said}");
+}
+
+#[tokio::test]
+async fn a_first_start_that_dies_is_made_up_for_by_the_next() {
+    let folder = TempDir::new().unwrap();
+    for point in [Point::StoreLocked, Point::StoreMigrated, Point::AppOpened] {
+        let mut command = command_that_logs("error", folder.path());
+        command.arg("--crash-at").arg(point.to_possible_value().unwrap().get_name());
+        let ended = Host::try_start(&mut command, "").await.err();
+        assert_eq!(ended.and_then(|it| it.signal()), Some(9), "{point:?}");
+    }
+    let host = Host::start(folder.path(), "").await;
+    assert!(folder.path().join("admin-token").exists(), "nobody was shown a token before");
+    host.kill().await;
 }
