@@ -13,7 +13,9 @@ use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use self::inspection::{Inspection, Place};
 use crate::bundled::BUNDLED;
+use crate::crash::{self, Point};
 use crate::domain::clock::{Clock, IdGenerator};
 use crate::domain::principal::Principal;
 use crate::egress::Egress;
@@ -25,12 +27,13 @@ use crate::flow::{Flow, Wake, ingest, publish};
 use crate::plugin::digest::digest;
 use crate::plugin::{PluginConfig, Plugins, Seal};
 use crate::store::Store;
-use crate::store::sqlite::{SqliteStore, StorePath};
+use crate::store::sqlite::{SqliteStore, StoreOptions, StorePath, Sync};
 use crate::telemetry::Telemetry;
 use crate::vault::{Cipher, KeySource};
 use crate::worker;
 
 pub mod clock;
+mod inspection;
 
 /// The name of the file beside the repository that holds the key of its compiled plugins.
 pub const ARTEFACT_KEY: &str = "artefact-key";
@@ -60,18 +63,20 @@ pub struct App {
     pub flow: Flow,
     stop: CancellationToken,
     workers: TaskTracker,
+    inspection: Inspection,
 }
 
 impl App {
-    /// Opens the repository, loads what is enabled, and takes up unfinished preparations. Nothing is
+    /// Opens the repository (inspecting it, where the host before did not end in order), loads what is enabled, and takes up unfinished preparations. Nothing is
     /// worked on yet: see [`App::work`].
     pub async fn open(parts: Parts) -> anyhow::Result<Self> {
         let ids = Arc::new(IdGenerator::new(0));
         let seal = seal_of(&parts.repository)?;
         let safe = safe_with(parts.secrets_key, &parts.repository)?;
-        let store =
-            SqliteStore::open(parts.repository, Arc::clone(&ids)).await.context("open the repository")?;
-        let store: Arc<dyn Store> = Arc::new(store);
+        let (place, stop) = (Place::of(&parts.repository), CancellationToken::new());
+        let opened = SqliteStore::open_with(parts.repository, Arc::clone(&ids), store_options()).await;
+        let store: Arc<dyn Store> = Arc::new(place.explained(opened)?);
+        let inspection = Inspection::begin(&store, place, stop.clone()).await?;
         let plugins = Plugins::new(parts.plugins).context("start the sandbox")?;
         let artefacts =
             Artefacts::new(seal, parts.artefact_shelf).context("open the shelf of compiled plugins")?;
@@ -120,7 +125,8 @@ impl App {
         flow.safe.refresh(&flow.store).await.context("read the secrets")?;
         flow.refresh_pipeline("the host started").await.context("load what is enabled")?;
         flow.resume_preparations().await.context("take up preparations")?;
-        Ok(Self { flow, stop: CancellationToken::new(), workers })
+        crash::point(Point::AppOpened);
+        Ok(Self { flow, stop, workers, inspection })
     }
 
     /// Publishes the bundled plugins that are not published yet, by the same way as anybody's.
@@ -151,16 +157,30 @@ impl App {
         self.stop.clone()
     }
 
+    /// Fails if the repository was found damaged while the host was at work.
+    pub fn check_whole(&self) -> anyhow::Result<()> {
+        self.inspection.check()
+    }
+
     /// Stops: what is under way is finished, what waits is kept for the next start.
     pub async fn stop(self) {
         self.stop.cancel();
         self.flow.tasks.close();
         self.flow.tasks.wait().await;
-        let Self { flow, workers, .. } = self;
+        let Self { flow, workers, inspection, .. } = self;
+        let store = Arc::clone(&flow.store);
         // The commit loop ends with the last flow.
         drop(flow);
         workers.close();
         workers.wait().await;
+        // What was not inspected to its end is inspected again.
+        if !inspection.end().await {
+            return;
+        }
+        crash::point(Point::Stopping);
+        if let Err(error) = store.note_orderly_end().await {
+            tracing::warn!(%error, "that it ended in order could not be noted: the next start inspects");
+        }
     }
 }
 
@@ -172,6 +192,14 @@ fn safe_with(source: Option<KeySource>, repository: &StorePath) -> anyhow::Resul
     });
     let key = source.key().context("the key that seals secrets")?;
     Ok(Safe::new(Cipher::new(&key).context("the key that seals secrets")?))
+}
+
+/// As every host works the file; tests see to it that they find out where one does not wait for the disk.
+fn store_options() -> StoreOptions {
+    let sync = if crash::waits_for_no_disk() { Sync::Off } else { Sync::Full };
+    let ordinary = StoreOptions::default();
+    let checkpoint_pages = crash::checkpoint_pages().unwrap_or(ordinary.checkpoint_pages);
+    StoreOptions { sync, checkpoint_pages, ..ordinary }
 }
 
 /// The seal of the repository's compiled plugins: its key is made at the first start and kept beside

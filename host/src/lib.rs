@@ -23,11 +23,13 @@
 //! | [`http`] | the API | `axum`, flow |
 //! | [`app`] | the composition root | everything |
 //! | [`cli`], [`config`], [`telemetry`] | the command, its settings, what is measured | |
+//! | [`crash`] | points at which a test has the host die; nothing in a release | |
 
 pub mod app;
 pub mod bundled;
 pub mod cli;
 pub mod config;
+pub mod crash;
 pub mod domain;
 pub mod egress;
 pub mod flow;

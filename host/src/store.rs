@@ -24,6 +24,7 @@ mod plugins;
 mod route;
 mod secrets;
 pub mod sqlite;
+mod upkeep;
 
 pub use artefact_shelf::ArtefactShelf;
 pub use audit_chain::{AuditVerification, BrokenLink};
@@ -39,6 +40,7 @@ pub use page::{AuditEntry, Page, PageRequest};
 pub use plugins::{PluginStore, Published};
 pub use route::{CaseNeeds, Claim, ClaimedCase, HistoryEntry, Postponed, RouteCommit, RouteStore, Routed};
 pub use secrets::{SecretStore, StoredSecret, StoredSecretValue};
+pub use upkeep::{Findings, LastEnd, UpkeepStore};
 
 /// The whole repository.
 pub trait Store:
@@ -50,6 +52,7 @@ pub trait Store:
     + OutboxStore
     + IdempotencyStore
     + SecretStore
+    + UpkeepStore
     + 'static
 {
 }
@@ -63,6 +66,7 @@ impl<T> Store for T where
         + OutboxStore
         + IdempotencyStore
         + SecretStore
+        + UpkeepStore
         + 'static
 {
 }

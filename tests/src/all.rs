@@ -9,6 +9,7 @@
 //! | `plugins` | one bundled plugin a file, as WebAssembly |
 //! | `hostile` | guests that misbehave, and files that are none |
 //! | `canary` | secrets, looked for in all that the shipped program writes and answers |
+//! | `crash` | the shipped program, killed and its power cut under load |
 //! | `disk_full` | the shipped program on a disk without room |
 //! | `fuzz` | whatever comes from outside, changed at random |
 //! | `demo` | what the demonstration promises, by the shipped program |
@@ -20,6 +21,8 @@
 #[path = "api/api.rs"]
 mod api;
 mod canary;
+#[path = "crash/crash.rs"]
+mod crash;
 mod demo;
 mod disk_full;
 #[path = "fuzz/fuzz.rs"]

@@ -1,7 +1,7 @@
 //! The shipped program as its users have it: started, killed at any moment, started again.
 
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -40,28 +40,39 @@ pub struct Caller {
 impl Host {
     /// Starts it on this folder.
     pub async fn start(data: &Path, token: &str) -> Self {
-        Self::start_by(command(data), token).await
+        let started = Self::try_start(&mut command(data), token).await;
+        started.unwrap_or_else(|ended| panic!("it ended before it was ready: {ended}"))
     }
 
     /// The same, and it writes into this file whatever it has to say, down to the smallest.
     pub async fn start_talking(data: &Path, token: &str, log: &Path) -> Self {
-        let mut command = command(data);
-        command.env("SWITCHBOARD_LOG", "trace").stderr(std::fs::File::create(log).unwrap());
-        Self::start_by(command, token).await
+        let mut command = command_that_logs("trace", data);
+        command.stderr(std::fs::File::create(log).unwrap());
+        let started = Self::try_start(&mut command, token).await;
+        started.unwrap_or_else(|ended| panic!("it ended before it was ready: {ended}"))
     }
 
-    async fn start_by(mut command: Command, token: &str) -> Self {
+    /// Starts it by this command; how it ended, if it did before it was ready.
+    pub async fn try_start(command: &mut Command, token: &str) -> Result<Self, ExitStatus> {
+        Self::start_within(command, token, PATIENCE).await
+    }
+
+    /// The same, and it is killed unless it is ready by then.
+    pub async fn start_within(
+        command: &mut Command,
+        token: &str,
+        patience: Duration,
+    ) -> Result<Self, ExitStatus> {
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut output = BufReader::new(child.stdout.take().unwrap()).lines();
-        let address = loop {
-            let line = output.next_line().await.unwrap().expect("it ended without saying where it listens");
-            if let Some((_, rest)) = line.split_once("http://") {
-                break rest.split([',', ' ']).next().unwrap().to_owned();
+        let ready = tokio::time::timeout(patience, ready(&mut child, &mut output, token)).await;
+        match ready {
+            Ok(ready) => ready.map(|caller| Self { child, caller, _output: output }),
+            Err(_) => {
+                child.kill().await.unwrap();
+                Err(child.wait().await.unwrap())
             }
-        };
-        let caller = Caller { address, token: token.to_owned(), client: client() };
-        caller.until("/readyz", |ready| ready["status"] == "ok").await;
-        Self { child, caller, _output: output }
+        }
     }
 
     /// Somebody who asks it for something, with the token it was started with.
@@ -73,13 +84,30 @@ impl Host {
     pub async fn kill(mut self) {
         self.child.kill().await.unwrap();
     }
+
+    /// Asks it to stop, as a system does that shuts down.
+    pub fn ask_to_stop(&self) {
+        let id = self.child.id().expect("it runs").to_string();
+        assert!(std::process::Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+    }
+
+    /// Waits until it ends by itself.
+    pub async fn ended(&mut self) -> ExitStatus {
+        let ended = tokio::time::timeout(PATIENCE, self.child.wait()).await;
+        ended.expect("it does not end").unwrap()
+    }
 }
 
 impl Caller {
     /// Reads.
     pub async fn get(&self, path: &str) -> Value {
+        self.try_get(path).await.unwrap()
+    }
+
+    /// The same, unless the host is gone.
+    pub async fn try_get(&self, path: &str) -> reqwest::Result<Value> {
         let request = self.client.get(format!("http://{}{path}", self.address));
-        read(request.bearer_auth(&self.token).send().await.unwrap()).await
+        try_read(request.bearer_auth(&self.token).send().await?).await
     }
 
     /// Does.
@@ -109,7 +137,22 @@ impl Caller {
 
     /// The same, whatever comes of it.
     pub async fn try_post(&self, path: &str, body: &Value) -> reqwest::Result<reqwest::Response> {
-        let request = self.client.post(format!("http://{}{path}", self.address)).bearer_auth(&self.token);
+        self.try_send("POST", path, None, body).await
+    }
+
+    /// Asks with any method, perhaps under an idempotency key.
+    pub async fn try_send(
+        &self,
+        method: &str,
+        path: &str,
+        key: Option<&str>,
+        body: &Value,
+    ) -> reqwest::Result<reqwest::Response> {
+        let url = format!("http://{}{path}", self.address);
+        let mut request = self.client.request(method.parse().unwrap(), url).bearer_auth(&self.token);
+        if let Some(key) = key {
+            request = request.header("idempotency-key", key);
+        }
         request.header("content-type", "application/json").body(body.to_string()).send().await
     }
 
@@ -119,7 +162,8 @@ impl Caller {
         let asking = async {
             loop {
                 pause.tick().await;
-                let answer = self.get(path).await;
+                // A host that dies is somebody else's to notice.
+                let Ok(answer) = self.try_get(path).await else { continue };
                 if wished(&answer) {
                     return answer;
                 }
@@ -130,9 +174,35 @@ impl Caller {
     }
 }
 
+/// Waits until it says where it listens, and that it is ready; how it ended, if it does before.
+async fn ready(
+    child: &mut Child,
+    output: &mut Lines<BufReader<ChildStdout>>,
+    token: &str,
+) -> Result<Caller, ExitStatus> {
+    let address = loop {
+        let Some(line) = output.next_line().await.unwrap() else { return Err(child.wait().await.unwrap()) };
+        if let Some((_, rest)) = line.split_once("http://") {
+            break rest.split([',', ' ']).next().unwrap().to_owned();
+        }
+    };
+    let caller = Caller { address, token: token.to_owned(), client: client() };
+    let ready = caller.until("/readyz", |ready| ready["status"] == "ok");
+    tokio::select! {
+        ended = child.wait() => return Err(ended.unwrap()),
+        _ = ready => {}
+    }
+    Ok(caller)
+}
+
 fn command(data: &Path) -> Command {
+    command_that_logs("warn", data)
+}
+
+/// The command that serves from a folder and logs so much.
+pub fn command_that_logs(log: &str, data: &Path) -> Command {
     let mut command = Command::new(program());
-    command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data).env("SWITCHBOARD_LOG", "warn");
+    command.args(["serve", "--listen", "127.0.0.1:0", "--log", log, "--data"]).arg(data);
     command.kill_on_drop(true).stdin(Stdio::null());
     command
 }
@@ -144,8 +214,13 @@ fn client() -> reqwest::Client {
 }
 
 async fn read(answer: reqwest::Response) -> Value {
-    let bytes = answer.bytes().await.unwrap();
-    serde_json::from_slice(&bytes).unwrap_or_else(|error| panic!("{error}: {bytes:?}"))
+    try_read(answer).await.unwrap()
+}
+
+/// Reads an answer to its end, unless the host goes before.
+pub async fn try_read(answer: reqwest::Response) -> reqwest::Result<Value> {
+    let bytes = answer.bytes().await?;
+    Ok(serde_json::from_slice(&bytes).unwrap_or_else(|error| panic!("{error}: {bytes:?}")))
 }
 
 /// A folder with a furnished repository, and the admin's token.

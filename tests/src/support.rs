@@ -13,14 +13,19 @@ pub mod template;
 pub use app::TestApp;
 pub use reply::Reply;
 
-/// The shipped program; also the compile child of every test. Cargo puts it beside the folder of the
-/// test's own executable.
+/// The shipped program, which here can also be told to die at a point; also the compile child of every
+/// test. Cargo puts it beside the folder of the test's own executable.
 pub fn program() -> PathBuf {
+    built("switchboard-under-test")
+}
+
+/// What cargo made of one of this package's examples.
+pub fn built(name: &str) -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let profile = test.ancestors().nth(2).unwrap();
-    let program = profile.join("examples/switchboard-under-test");
-    assert!(program.exists(), "{} is not built: run `cargo test -p switchboard-tests`", program.display());
-    program
+    let file = profile.join("examples").join(name);
+    assert!(file.exists(), "{} is not built: run `cargo test -p switchboard-tests`", file.display());
+    file
 }
 
 /// One minute.

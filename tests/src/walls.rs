@@ -250,3 +250,39 @@ fn every_promise_names_tests_that_there_are() {
     let missing: Vec<_> = names.iter().filter(|it| !code.contains(&format!("fn {it}("))).collect();
     assert!(missing.is_empty(), "these tests are promised, but not there: {missing:?}");
 }
+
+/// What a release is built with has no point at which it may be told to die, and no fault on purpose.
+#[test]
+fn no_release_has_what_tests_do_to_hosts() {
+    let manifests = ["../Cargo.toml", "../host/Cargo.toml", "Cargo.toml"];
+    let read = |it: &&str| fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(it)).unwrap();
+    let [workspace, host, tests] = [read(&manifests[0]), read(&manifests[1]), read(&manifests[2])];
+    assert!(host.contains("crash-points = []"), "this test looks for the wrong word");
+    assert!(!host.contains("default = ["), "the host has features by default");
+    assert!(!workspace.contains("crash-points"));
+    let (before, for_tests) = tests.split_once("[dev-dependencies]").unwrap();
+    assert!(for_tests.contains("crash-points") && !before.contains("crash-points"));
+
+    for source in sources().iter().filter(|it| !it.is_in("crash")) {
+        let ways = source.text.matches("crash-points").count();
+        // The flags of `serve`, and that they count.
+        assert!(
+            ways == 0 || (source.path == "cli/serve.rs" && ways == 2),
+            "{} knows the feature",
+            source.path
+        );
+    }
+}
+
+/// Asks cargo itself what a build of the workspace is made with.
+#[test]
+fn a_build_of_the_workspace_has_no_feature_for_tests() {
+    let tree = |edges: &str| {
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.args(["tree", "--offline", "--workspace", "--edges", edges]);
+        let tree = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
+        String::from_utf8(tree.stdout).unwrap()
+    };
+    assert!(tree("features,normal,build,dev").contains("crash-points"), "tests have it");
+    assert!(!tree("features,normal,build").contains("crash-points"));
+}

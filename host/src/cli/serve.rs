@@ -24,6 +24,9 @@ use crate::{http, telemetry};
 pub struct Serve {
     #[command(flatten)]
     config: ConfigArgs,
+    #[cfg(feature = "crash-points")]
+    #[command(flatten)]
+    crash: crate::crash::CrashArgs,
 }
 
 impl Serve {
@@ -31,6 +34,8 @@ impl Serve {
     pub fn run(self) -> anyhow::Result<()> {
         let config = self.config.resolve()?;
         telemetry::log::start(&config.log);
+        #[cfg(feature = "crash-points")]
+        self.crash.arm();
         wait(serve(config))
     }
 }
@@ -62,8 +67,9 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let served = http::serve(listener, app.flow.clone(), stop, config.drain_grace);
     // Bundled plugins are published while the first requests are answered already.
     let (published, ()) = tokio::join!(bundled, served);
+    let whole = app.check_whole();
     app.stop().await;
-    published
+    whole.and(published)
 }
 
 /// Says where it listens and how to get in.
@@ -88,7 +94,10 @@ fn write_secret(file: &std::path::Path, token: &str) -> std::io::Result<()> {
     use std::os::unix::fs::OpenOptionsExt;
     let mut open = fs::OpenOptions::new();
     open.write(true).create(true).truncate(true).mode(0o600);
-    open.open(file)?.write_all(token.as_bytes())
+    let mut file = open.open(file)?;
+    file.write_all(token.as_bytes())?;
+    // It is shown once: the disk has it before anybody goes by that.
+    file.sync_all()
 }
 
 /// Ctrl-C or SIGTERM: say that no more work is wanted, stop accepting, finish what is under way. A second one ends at once.

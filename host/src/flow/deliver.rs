@@ -1,14 +1,16 @@
 //! A reply goes out.
 //!
 //! The adapter says what to send, egress sends it, the adapter reads the answer: until it is done.
-//! Sending exactly once does not exist: an answer that may or may not have arrived is parked for an
-//! agent, unless the adapter's channel drops repetitions and the adapter says so by `retry-after`.
+//! Sending exactly once does not exist: an answer that may or may not have arrived, the host's own death
+//! while it was on its way included, is parked for an agent, unless the adapter's channel drops repetitions and the adapter says so by `retry-after`.
 
 use std::sync::Arc;
 
 use self::fill::fill;
 use super::pipeline::EnabledAdapter;
 use super::{Flow, FlowError};
+use crate::crash::{self, Point};
+use crate::domain::ids::OutboxId;
 use crate::domain::item::Visibility;
 use crate::domain::organisation::Inbox;
 use crate::domain::outbox::{ATTEMPTS_MAX, backoff_ms};
@@ -27,6 +29,7 @@ const EXCHANGES_MAX: usize = 16;
 
 /// Sends every reply that is due now; how many were tried.
 pub async fn send_due(flow: &Flow) -> Result<usize, FlowError> {
+    park_unfinished(flow).await?;
     let mut tried = 0;
     loop {
         let work = flow.store.claim_outbox(flow.now(), BATCH_MAX).await?;
@@ -34,12 +37,35 @@ pub async fn send_due(flow: &Flow) -> Result<usize, FlowError> {
             return Ok(tried);
         }
         tried += work.len();
-        for work in work {
-            let end = send(flow, &work).await;
-            flow.telemetry.reply(name_of(&end));
-            flow.store.end_send(work.entry.id, &end, flow.now()).await?;
-        }
+        let claimed: Vec<OutboxId> = work.iter().map(|it| it.entry.id).collect();
+        let done = send_all(flow, work).await;
+        // Where one could not be recorded, those behind it were not tried.
+        flow.store.release_outbox(&claimed).await?;
+        done?;
     }
+}
+
+async fn send_all(flow: &Flow, work: Vec<OutboxWork>) -> Result<(), FlowError> {
+    for work in work {
+        // Before anything leaves the host: whoever finds this without an end knows that it may have.
+        flow.store.begin_send(work.entry.id, flow.now()).await?;
+        crash::point(Point::ReplyBegun);
+        let end = send(flow, &work).await;
+        crash::point(Point::ReplySent);
+        flow.telemetry.reply(name_of(&end));
+        flow.store.end_send(work.entry.id, &end, flow.now()).await?;
+    }
+    Ok(())
+}
+
+/// Leaves to an agent what a host that died, or could not write, was sending.
+async fn park_unfinished(flow: &Flow) -> Result<(), FlowError> {
+    let parked = flow.store.park_unfinished(flow.now()).await?;
+    if parked > 0 {
+        tracing::warn!(parked, "replies may or may not have been sent; people decide");
+        (0..parked).for_each(|_| flow.telemetry.reply("parked"));
+    }
+    Ok(())
 }
 
 /// When the next reply is due.

@@ -100,6 +100,7 @@ impl From<StoreError> for FlowError {
             StoreError::Missing(what) => Self::NotFound(format!("there is no {what}")),
             StoreError::Stale(what) => Self::Stale(what),
             StoreError::Unavailable(why) => Self::Unavailable(format!("the repository cannot write: {why}")),
+            StoreError::Damaged(why) => Self::Unavailable(format!("the repository is damaged: {why}")),
             StoreError::Failed(source) => Self::Failed(source),
         }
     }

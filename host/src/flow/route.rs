@@ -11,6 +11,7 @@ use std::time::Instant;
 
 use super::pipeline::Pipeline;
 use super::{Flow, FlowError, suspend};
+use crate::crash::{self, Point};
 use crate::domain::decision::Decision;
 use crate::domain::merge::NO_ROUTE;
 use crate::store::{Claim, ClaimedCase, RouteCommit};
@@ -42,6 +43,7 @@ pub async fn route_batch(flow: &Flow) -> Result<usize, FlowError> {
         return Ok(0);
     }
     flow.telemetry.step("claim_cases", micros(began));
+    crash::point(Point::RouteClaimed);
     let claims: Vec<Claim> = claimed.iter().map(|it| it.claim.clone()).collect();
     match judge_and_commit(flow, pipeline, claimed).await {
         Ok(()) => Ok(claims.len()),

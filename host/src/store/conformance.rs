@@ -91,6 +91,8 @@ macro_rules! conformance {
                 a_sent_answer_is_known_by_the_channels_id,
                 a_failed_answer_leaves_a_note,
                 an_answer_that_failed_for_now_is_due_later,
+                an_answer_that_was_being_sent_is_parked_and_not_sent_again,
+                an_answer_that_is_handed_back_is_handed_out_again,
             }
             search {
                 words_and_phrases_are_found,
@@ -130,7 +132,11 @@ macro_rules! conformance {
         $(mod $module {
             $(#[tokio::test]
             async fn $test() {
-                $crate::store::conformance::$module::$test($open().await).await;
+                let world = $open().await;
+                let store = std::sync::Arc::clone(&world.store);
+                $crate::store::conformance::$module::$test(world).await;
+                // Whatever was done, a look at the whole finds nothing wrong.
+                assert_eq!(store.inspect().await.unwrap(), $crate::store::Findings::default());
             })+
         })+
     };

@@ -15,6 +15,9 @@ pub enum StoreError {
     /// There is no room left or the disk refuses: answer 503, try later.
     #[error("the repository cannot write: {0}")]
     Unavailable(String),
+    /// The file is not what was written, or no repository: nobody should work on it.
+    #[error("the repository is damaged: {0}")]
+    Damaged(String),
     /// A surprise: log it, answer 500.
     #[error("the repository failed")]
     Failed(#[source] Box<dyn std::error::Error + Send + Sync>),

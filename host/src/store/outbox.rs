@@ -47,8 +47,15 @@ pub enum SendEnd {
 pub trait OutboxStore: Send + Sync {
     /// Answers that are due at `now`; each is handed out once until its end is recorded.
     async fn claim_outbox(&self, now: Timestamp, max: usize) -> StoreResult<Vec<OutboxWork>>;
+    /// Records that an attempt begins: should its end never be recorded, nobody knows whether it went out.
+    async fn begin_send(&self, entry: OutboxId, now: Timestamp) -> StoreResult<()>;
     /// Records how an attempt ended.
     async fn end_send(&self, entry: OutboxId, end: &SendEnd, now: Timestamp) -> StoreResult<()>;
+    /// Hands back what was claimed and is not being sent.
+    async fn release_outbox(&self, entries: &[OutboxId]) -> StoreResult<()>;
+    /// Parks answers whose attempt began and whose end was never recorded, because the host died in between
+    /// or the disk was full; how many.
+    async fn park_unfinished(&self, now: Timestamp) -> StoreResult<usize>;
     /// When the next answer is due.
     async fn next_send(&self) -> StoreResult<Option<Timestamp>>;
     /// A conversation's answers, oldest first.

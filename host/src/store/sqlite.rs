@@ -43,6 +43,7 @@ mod tags;
 mod tests;
 mod timers;
 mod tokens;
+mod upkeep;
 mod words;
 
 use std::collections::HashSet;
@@ -61,7 +62,7 @@ pub use self::open::{StoreOptions, StorePath, Sync};
 use self::recent::Recent;
 pub use self::rewrite::Rewrite;
 use self::search::Texts;
-use super::StoreResult;
+use super::{LastEnd, StoreResult};
 use crate::domain::clock::IdGenerator;
 use crate::domain::ids::OutboxId;
 
@@ -77,6 +78,8 @@ pub struct SqliteStore {
     /// What the last decisions were made under.
     last_generations: std::sync::Mutex<Generations>,
     ids: Arc<IdGenerator>,
+    /// How the host before this one ended.
+    last_end: LastEnd,
     /// Held as long as the store lives: it keeps a second host away.
     _lock: File,
     /// Removes a temporary repository when the store goes.

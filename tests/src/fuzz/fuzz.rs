@@ -32,8 +32,9 @@ pub async fn each_input(mut target: impl AsyncFnMut(u64, Rng)) {
     println!("seeds {first} to {} found nothing", seed.saturating_sub(1));
 }
 
+/// A number that is said from outside.
 #[expect(clippy::disallowed_methods, reason = "how long to try is said from outside, for the tests alone")]
-fn number(variable: &str) -> Option<u64> {
+pub fn number(variable: &str) -> Option<u64> {
     let given = env::var(variable).ok()?;
     Some(given.parse().unwrap_or_else(|_| panic!("{variable} is no number: {given}")))
 }

@@ -70,7 +70,7 @@ async fn make() -> Template {
 ///
 /// Nothing writes meanwhile, so file and log together are what a power cut would leave; opening and
 /// closing the copy carries the log over into the file.
-async fn copy(app: &TestApp) -> Vec<u8> {
+pub async fn copy(app: &TestApp) -> Vec<u8> {
     app.settle().await;
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let copied = folder.path().join("switchboard.db");

@@ -8,6 +8,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{Held, Received, ReceivedOutcome};
+use crate::crash::{self, Point};
 use crate::domain::arrival::Response;
 use crate::flow::route::Door;
 use crate::flow::{FlowError, Wake};
@@ -86,11 +87,14 @@ impl CommitLoop {
         }
     }
 
-    async fn store_all(&self, entries: &[IntakeEntry], waiters: Vec<(Option<Response>, Answer, Held)>) {
+    async fn store_all(&self, entries: &[IntakeEntry], waiters: Vec<Waiter>) {
         let judge = self.door.judge();
         let asked = judge.as_ref().map(|it| it as &dyn DoorJudge);
+        let waiters = if crash::answers_before_it_stores() { answer_all(entries, waiters) } else { waiters };
+        crash::point(Point::IntakeRead);
         match self.store.commit_intakes(entries, asked).await {
             Ok(outcomes) => {
+                crash::point(Point::IntakeCommitted);
                 if !judge.is_some_and(|it| it.was_heard()) {
                     self.wake.router.notify_one();
                 }
@@ -106,6 +110,14 @@ impl CommitLoop {
             Err(error) => refuse_all(waiters.into_iter().map(|(_, answer, _)| answer), &error),
         }
     }
+}
+
+/// The fault that tests must find: everybody hears that it is stored, and it is not.
+fn answer_all(entries: &[IntakeEntry], waiters: Vec<Waiter>) -> Vec<Waiter> {
+    for (entry, (response, answer, _held)) in entries.iter().zip(waiters) {
+        tell(answer, Ok(received(entry, IntakeCommitted::default(), response)));
+    }
+    Vec::new()
 }
 
 fn received(entry: &IntakeEntry, committed: IntakeCommitted, response: Option<Response>) -> Received {
@@ -124,6 +136,9 @@ fn count(telemetry: &Telemetry, inbox: &str, outcome: &ReceivedOutcome) {
         ReceivedOutcome::Unparsed { .. } => telemetry.delivery(inbox, "unparsed", 0),
     }
 }
+
+/// What the channel wants to hear, who waits, and what that takes.
+type Waiter = (Option<Response>, Answer, Held);
 
 type Answer = oneshot::Sender<Result<Received, FlowError>>;
 

@@ -75,3 +75,33 @@ pub(crate) async fn an_answer_that_failed_for_now_is_due_later(world: World) {
     assert_eq!(world.store.claim_outbox(at, 10).await.unwrap().len(), 1);
     assert_eq!(world.store.outbox(id).await.unwrap()[0].last_error.as_deref(), Some("busy"));
 }
+
+pub(crate) async fn an_answer_that_was_being_sent_is_parked_and_not_sent_again(world: World) {
+    let (id, outbox) = answer(&world).await;
+    world.store.claim_outbox(world.now(), 10).await.unwrap();
+    world.store.begin_send(outbox, world.now()).await.unwrap();
+    assert_eq!(world.store.park_unfinished(world.now()).await.unwrap(), 0, "it is being sent");
+
+    // As after a restart: nobody has it any more.
+    world.store.release_outbox(&[outbox]).await.unwrap();
+    assert_eq!(world.store.next_send().await.unwrap(), None);
+    assert!(world.store.claim_outbox(world.now(), 10).await.unwrap().is_empty());
+    assert_eq!(world.store.park_unfinished(world.now()).await.unwrap(), 1);
+    assert_eq!(world.store.park_unfinished(world.now()).await.unwrap(), 0, "once");
+    let entries = world.store.outbox(id).await.unwrap();
+    assert_eq!((entries[0].state, entries[0].attempts), (OutboxState::Parked, 1));
+    assert!(world.store.notes(id).await.unwrap()[0].text.contains("may or may not"));
+}
+
+pub(crate) async fn an_answer_that_is_handed_back_is_handed_out_again(world: World) {
+    let (_, outbox) = answer(&world).await;
+    world.store.claim_outbox(world.now(), 10).await.unwrap();
+    world.store.release_outbox(&[outbox]).await.unwrap();
+    assert_eq!(world.store.park_unfinished(world.now()).await.unwrap(), 0, "it was not begun");
+    assert_eq!(world.store.claim_outbox(world.now(), 10).await.unwrap()[0].entry.id, outbox);
+    let again = SendEnd::Again { at: world.now(), error: "busy".into() };
+    world.store.begin_send(outbox, world.now()).await.unwrap();
+    world.store.end_send(outbox, &again, world.now()).await.unwrap();
+    assert_eq!(world.store.park_unfinished(world.now()).await.unwrap(), 0, "that attempt ended");
+    assert_eq!(world.store.claim_outbox(world.now(), 10).await.unwrap().len(), 1);
+}

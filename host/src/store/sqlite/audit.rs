@@ -61,6 +61,21 @@ async fn head(connection: &mut SqliteConnection) -> StoreResult<Link> {
     Ok(kept.map(|it| serde_json::from_str(&it)).transpose()?.unwrap_or_default())
 }
 
+/// Whether the last entry is not the one that the kept link says; in words. The whole chain is walked by
+/// [`verify`].
+pub(super) async fn misses_its_end(connection: &mut SqliteConnection) -> StoreResult<Option<String>> {
+    let mut moment = connection.begin().await?;
+    let kept = head(&mut moment).await?;
+    let last: Option<(i64, String)> = sqlx::query_as(
+        "SELECT number, link FROM audit WHERE number IS NOT NULL ORDER BY number DESC LIMIT 1",
+    )
+    .fetch_optional(&mut *moment)
+    .await?;
+    let found = last.map(|(number, sha256)| Link { number, sha256 }).unwrap_or_default();
+    let fits = (found.number, &found.sha256) == (kept.number, &kept.sha256);
+    Ok((!fits).then(|| format!("the audit log ends at {}, not at {}", found.number, kept.number)))
+}
+
 /// A page of the log, newest first.
 pub(super) async fn page(store: &SqliteStore, page: PageRequest) -> StoreResult<Page<AuditEntry>> {
     let rows = sqlx::query(

@@ -5,8 +5,11 @@ use sqlx::error::{DatabaseError, ErrorKind};
 use crate::store::{StoreError, StoreResult};
 
 /// Primary result codes (sqlite.org/rescode.html) after which nothing can be written for now: busy,
-/// out of memory, read-only, input or output, corrupt, full, cannot open, not a database.
-const UNAVAILABLE: [i32; 8] = [5, 7, 8, 10, 11, 13, 14, 26];
+/// out of memory, read-only, input or output, full, cannot open.
+const UNAVAILABLE: [i32; 6] = [5, 7, 8, 10, 13, 14];
+
+/// Those of a file that is not what was written: corrupt, not a database.
+const DAMAGED: [i32; 2] = [11, 26];
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
@@ -31,7 +34,11 @@ fn meaning(error: &dyn DatabaseError) -> Option<StoreError> {
         _ => {
             // The low byte of an extended result code is the primary one.
             let code: i32 = error.code()?.parse().ok()?;
-            UNAVAILABLE.contains(&(code & 0xff)).then(|| StoreError::Unavailable(error.message().to_owned()))
+            let (primary, message) = (code & 0xff, error.message().to_owned());
+            match DAMAGED.contains(&primary) {
+                true => Some(StoreError::Damaged(message)),
+                false => UNAVAILABLE.contains(&primary).then_some(StoreError::Unavailable(message)),
+            }
         }
     }
 }

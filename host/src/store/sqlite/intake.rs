@@ -25,6 +25,7 @@ use sqlx::{Connection as _, Sqlite, Transaction};
 use self::work::{Done, Work};
 use super::search::Texts;
 use super::{Books, SqliteStore, Writer, deliveries};
+use crate::crash::{self, Point};
 use crate::domain::delivery::{Delivery, DeliveryOutcome, ImportKey, RawDelivery};
 use crate::domain::ids::{DeliveryId, DepartmentId, InboxId};
 use crate::store::{
@@ -46,7 +47,7 @@ impl IngestStore for SqliteStore {
         let mut writer = self.writer.lock().await;
         match commit(self, &mut writer, entries).await {
             Ok(committed) => Ok(committed.into_iter().map(Ok).collect()),
-            Err(error @ StoreError::Unavailable(_)) => Err(error),
+            Err(error @ (StoreError::Unavailable(_) | StoreError::Damaged(_))) => Err(error),
             Err(error) if entries.len() < 2 => Ok(vec![Err(error)]),
             Err(_) => Ok(commit_in_halves(self, &mut writer, entries).await),
         }
@@ -97,6 +98,7 @@ async fn end(
     if takes_texts_along {
         books.unindexed.index(&mut tx).await?;
     }
+    crash::point(Point::IntakeWritten);
     tx.commit().await?;
     books.next_content = done.next_content;
     books.arrivals += 1;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::migrate::Migrator;
+use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::pool::PoolOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
@@ -15,11 +15,12 @@ use tokio::sync::Mutex;
 use super::claims::Claims;
 use super::error::surprise;
 use super::search::Texts;
-use super::{Books, SqliteStore, Writer};
+use super::{Books, SqliteStore, Writer, upkeep};
+use crate::crash::{self, Point};
 use crate::domain::clock::IdGenerator;
 use crate::domain::ids::ItemId;
 use crate::domain::time::Timestamp;
-use crate::store::{StoreError, StoreResult};
+use crate::store::{StoreError, StoreResult, UpkeepStore};
 
 /// Embedded, and forward only.
 static MIGRATIONS: Migrator = sqlx::migrate!("src/store/sqlite/migrations");
@@ -83,7 +84,8 @@ impl Default for StoreOptions {
 impl SqliteStore {
     /// Opens the repository, with the settings that suit a host.
     ///
-    /// `Unavailable` when another host has it open, or the file cannot be made, read or migrated.
+    /// `Unavailable` when another host has it open, or the file cannot be made, read or migrated; `Damaged`
+    /// when it is not what was written.
     pub async fn open(path: StorePath, ids: Arc<IdGenerator>) -> StoreResult<Self> {
         Self::open_with(path, ids, StoreOptions::default()).await
     }
@@ -98,7 +100,10 @@ impl SqliteStore {
         let lock = lock(&file)?;
         let options = writer_options(&file, options);
         let mut connection = options.connect().await?;
-        MIGRATIONS.run(&mut connection).await.map_err(|error| surprise(error.to_string()))?;
+        crash::point(Point::StoreLocked);
+        MIGRATIONS.run(&mut connection).await.map_err(not_migrated)?;
+        crash::point(Point::StoreMigrated);
+        let last_end = upkeep::begin(&mut connection).await?;
         let next_content = continue_numbers(&mut connection, &ids).await?;
         let unindexed = Texts::load(&mut connection).await?;
         Ok(Self {
@@ -114,16 +119,25 @@ impl SqliteStore {
             outbox_claims: std::sync::Mutex::default(),
             last_generations: std::sync::Mutex::default(),
             ids,
+            last_end,
             _lock: lock,
             _directory: directory,
         })
     }
 
-    /// Carries the write-ahead log over into the file and closes it. Nothing is lost without this:
+    /// Ends in order: carries the write-ahead log over into the file and closes it. Nothing is lost without this:
     /// the next start is only slower.
     pub async fn close(self) -> StoreResult<()> {
+        self.note_orderly_end().await?;
         self.readers.close().await;
         Ok(self.writer.into_inner().connection.close().await?)
+    }
+}
+
+fn not_migrated(error: MigrateError) -> StoreError {
+    match error {
+        MigrateError::Execute(cause) | MigrateError::ExecuteMigration(cause, _) => cause.into(),
+        other => surprise(other.to_string()),
     }
 }
 

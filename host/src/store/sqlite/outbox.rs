@@ -1,5 +1,6 @@
 //! Answers on their way out.
 
+mod begin;
 mod end;
 mod work;
 
@@ -28,15 +29,30 @@ impl OutboxStore for SqliteStore {
         work::claim(self, now, max).await
     }
 
+    async fn begin_send(&self, entry: OutboxId, now: Timestamp) -> StoreResult<()> {
+        begin::record(self, entry, now).await
+    }
+
     async fn end_send(&self, entry: OutboxId, end: &SendEnd, now: Timestamp) -> StoreResult<()> {
         end::record(self, entry, end, now).await
     }
 
+    async fn release_outbox(&self, entries: &[OutboxId]) -> StoreResult<()> {
+        let _order = self.claim_order.lock().await;
+        self.outbox_claims().retain(|it| !entries.contains(it));
+        Ok(())
+    }
+
+    async fn park_unfinished(&self, now: Timestamp) -> StoreResult<usize> {
+        begin::park_unfinished(self, now).await
+    }
+
     async fn next_send(&self) -> StoreResult<Option<Timestamp>> {
-        let due: Option<i64> =
-            sqlx::query_scalar("SELECT min(next_attempt_at) FROM outbox WHERE state = 'queued'")
-                .fetch_one(&self.readers)
-                .await?;
+        let due: Option<i64> = sqlx::query_scalar(
+            "SELECT min(next_attempt_at) FROM outbox WHERE state = 'queued' AND begun_at IS NULL",
+        )
+        .fetch_one(&self.readers)
+        .await?;
         Ok(due.map(Timestamp::from_ms))
     }
 

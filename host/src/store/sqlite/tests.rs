@@ -19,6 +19,8 @@ async fn open() -> World {
     World::found(Arc::new(store), ids).await
 }
 
+mod upkeep;
+
 mod conformance {
     crate::store::conformance::conformance!(super::super::open);
 }
@@ -178,7 +180,9 @@ async fn what_is_on_an_items_path_is_found_by_index() {
          WHERE conversations.id = r.value ->> 0",
         "DELETE FROM events WHERE id IN (SELECT value ->> 0 FROM jsonb_each(?1))",
         "SELECT id FROM events WHERE is_next = 1 ORDER BY id LIMIT ?",
-        "SELECT id FROM outbox WHERE state = 'queued' AND next_attempt_at <= ? ORDER BY next_attempt_at",
+        "SELECT id FROM outbox WHERE state = 'queued' AND begun_at IS NULL AND next_attempt_at <= ?
+         ORDER BY next_attempt_at",
+        "SELECT id FROM outbox WHERE begun_at IS NOT NULL",
         "DELETE FROM timers WHERE (conversation, purpose) IN (SELECT value ->> 0, value ->> 1 FROM jsonb_each(?1))",
     ] {
         let plan: Vec<(i64, i64, i64, String)> =

@@ -7,6 +7,7 @@ use super::SqliteStore;
 use super::events::EventRows;
 use super::rows::Rows;
 use super::script::Script;
+use crate::crash::{self, Point};
 use crate::domain::apply::TimerChanges;
 use crate::domain::case::{Event, Occasion};
 use crate::domain::ids::ConversationId;
@@ -134,7 +135,13 @@ pub(super) async fn fire(store: &SqliteStore, now: Timestamp, max: usize) -> Sto
     let mut script = Script::default();
     events.write(&mut script);
     script.run(&mut tx).await?;
+    if fired > 0 {
+        crash::point(Point::TimersWritten);
+    }
     tx.commit().await?;
+    if fired > 0 {
+        crash::point(Point::TimersCommitted);
+    }
     Ok(fired)
 }
 

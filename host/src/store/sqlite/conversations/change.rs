@@ -2,6 +2,7 @@
 
 use sqlx::SqliteConnection;
 
+use crate::crash::{self, Point};
 use crate::domain::case::Event;
 use crate::domain::conversation::Conversation;
 use crate::domain::ids::ConversationId;
@@ -40,7 +41,9 @@ pub(super) async fn carry_out(store: &SqliteStore, change: &PersonChange) -> Sto
     write_event(change, after.id, &mut script)?;
     script.run(&mut tx).await?;
     audit::record(&change.audit, &mut tx).await?;
+    crash::point(Point::ActWritten);
     tx.commit().await?;
+    crash::point(Point::ActCommitted);
     if change.reply.is_some() {
         writer.books.next_content = content + 1;
         writer.books.arrivals += 1;

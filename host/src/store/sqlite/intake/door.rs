@@ -60,7 +60,7 @@ pub(super) async fn commit(
     let waiting = work.writes.events.len();
     let done = match work.carry_out(&mut tx).await {
         Ok(done) => done,
-        Err(error @ StoreError::Unavailable(_)) => return Err(error),
+        Err(error @ (StoreError::Unavailable(_) | StoreError::Damaged(_))) => return Err(error),
         // Whichever entry is to blame is found the plain way.
         Err(_) => return Ok(None),
     };

@@ -3,6 +3,7 @@
 use sqlx::{Row as _, SqliteConnection};
 
 use super::{outbox_columns, read};
+use crate::crash::{self, Point};
 use crate::domain::ids::OutboxId;
 use crate::domain::outbox::{OutboxEntry, OutboxState};
 use crate::domain::time::Timestamp;
@@ -29,8 +30,24 @@ pub(super) async fn record(
 async fn write(store: &SqliteStore, id: OutboxId, end: &SendEnd, now: Timestamp) -> StoreResult<()> {
     let mut writer = store.writer.lock().await;
     let mut tx = writer.begin().await?;
+    write_in(store, id, end, now, &mut tx).await?;
+    crash::point(Point::ReplyWritten);
+    tx.commit().await?;
+    crash::point(Point::ReplyCommitted);
+    writer.books.arrivals += 1;
+    Ok(())
+}
+
+/// The same, in a transaction.
+pub(super) async fn write_in(
+    store: &SqliteStore,
+    id: OutboxId,
+    end: &SendEnd,
+    now: Timestamp,
+    connection: &mut SqliteConnection,
+) -> StoreResult<()> {
     let sql = concat!("SELECT ", outbox_columns!(), " FROM outbox WHERE id = ?");
-    let row = sqlx::query(sql).bind(id.0).fetch_optional(&mut *tx).await?;
+    let row = sqlx::query(sql).bind(id.0).fetch_optional(&mut *connection).await?;
     let Some(entry) = row.as_ref().map(read).transpose()? else {
         return Err(StoreError::Missing(format!("answer {id}")));
     };
@@ -42,28 +59,26 @@ async fn write(store: &SqliteStore, id: OutboxId, end: &SendEnd, now: Timestamp)
     };
     let done = sqlx::query(
         "UPDATE outbox
-         SET state = ?, attempts = attempts + 1, next_attempt_at = ?, last_error = ?
+         SET state = ?, attempts = attempts + 1, next_attempt_at = ?, last_error = ?, begun_at = NULL
          WHERE id = ?",
     )
     .bind(word(&state)?)
     .bind(next_attempt_at.as_ms())
     .bind(error)
     .bind(id.0)
-    .execute(&mut *tx)
+    .execute(&mut *connection)
     .await?;
     expect_rows("answers ended", 1, done.rows_affected())?;
     if let SendEnd::Sent(Some(external_id)) = end {
-        rename(&entry, external_id, &mut tx).await?;
+        rename(&entry, external_id, connection).await?;
     }
     if let Some(text) = remark(end) {
         let mut notes = NoteRows::default();
         notes.add(store.ids.next(now), entry.conversation, SWITCHBOARD, &text, now);
         let mut script = Script::default();
         notes.write(&mut script);
-        script.run(&mut tx).await?;
+        script.run(connection).await?;
     }
-    tx.commit().await?;
-    writer.books.arrivals += 1;
     Ok(())
 }
 

@@ -45,7 +45,7 @@ async fn take(
         "SELECT ",
         outbox_columns!(),
         " FROM outbox
-          WHERE state = 'queued' AND next_attempt_at <= ?
+          WHERE state = 'queued' AND begun_at IS NULL AND next_attempt_at <= ?
           ORDER BY next_attempt_at
           LIMIT ?"
     );

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use sqlx::{Row as _, SqliteConnection};
 
 use super::claim::Held;
+use crate::crash::{self, Point};
 use crate::domain::clock::IdGenerator;
 use crate::store::sqlite::counts::{self, Change};
 use crate::store::sqlite::decisions::{self, DecisionRows, Generations};
@@ -27,7 +28,9 @@ pub(super) async fn commit(store: &SqliteStore, routed: &[Routed]) -> StoreResul
             }
         }
         rows.write(&mut tx).await?;
+        crash::point(Point::RouteWritten);
         tx.commit().await?;
+        crash::point(Point::RouteCommitted);
         current
     };
     held.end().await;

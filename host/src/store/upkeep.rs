@@ -1,0 +1,34 @@
+//! What the repository offers to whoever starts and stops on it.
+
+use async_trait::async_trait;
+
+use super::error::StoreResult;
+
+/// How the host ended that had the repository open before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LastEnd {
+    /// In order; or there was none.
+    Orderly,
+    /// By a crash, a kill or a loss of power.
+    Sudden,
+}
+
+/// What a look at the whole repository found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Findings {
+    /// Something is gone or not what was written: nobody should work on this.
+    pub damage: Vec<String>,
+    /// Something waits for nothing, and a person can set it going again.
+    pub stuck: Vec<String>,
+}
+
+/// Starting and stopping.
+#[async_trait]
+pub trait UpkeepStore: Send + Sync {
+    /// How the host before this one ended.
+    fn last_end(&self) -> LastEnd;
+    /// Looks through the whole repository; others work meanwhile. Takes the longer the larger it is.
+    async fn inspect(&self) -> StoreResult<Findings>;
+    /// Notes that this host ended in order: the next one need not inspect.
+    async fn note_orderly_end(&self) -> StoreResult<()>;
+}
