@@ -20,6 +20,7 @@ mod ingest;
 mod organisation;
 mod outbox;
 mod page;
+mod personal;
 mod plugins;
 mod route;
 pub mod sqlite;
@@ -35,6 +36,7 @@ pub use ingest::{DoorJudge, IngestStore, IntakeCommitted, IntakeContent, IntakeE
 pub use organisation::OrganisationStore;
 pub use outbox::{OutboxStore, OutboxWork, SendEnd};
 pub use page::{AuditEntry, Page, PageRequest};
+pub use personal::{EndedPage, PersonalDataStore, PurgedPage, Revision};
 pub use plugins::{PluginStore, Published};
 pub use route::{CaseNeeds, Claim, ClaimedCase, HistoryEntry, Postponed, RouteCommit, RouteStore, Routed};
 
@@ -47,6 +49,7 @@ pub trait Store:
     + ConversationStore
     + OutboxStore
     + IdempotencyStore
+    + PersonalDataStore
     + 'static
 {
 }
@@ -59,6 +62,8 @@ impl<T> Store for T where
         + ConversationStore
         + OutboxStore
         + IdempotencyStore
+        + PersonalDataStore
+        + PersonalDataStore
         + 'static
 {
 }

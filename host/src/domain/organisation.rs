@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::allowance::Allowance;
 use super::ids::{AgentId, DepartmentId, InboxId, QueueId};
 use super::proposal::Destination;
+use super::retention::Retention;
 use super::time::Timestamp;
 
 /// A part of the company that answers for itself.
@@ -121,6 +122,9 @@ pub struct Inbox {
     pub reply_hosts: Vec<String>,
     /// How much may be delivered.
     pub allowance: Allowance,
+    /// For how long it keeps what came in.
+    #[serde(default)]
+    pub retention: Retention,
     /// When it was made.
     pub created_at: Timestamp,
     /// Counts changes, for `If-Match`.

@@ -16,6 +16,7 @@ use super::view::{department_name, queue_path};
 use crate::domain::allowance::Allowance;
 use crate::domain::ids::{DepartmentId, InboxId};
 use crate::domain::organisation::{Directory, FirstResponsePromise, Inbox, InboxAccess};
+use crate::domain::retention::Retention;
 use crate::domain::time::Timestamp;
 use crate::flow::access;
 use crate::flow::organise::{self, Access, InboxChange, InboxWithToken, NewInbox};
@@ -65,6 +66,8 @@ struct InboxEntry {
     reply_hosts: Vec<String>,
     /// How much may be delivered.
     allowance: Allowance,
+    /// For how long it keeps what comes in.
+    retention: Retention,
     /// When it was made.
     created_at: Timestamp,
     /// Counts changes, for `If-Match`.
@@ -93,6 +96,7 @@ impl InboxEntry {
             token: None,
             reply_hosts: inbox.reply_hosts.clone(),
             allowance: inbox.allowance,
+            retention: inbox.retention,
             created_at: inbox.created_at,
             revision: inbox.revision,
         }

@@ -96,6 +96,7 @@ pub async fn set(app: &App, policies: &[(&str, Phase, Value)]) -> anyhow::Result
         access: Access::Open,
         reply_hosts: vec![],
         allowance: Default::default(),
+        retention: Default::default(),
     };
     organise::add_inbox(flow, &admin, inbox).await.context("make the inbox")?;
     Ok(())

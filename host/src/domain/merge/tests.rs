@@ -52,6 +52,7 @@ fn inbox() -> Inbox {
         access: InboxAccess::Open,
         reply_hosts: vec![],
         allowance: Default::default(),
+        retention: Default::default(),
         created_at: at(0),
         revision: 1,
     }
@@ -107,6 +108,7 @@ fn conversation() -> Conversation {
         person_set: Default::default(),
         disposition: None,
         merged_into: None,
+        erased_at: None,
         revision: 1,
     }
 }

@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::agent::{department_for, misnamed};
-use super::inbox_rules::{check_allowance, check_promise, check_reply_hosts};
+use super::inbox_rules::{check_allowance, check_promise, check_reply_hosts, check_retention};
 use super::name_of_new;
 use super::token::new_secret;
 use crate::domain::allowance::Allowance;
@@ -11,6 +11,7 @@ use crate::domain::ids::{DepartmentId, QueueId};
 use crate::domain::organisation::{Directory, FirstResponsePromise, Inbox, InboxAccess, Queue, QueueKind};
 use crate::domain::principal::Principal;
 use crate::domain::release::check_name;
+use crate::domain::retention::Retention;
 use crate::flow::{Flow, FlowError};
 use crate::store::StoreError;
 
@@ -63,6 +64,9 @@ pub struct NewInbox {
     /// How much may be delivered.
     #[serde(default)]
     pub allowance: Allowance,
+    /// For how long it keeps what comes in.
+    #[serde(default)]
+    pub retention: Retention,
 }
 
 fn no_settings() -> Value {
@@ -108,6 +112,7 @@ pub async fn add_inbox(
         access,
         reply_hosts: new.reply_hosts,
         allowance: new.allowance,
+        retention: new.retention,
         created_at: flow.now(),
         revision: 1,
     };
@@ -128,6 +133,7 @@ async fn check_new(flow: &Flow, principal: &Principal, new: &NewInbox) -> Result
     check_promise(new.promise)?;
     check_reply_hosts(principal, &new.reply_hosts)?;
     check_allowance(new.allowance)?;
+    check_retention(new.retention)?;
     check_adapter(flow, &new.adapter)?;
     flow.check_inbox_settings(&new.adapter, &new.settings).await
 }

@@ -3,10 +3,11 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use super::inbox::{Access, InboxWithToken, grant, queue_given};
-use super::inbox_rules::{check_allowance, check_promise, check_reply_hosts};
+use super::inbox_rules::{check_allowance, check_promise, check_reply_hosts, check_retention};
 use crate::domain::allowance::Allowance;
 use crate::domain::organisation::{FirstResponsePromise, Inbox};
 use crate::domain::principal::Principal;
+use crate::domain::retention::Retention;
 use crate::flow::{Flow, FlowError, access};
 
 /// What to change of an inbox; absent fields stay.
@@ -28,6 +29,8 @@ pub struct InboxChange {
     pub reply_hosts: Option<Vec<String>>,
     /// How much may be delivered, as a whole.
     pub allowance: Option<Allowance>,
+    /// For how long it keeps what comes in, as a whole.
+    pub retention: Option<Retention>,
 }
 
 /// Tells `null` from absent: this is only called when the field is there.
@@ -86,6 +89,10 @@ fn changed(
     if let Some(allowance) = change.allowance {
         check_allowance(allowance)?;
         inbox.allowance = allowance;
+    }
+    if let Some(retention) = change.retention {
+        check_retention(retention)?;
+        inbox.retention = retention;
     }
     let mut token = None;
     if let Some(access) = change.access {

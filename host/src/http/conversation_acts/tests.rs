@@ -66,6 +66,7 @@ async fn inbox(host: &Host) -> Inbox {
         access: InboxAccess::Closed,
         reply_hosts: Vec::new(),
         allowance: Default::default(),
+        retention: Default::default(),
         created_at: flow.now(),
         revision: 1,
     };

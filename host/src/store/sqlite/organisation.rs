@@ -33,7 +33,7 @@ impl OrganisationStore for SqliteStore {
         let inboxes = sqlx::query(
             "SELECT
                  id, name, department, channel, adapter, settings, operator_queue, junk_queue, promise,
-                 access, reply_hosts, created_at, revision, allowance
+                 access, reply_hosts, created_at, revision, allowance, retention
              FROM inboxes",
         )
         .fetch_all(&mut *tx)
@@ -181,9 +181,9 @@ async fn insert_inbox(inbox: &Inbox, connection: &mut SqliteConnection) -> Store
     let done = sqlx::query(
         "INSERT INTO inboxes (
              id, name, department, channel, adapter, settings, operator_queue, junk_queue, promise, access,
-             reply_hosts, created_at, revision, allowance
+             reply_hosts, created_at, revision, allowance, retention
          )
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
     .bind(inbox.id.0)
     .bind(&inbox.name)
@@ -199,6 +199,7 @@ async fn insert_inbox(inbox: &Inbox, connection: &mut SqliteConnection) -> Store
     .bind(inbox.created_at.as_ms())
     .bind(inbox.revision)
     .bind(serde_json::to_string(&inbox.allowance)?)
+    .bind(serde_json::to_string(&inbox.retention)?)
     .execute(connection)
     .await;
     done.map(drop)
@@ -212,7 +213,8 @@ async fn update_inbox(inbox: &Inbox, connection: &mut SqliteConnection) -> Store
         "UPDATE inboxes
          SET
              name = ?, department = ?, channel = ?, adapter = ?, settings = ?, operator_queue = ?,
-             junk_queue = ?, promise = ?, access = ?, reply_hosts = ?, revision = ?, allowance = ?
+             junk_queue = ?, promise = ?, access = ?, reply_hosts = ?, revision = ?, allowance = ?,
+             retention = ?
          WHERE id = ? AND revision = ?",
     )
     .bind(&inbox.name)
@@ -227,6 +229,7 @@ async fn update_inbox(inbox: &Inbox, connection: &mut SqliteConnection) -> Store
     .bind(serde_json::to_string(&inbox.reply_hosts)?)
     .bind(inbox.revision)
     .bind(serde_json::to_string(&inbox.allowance)?)
+    .bind(serde_json::to_string(&inbox.retention)?)
     .bind(inbox.id.0)
     .bind(inbox.revision - 1)
     .execute(connection)
@@ -300,5 +303,6 @@ fn read_inbox(row: &SqliteRow) -> StoreResult<Inbox> {
         created_at: Timestamp::from_ms(row.try_get(11)?),
         revision: row.try_get(12)?,
         allowance: serde_json::from_str(row.try_get(13)?)?,
+        retention: serde_json::from_str(row.try_get(14)?)?,
     })
 }

@@ -74,6 +74,7 @@ fn inbox(adapter: &Adapter, settings: &Value) -> Inbox {
         access: InboxAccess::Open,
         reply_hosts: Vec::new(),
         allowance: Default::default(),
+        retention: Default::default(),
         created_at: Timestamp::default(),
         revision: 1,
     }
