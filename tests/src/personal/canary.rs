@@ -22,8 +22,6 @@ pub struct Person {
     pub contact: String,
     /// The person's conversation there.
     pub conversation: String,
-    /// The person's item there.
-    pub item: String,
     /// The delivery that brought it.
     pub delivery: String,
 }
@@ -31,9 +29,30 @@ pub struct Person {
 /// Every kind of text that comes from a person or is about one. The delivery's query, header and a file's
 /// content are in its bytes alone.
 const KINDS: [&str; 24] = [
-    "id", "address", "handle", "person", "subject", "text", "quoted", "html", "file", "fileurl", "permalink",
-    "fact", "query", "header", "edited", "note", "reply", "queued", "echo", "tag", "theme", "thread",
-    "repeated", "handover",
+    "id",
+    "address",
+    "handle",
+    "person",
+    "subject",
+    "text",
+    "quoted",
+    "html",
+    "file",
+    "fileurl",
+    "permalink",
+    "fact",
+    "query",
+    "header",
+    "edited",
+    "note",
+    "reply",
+    "queued",
+    "echo",
+    "tag",
+    "theme",
+    "thread",
+    "repeated",
+    "handover",
 ];
 
 impl Person {
@@ -116,9 +135,8 @@ pub async fn whole_story(app: &TestApp, name: &'static str) -> Person {
     answered(app, name, &conversation).await;
     let shown = app.conversation(&conversation).await;
     let contact = text(&shown, "/contact/id").to_owned();
-    let item = text(&first, "/items/0/item").to_owned();
     let delivery = text(&first, "/delivery").to_owned();
-    Person { name, contact, conversation, item, delivery }
+    Person { name, contact, conversation, delivery }
 }
 
 /// What agents do, one answer of theirs still waiting.

@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::canary::{REASON, erase, first_words, found_on_disk, tell, whole_story, with_quoting_policy};
+use super::canary::{
+    Person, REASON, erase, first_words, found_on_disk, tell, whole_story, with_quoting_policy,
+};
 use crate::support::TestApp;
 use crate::support::reply::{entries, text};
 use crate::support::samples::mail;
@@ -75,7 +77,9 @@ async fn records_stay_in_their_places_and_say_that_they_are_erased() {
     assert_eq!(app.get("/v1/counts").await.json(200), counts);
     let receipts = app.decisions(&vera.conversation).await;
     let places = |all: &[Value]| -> Vec<Value> {
-        all.iter().map(|it| json!([it["id"], it["at"], it["receipt"]["item"], it["receipt"]["engine"]])).collect()
+        all.iter()
+            .map(|it| json!([it["id"], it["at"], it["receipt"]["item"], it["receipt"]["engine"]]))
+            .collect()
     };
     assert_eq!(places(&receipts), places(&decisions));
     for it in &receipts {
@@ -146,11 +150,26 @@ async fn what_was_to_be_done_is_not_done_any_more() {
     app.patch(&format!("/v1/contacts/{}", vera.contact), json!({ "vip": true })).await.problem(410);
     app.get(&format!("/v1/deliveries/{}/raw", vera.delivery)).await.problem(410);
     app.post(&format!("/v1/deliveries/{}/retry", vera.delivery), json!({})).await.problem(410);
-    let headers = [("content-type", "application/json"), ("idempotency-key", "vera-note-14")];
-    let body = json!({ "agent": "ada", "text": "vera-note-word" }).to_string();
-    let path = format!("/v1/conversations/{}/note", vera.conversation);
-    let again = app.ask("POST", &path, &headers, body).await.problem(410);
+}
+
+#[tokio::test]
+async fn what_was_answered_about_an_erased_person_is_not_answered_again() {
+    let app = TestApp::staffed().await;
+    let vera = whole_story(&app, "vera").await;
+    let otto = whole_story(&app, "otto").await;
+    erase(&app, &vera.contact).await;
+    let note = async |person: &Person| {
+        let text = person.word("note");
+        let key = format!("{}-note-{}", person.name, text.len());
+        let headers = [("content-type", "application/json"), ("idempotency-key", key.as_str())];
+        let path = format!("/v1/conversations/{}/note", person.conversation);
+        app.ask("POST", &path, &headers, json!({ "agent": "ada", "text": text }).to_string()).await
+    };
+    let again = note(&vera).await.problem(410);
     assert!(text(&again, "/detail").contains("was done"), "{again}");
+    let kept = note(&otto).await;
+    kept.ok();
+    assert_eq!(kept.headers["idempotency-replayed"], "true", "another's answer stays");
 }
 
 #[tokio::test]
@@ -173,16 +192,18 @@ async fn an_erasure_has_a_reason_of_the_law_and_no_text() {
     let conversation = app.say("hello").await;
     let contact = text(&app.conversation(&conversation).await, "/contact/id").to_owned();
     let path = format!("/v1/contacts/{contact}/erase");
-    for body in [json!({}), json!({ "reason": "Vera asked" }), json!({ "reason": "objection", "who": "Vera" })] {
+    for body in
+        [json!({}), json!({ "reason": "Vera asked" }), json!({ "reason": "objection", "who": "Vera" })]
+    {
         let refused = app.post(&path, body.clone()).await;
         assert_eq!(refused.status, 422, "{body}: {}", refused.text());
     }
     assert!(app.conversation(&conversation).await["erased_at"].is_null());
-    app.post("/v1/contacts/con_0000000000001/erase", json!({ "reason": "objection" })).await.problem(404);
+    app.post("/v1/contacts/ctc_0000000000001/erase", json!({ "reason": "objection" })).await.problem(404);
 }
 
 #[tokio::test]
-async fn an_erasure_that_somebodys_reading_holds_up_is_finished_later() {
+async fn an_erasure_whose_host_died_before_the_disk_was_wiped_is_finished_at_the_next_start() {
     let app = TestApp::company().await;
     let conversation = app.say("a-word-that-stays-a-while").await;
     let words = ["a-word-that-stays-a-while".to_owned()];

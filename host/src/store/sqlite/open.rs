@@ -37,7 +37,7 @@ const STATEMENTS_MAX: usize = 256;
 
 /// How long a reader waits while the write-ahead log is restarted. Writers never wait for one
 /// another in SQLite, because there is one.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The highest number of milliseconds an id can carry; see [`IdGenerator`].
 pub(super) const ID_MS_SHIFT: u32 = 21;

@@ -234,3 +234,55 @@ async fn a_change_of_the_audit_log_behind_the_hosts_back_is_named() {
         std::fs::remove_file(&copy).unwrap();
     }
 }
+
+/// Rows move between pages as tables and indexes grow; where they were, nothing of them may stay.
+#[tokio::test]
+async fn nothing_erased_is_left_where_rows_were_before_pages_were_split() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("switchboard.db");
+    let (store, ids) = open_file(&file).await.unwrap();
+    let world = World::found(Arc::new(store), ids).await;
+    let mut contacts = Vec::new();
+    for number in 0..PEOPLE {
+        let mut said = item(&word("item", number), &[]);
+        said.author.external_id = word("address", number);
+        said.author.handle = Some(word("handle", number));
+        said.author.name = Some(word("name", number));
+        said.subject = Some(word("subject", number));
+        said.text = word("text", number);
+        let conversation = world.take_one(Arrival::Item(said)).await;
+        contacts.push(world.conversation(conversation).await.contact);
+        // Rows grow after they were written.
+        if number % 3 == 0 {
+            world.alter(conversation, |it| drop(it.tags.insert(word("tag", number)))).await;
+            world.alter(conversation, |it| drop(it.attributes.insert("a".into(), "b".repeat(200)))).await;
+        }
+    }
+    world.route_all().await;
+    for number in ERASED {
+        world.store.erase_contact(contacts[number], &world.audit("contact.erase")).await.unwrap();
+    }
+    assert!(world.store.finish_erasures(world.now()).await.unwrap());
+    let mut bytes = std::fs::read(&file).unwrap();
+    bytes.extend(std::fs::read(directory.path().join("switchboard.db-wal")).unwrap());
+    let left: Vec<_> = ERASED
+        .flat_map(|number| KINDS.map(|kind| word(kind, number)))
+        .filter(|it| bytes.windows(it.len()).any(|window| window == it.as_bytes()))
+        .collect();
+    assert_eq!(left, [""; 0]);
+    let stays = word("text", ERASED.end);
+    assert!(bytes.windows(stays.len()).any(|window| window == stays.as_bytes()));
+}
+
+/// Enough that every index has many pages.
+const PEOPLE: usize = 1_500;
+
+const ERASED: std::ops::Range<usize> = 700..720;
+
+const KINDS: [&str; 7] = ["item", "address", "handle", "name", "subject", "text", "tag"];
+
+/// Begins with what sorts anywhere.
+fn word(kind: &str, number: usize) -> String {
+    let anywhere = (number as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    format!("{anywhere:016x}-{kind}-{number}")
+}

@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 
 use serde_json::Value;
+use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, SqliteConnection};
 
 use crate::domain::ids::{ContactId, ConversationId, ItemId};
@@ -13,17 +14,41 @@ use crate::store::sqlite::rows::Rows;
 /// What is answered instead, as the interface says no (RFC 9457).
 const INSTEAD: &str = r#"{"type":"urn:switchboard:problem:gone","title":"Gone","status":410,"detail":"it was done, and what was answered is erased"}"#;
 
+/// How many answers are read at once.
+const AT_ONCE: i64 = 256;
+
 /// Takes out what names the scope; how many answers that were.
 pub(super) async fn erase(connection: &mut SqliteConnection) -> StoreResult<u64> {
     let named = named(connection).await?;
-    let kept = sqlx::query("SELECT token, key, body FROM keyed_requests WHERE body IS NOT NULL")
+    let (mut erased, mut last) = (0, (i64::MIN, String::new()));
+    loop {
+        let kept = sqlx::query(
+            "SELECT token, key, body
+             FROM keyed_requests
+             WHERE (token, key) > (?, ?) AND body IS NOT NULL
+             ORDER BY token, key
+             LIMIT ?",
+        )
+        .bind(last.0)
+        .bind(&last.1)
+        .bind(AT_ONCE)
         .fetch_all(&mut *connection)
         .await?;
+        let Some(end) = kept.last() else { return Ok(erased) };
+        last = (end.try_get(0)?, end.try_get(1)?);
+        erased += replace(&kept, &named, connection).await?;
+    }
+}
+
+async fn replace(
+    kept: &[SqliteRow],
+    named: &HashSet<String>,
+    connection: &mut SqliteConnection,
+) -> StoreResult<u64> {
     let mut rows = Rows::default();
-    for row in &kept {
+    for row in kept {
         let body: &[u8] = row.try_get(2)?;
-        let names = serde_json::from_slice(body).is_ok_and(|body: Value| names_any(&body, &named));
-        if names {
+        if serde_json::from_slice(body).is_ok_and(|body: Value| names_any(&body, named)) {
             let _ = rows.row().int(row.try_get(0)?).text(row.try_get(1)?).heap(INSTEAD.as_bytes());
         }
     }

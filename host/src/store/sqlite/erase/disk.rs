@@ -4,14 +4,18 @@
 //! That cannot be part of the transaction. A mark in it says that it is still to be done, so that a host
 //! that dies in between takes it up at its next start.
 
-use sqlx::{Row as _, SqliteConnection};
+use sqlx::{AssertSqlSafe, Row as _, SqliteConnection};
 
 use crate::domain::time::Timestamp;
 use crate::store::StoreResult;
 use crate::store::sqlite::SqliteStore;
+use crate::store::sqlite::open::BUSY_TIMEOUT;
 
 /// Under which name the mark is kept.
 const MARK: &str = "to-be-wiped";
+
+/// How long readers are waited for: whoever wants to write waits too.
+const READERS_MS: u128 = 100;
 
 /// Says that the disk is to be wiped.
 pub(in crate::store::sqlite) async fn mark(connection: &mut SqliteConnection) -> StoreResult<()> {
@@ -33,11 +37,7 @@ pub(in crate::store::sqlite) async fn wipe(store: &SqliteStore, now: Timestamp) 
     if !marked {
         return Ok(true);
     }
-    // Nobody writes meanwhile; somebody may still read the pages that were (sqlite.org/pragma.html,
-    // "wal_checkpoint"), and is waited for as long as the connection waits for anybody.
-    let row = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut writer.connection).await?;
-    let is_busy: i64 = row.try_get(0)?;
-    if is_busy != 0 {
+    if !cut_log(&mut writer.connection).await? {
         return Ok(false);
     }
     let mut tx = writer.begin().await?;
@@ -48,4 +48,20 @@ pub(in crate::store::sqlite) async fn wipe(store: &SqliteStore, now: Timestamp) 
     sqlx::query("DELETE FROM installation WHERE name = ?").bind(MARK).execute(&mut *tx).await?;
     tx.commit().await?;
     Ok(true)
+}
+
+/// Nobody writes meanwhile, but somebody may still read the pages that were; whether nobody did
+/// (sqlite.org/pragma.html, "wal_checkpoint").
+async fn cut_log(connection: &mut SqliteConnection) -> StoreResult<bool> {
+    wait_for_readers(READERS_MS, connection).await?;
+    let done = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut *connection).await;
+    wait_for_readers(BUSY_TIMEOUT.as_millis(), connection).await?;
+    let is_busy: i64 = done?.try_get(0)?;
+    Ok(is_busy == 0)
+}
+
+async fn wait_for_readers(ms: u128, connection: &mut SqliteConnection) -> StoreResult<()> {
+    // A pragma takes no parameters.
+    sqlx::query(AssertSqlSafe(format!("PRAGMA busy_timeout = {ms}"))).execute(connection).await?;
+    Ok(())
 }
