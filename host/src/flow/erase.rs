@@ -37,13 +37,9 @@ pub async fn erase(
     if known.is_none() {
         flow.telemetry.erased("asked", &erasure.erased);
     }
-    match flow.store.finish_erasures(flow.now()).await {
-        Ok(true) => Ok(flow.store.erasure(id).await?.unwrap_or(erasure)),
-        Ok(false) => Ok(erasure),
-        // It is erased all the same; what is left is tried again.
-        Err(error) => {
-            tracing::error!(contact = %id, %error, "the disk is still to be wiped after an erasure");
-            Ok(erasure)
-        }
+    // It is erased all the same; what is left is tried again.
+    if let Err(error) = flow.store.finish_erasures(flow.now()).await {
+        tracing::error!(contact = %id, %error, "the disk is still to be wiped after an erasure");
     }
+    Ok(flow.store.erasure(id).await?.unwrap_or(erasure))
 }

@@ -17,6 +17,7 @@ mod decisions;
 mod deliveries;
 pub(super) mod disk;
 mod items;
+mod pages;
 pub(super) mod people;
 pub(super) mod scope;
 pub(super) mod work;
