@@ -20,6 +20,8 @@ mod items;
 mod pages;
 pub(super) mod people;
 pub(super) mod scope;
+#[cfg(test)]
+mod tests;
 pub(super) mod work;
 
 use std::collections::HashSet;
