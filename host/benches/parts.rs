@@ -99,6 +99,7 @@ fn inbox() -> Inbox {
         access: InboxAccess::Open,
         reply_hosts: vec![],
         allowance: Default::default(),
+        retention: Default::default(),
         created_at: Timestamp::from_ms(0),
         revision: 1,
     }
@@ -134,6 +135,7 @@ fn conversation() -> Conversation {
         person_set: PersonSet::default(),
         disposition: None,
         merged_into: None,
+        erased_at: None,
         revision: 1,
     }
 }

@@ -67,7 +67,8 @@ async fn an_export_has_the_shape_that_is_described() {
     let schema = &described["components"]["schemas"]["ContactExport"];
     let names = |value: &Value| -> Vec<String> { value.as_object().unwrap().keys().cloned().collect() };
     let (mut given, mut known) = (names(&export), names(&schema["properties"]));
-    (given.sort(), known.sort());
+    given.sort();
+    known.sort();
     assert_eq!(given, known);
 }
 
