@@ -100,6 +100,7 @@ fn inbox() -> Inbox {
         reply_hosts: vec![],
         allowance: Default::default(),
         secrets: Default::default(),
+        retention: Default::default(),
         created_at: Timestamp::from_ms(0),
         revision: 1,
     }
@@ -135,6 +136,7 @@ fn conversation() -> Conversation {
         person_set: PersonSet::default(),
         disposition: None,
         merged_into: None,
+        erased_at: None,
         revision: 1,
     }
 }

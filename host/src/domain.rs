@@ -20,6 +20,7 @@
 //! | [`release`], [`signing`], [`activation`], [`generation`] | plugins: published, by whom, enabled, in which order |
 //! | [`outbox`] | answers on their way out |
 //! | [`principal`], [`token`], [`allowance`] | who asks, what they show, how much they may ask for |
+//! | [`erasure`], [`retention`] | what is about a person and goes, at once or in time |
 //! | [`installation`] | what holds for the whole installation |
 
 pub mod activation;
@@ -33,6 +34,7 @@ pub mod contact;
 pub mod conversation;
 pub mod decision;
 pub mod delivery;
+pub mod erasure;
 pub mod failure_policy;
 pub mod generation;
 pub mod ids;
@@ -45,6 +47,7 @@ pub mod principal;
 pub mod promise;
 pub mod proposal;
 pub mod release;
+pub mod retention;
 pub mod secret;
 pub mod signing;
 pub mod threading;

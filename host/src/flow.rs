@@ -11,7 +11,10 @@
 //!    it is made of. [`sign`] says who answers for a release, [`yank`] takes one back. [`suspend`] takes out what fails too often ([`health`]). [`organise`]: departments,
 //!    agents, queues and inboxes change.
 //!
-//! 6. [`safe`] keeps the secrets, [`keyring`] knows who asks, [`access`] what that caller may see, [`rate`] how often it may ask.
+//! 6. [`erase`] takes a person out, [`export`] hands out what is about one, [`purge`] keeps nothing longer than
+//!    agreed.
+//! 7. [`safe`] keeps the secrets, [`keyring`] knows who asks, [`access`] what that caller may see, [`rate`]
+//!    how often it may ask.
 //!
 //! Called by `http`, `worker` and `cli`; calls `plugin`, `store`, `egress` and `vault`.
 //!
@@ -41,9 +44,11 @@ pub mod artefact;
 pub mod converse;
 pub mod deliver;
 pub mod enable;
+pub mod erase;
 pub mod error;
 pub mod escalate;
 pub mod evaluate;
+pub mod export;
 pub mod health;
 pub mod import;
 pub mod ingest;
@@ -51,6 +56,7 @@ pub mod keyring;
 pub mod organise;
 pub mod pipeline;
 pub mod publish;
+pub mod purge;
 pub mod rate;
 pub mod retry;
 pub mod route;

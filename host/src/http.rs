@@ -32,6 +32,7 @@ mod decisions;
 mod deliveries;
 mod departments;
 mod evaluate;
+mod export;
 mod generations;
 mod health;
 mod idempotency;

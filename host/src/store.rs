@@ -20,6 +20,7 @@ mod ingest;
 mod organisation;
 mod outbox;
 mod page;
+mod personal;
 mod plugins;
 mod route;
 mod secrets;
@@ -37,6 +38,7 @@ pub use ingest::{DoorJudge, IngestStore, IntakeCommitted, IntakeContent, IntakeE
 pub use organisation::OrganisationStore;
 pub use outbox::{OutboxStore, OutboxWork, SendEnd};
 pub use page::{AuditEntry, Page, PageRequest};
+pub use personal::{EndedPage, PersonalDataStore, PurgedPage, Revision};
 pub use plugins::{PluginStore, Published};
 pub use route::{CaseNeeds, Claim, ClaimedCase, HistoryEntry, Postponed, RouteCommit, RouteStore, Routed};
 pub use secrets::{SecretStore, StoredSecret, StoredSecretValue};
@@ -53,6 +55,7 @@ pub trait Store:
     + IdempotencyStore
     + SecretStore
     + UpkeepStore
+    + PersonalDataStore
     + 'static
 {
 }
@@ -67,6 +70,7 @@ impl<T> Store for T where
         + IdempotencyStore
         + SecretStore
         + UpkeepStore
+        + PersonalDataStore
         + 'static
 {
 }

@@ -11,6 +11,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
+use crate::domain::erasure::Erased;
+
 pub mod log;
 
 /// Upper bounds in microseconds: fine where plugin calls lie, coarse up to ten seconds.
@@ -98,6 +100,17 @@ impl CallTimes {
     }
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct InboxLabels {
+    inbox: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ErasedLabels {
+    what: &'static str,
+    cause: &'static str,
+}
+
 /// Every metric of a host.
 pub struct Telemetry {
     registry: Registry,
@@ -112,6 +125,8 @@ pub struct Telemetry {
     suspensions: Family<SuspensionLabels, Counter>,
     suspended: Family<ActivationLabels, Gauge>,
     postponed: Counter,
+    purged_deliveries: Family<InboxLabels, Counter>,
+    erased: Family<ErasedLabels, Counter>,
     items: Counter,
     decisions: Counter,
     conflicts: Counter,
@@ -139,6 +154,8 @@ impl Default for Telemetry {
             suspensions: Family::default(),
             suspended: Family::default(),
             postponed: Counter::default(),
+            purged_deliveries: Family::default(),
+            erased: Family::default(),
             items: Counter::default(),
             decisions: Counter::default(),
             conflicts: Counter::default(),
@@ -193,6 +210,12 @@ impl Telemetry {
             "Events that wait because a policy failed that is to be waited for",
             self.postponed.clone(),
         );
+        to.register(
+            "deliveries_purged",
+            "Deliveries whose bytes went because of their age, by inbox",
+            self.purged_deliveries.clone(),
+        );
+        to.register("erased", "What was erased, by what it was and why", self.erased.clone());
         to.register("items", "Items taken in", self.items.clone());
         to.register("decisions", "Decisions made", self.decisions.clone());
         to.register("conflicts", "Proposals that contradicted the one that stands", self.conflicts.clone());
@@ -284,6 +307,24 @@ impl Telemetry {
     /// An event waits to be judged again.
     pub fn postponed(&self) {
         self.postponed.inc();
+    }
+
+    /// Deliveries to this inbox were purged because of their age.
+    pub fn purged(&self, inbox: &str, deliveries: u64) {
+        self.purged_deliveries.get_or_create(&InboxLabels { inbox: inbox.to_owned() }).inc_by(deliveries);
+    }
+
+    /// So much was erased, because somebody asked for it or because of its age.
+    pub fn erased(&self, cause: &'static str, erased: &Erased) {
+        for (what, count) in [
+            ("contacts", erased.contacts),
+            ("conversations", erased.conversations),
+            ("items", erased.items),
+            ("decisions", erased.decisions),
+            ("deliveries", erased.deliveries),
+        ] {
+            self.erased.get_or_create(&ErasedLabels { what, cause }).inc_by(count);
+        }
     }
 
     /// The pipeline is now at this generation.

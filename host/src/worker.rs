@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::domain::time::Timestamp;
-use crate::flow::{Flow, FlowError, deliver, escalate, route};
+use crate::flow::{Flow, FlowError, deliver, escalate, purge, route};
 
 /// How many batches are routed at a time: one is judged while the other is being committed.
 const ROUTERS: usize = 1;
@@ -29,7 +29,8 @@ pub fn start(flow: &Flow, tracker: &TaskTracker, stop: &CancellationToken) {
         tracker.spawn(worker.clone().route());
     }
     tracker.spawn(worker.clone().escalate());
-    tracker.spawn(worker.deliver());
+    tracker.spawn(worker.clone().deliver());
+    tracker.spawn(worker.purge());
 }
 
 #[derive(Clone)]
@@ -72,6 +73,22 @@ impl Worker {
             match due {
                 Ok(due) => self.rest(&self.flow.wake.outbox, self.wait_until(due)).await,
                 Err(error) => self.failed("sending replies", &error).await,
+            }
+        }
+    }
+
+    /// At the start, and then every hour; sooner while the disk is still to be wiped.
+    async fn purge(self) {
+        let mut due = self.flow.now();
+        while !self.stop.is_cancelled() {
+            if self.flow.now() < due {
+                self.rest(&Notify::new(), LOOK_ANYWAY).await;
+                continue;
+            }
+            match purge::purge_due(&self.flow).await {
+                Ok(true) => due = self.flow.now().plus_ms(purge::EVERY_MS),
+                Ok(false) => self.rest(&Notify::new(), LOOK_ANYWAY).await,
+                Err(error) => self.failed("purging what is too old", &error).await,
             }
         }
     }

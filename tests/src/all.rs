@@ -14,6 +14,7 @@
 //! | `fuzz` | whatever comes from outside, changed at random |
 //! | `demo` | what the demonstration promises, by the shipped program |
 //! | `import` | what was written before, out of files, by the shipped program |
+//! | `personal` | a person is erased, handed out everything, and kept no longer than agreed |
 //! | `spine` | the shipped program, killed and started again |
 //! | `real_data` | what real channels send, where it is at hand |
 //! | `walls` | which room may know what |
@@ -30,6 +31,8 @@ mod fuzz;
 #[path = "hostile/hostile.rs"]
 mod hostile;
 mod import;
+#[path = "personal/personal.rs"]
+mod personal;
 #[path = "plugins/plugins.rs"]
 mod plugins;
 mod real_data;

@@ -78,6 +78,18 @@ pub enum Arrival {
     Status(DeliveryStatus),
 }
 
+impl Arrival {
+    /// The channel's id of the item that it is or is about.
+    pub fn external_id(&self) -> &str {
+        match self {
+            Self::Item(item) | Self::Echo(item) => &item.external_id,
+            Self::Edit(edit) => &edit.external_id,
+            Self::Deletion(deletion) => &deletion.external_id,
+            Self::Status(status) => &status.external_id,
+        }
+    }
+}
+
 /// The answer that a channel expects to its delivery.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Response {

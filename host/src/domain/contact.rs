@@ -18,6 +18,9 @@ pub struct Contact {
     pub vip: bool,
     /// When the person was first met.
     pub created_at: Timestamp,
+    /// Since when nothing about the person is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub erased_at: Option<Timestamp>,
 }
 
 /// A person's presence on one channel. Replies go to an identity, never "to the contact".

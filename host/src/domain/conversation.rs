@@ -119,6 +119,9 @@ pub struct Conversation {
     pub disposition: Option<Disposition>,
     /// The conversation it was merged into.
     pub merged_into: Option<ConversationId>,
+    /// Since when nothing is kept of what was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub erased_at: Option<Timestamp>,
     /// Counts changes; every write is conditional on it.
     pub revision: i64,
 }

@@ -261,6 +261,10 @@ pub struct Decision {
     pub contributions: Vec<Contribution>,
     /// What a replay needs.
     pub receipt: Receipt,
+    /// Since when it stands here without the texts that it was made of and what was said about them: it
+    /// can no longer be replayed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub erased_at: Option<Timestamp>,
 }
 
 impl Decision {

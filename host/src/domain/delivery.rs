@@ -70,4 +70,7 @@ pub struct Delivery {
     /// The adapter's release that read it last, `name@version`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adapter: Option<String>,
+    /// Since when its bytes, header fields and query are gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purged_at: Option<Timestamp>,
 }

@@ -204,6 +204,9 @@ pub struct StoredItem {
     /// When the channel reported its removal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deleted_at: Option<Timestamp>,
+    /// Since when nothing is kept of what it said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub erased_at: Option<Timestamp>,
     /// Its latest revision.
     #[serde(flatten)]
     pub item: Item,

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::allowance::Allowance;
 use super::ids::{AgentId, DepartmentId, InboxId, QueueId};
 use super::proposal::Destination;
+use super::retention::Retention;
 use super::time::Timestamp;
 
 /// A part of the company that answers for itself.
@@ -123,6 +124,9 @@ pub struct Inbox {
     pub allowance: Allowance,
     /// Which stored secret is meant by each of the adapter's names for one.
     pub secrets: BTreeMap<String, String>,
+    /// For how long it keeps what came in.
+    #[serde(default)]
+    pub retention: Retention,
     /// When it was made.
     pub created_at: Timestamp,
     /// Counts changes, for `If-Match`.

@@ -215,6 +215,9 @@ async fn load(flow: &Flow, act: &Act) -> Result<Conversation, FlowError> {
     if let Some(into) = conversation.merged_into {
         return Err(FlowError::Conflict(format!("{id} was merged into {into}; act on that one")));
     }
+    if conversation.erased_at.is_some() {
+        return Err(FlowError::Gone(format!("{id} is erased: there is nobody to deal with any more")));
+    }
     if act.revision.is_some_and(|seen| seen != conversation.revision) {
         return Err(FlowError::Stale(format!("conversation {id}")));
     }

@@ -20,6 +20,9 @@ pub enum FlowError {
     /// What was named is not there; the text says what is.
     #[error("{0}")]
     NotFound(String),
+    /// It was here and is erased or purged; it does not come back.
+    #[error("{0}")]
+    Gone(String),
     /// It contradicts what is there; the text says what to do.
     #[error("{0}")]
     Conflict(String),

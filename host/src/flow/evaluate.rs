@@ -139,6 +139,7 @@ fn imagine(
         person_set: view.person_set,
         disposition: None,
         merged_into: None,
+        erased_at: None,
         revision: 0,
     })
 }

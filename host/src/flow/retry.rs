@@ -17,6 +17,11 @@ const RETRY_PAGE: u32 = 64;
 /// Reads a kept delivery again with the adapter that is enabled now.
 pub async fn retry(flow: &Flow, principal: &Principal, id: DeliveryId) -> Result<Received, FlowError> {
     let (delivery, raw) = access::delivery(flow, principal, id).await?;
+    if delivery.purged_at.is_some() {
+        return Err(FlowError::Gone(format!(
+            "the bytes of delivery {id} are gone; there is nothing to read"
+        )));
+    }
     if delivery.outcome == DeliveryOutcome::Accepted {
         return Err(FlowError::Conflict(format!("delivery {id} was read already; nothing is left to retry")));
     }

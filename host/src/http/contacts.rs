@@ -1,17 +1,21 @@
 //! Contacts: the people outside.
 
+use axum::http::StatusCode;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::call::Call;
+use super::export::Document;
 use super::input::Json;
 use super::output::Answer;
 use super::permission;
 use super::problem::Problem;
 use super::route::Route;
 use crate::domain::contact::{Contact, Identity};
-use crate::flow::access;
+use crate::domain::erasure::Erasure;
 use crate::flow::converse::{self, ContactChange};
+use crate::flow::erase::EraseContact;
+use crate::flow::{access, erase, export};
 
 pub(super) fn routes() -> Vec<Route> {
     vec![
@@ -26,6 +30,18 @@ pub(super) fn routes() -> Vec<Route> {
             permission::CONVERSATIONS_ACT,
             "Marks a contact as very important, or no longer",
             change,
+        ),
+        Route::post(
+            "/v1/contacts/{id}/erase",
+            permission::COMPANY_ADMIN,
+            "Erases everything about a contact, for good; 202 while the disk is still to be wiped",
+            erase_contact,
+        ),
+        Route::get(
+            "/v1/contacts/{id}/export",
+            permission::COMPANY_ADMIN,
+            "Hands out everything about a contact; the audit log says that it was",
+            export_contact,
         ),
     ]
 }
@@ -51,4 +67,14 @@ async fn change(call: Call, Json(change): Json<ContactChange>) -> Result<Answer<
     let changed = converse::change_contact(call.flow(), call.principal()?, id, &change).await?;
     let (contact, identities) = changed;
     Ok(Answer::of(ContactEntry { contact, identities }))
+}
+
+async fn erase_contact(call: Call, Json(asked): Json<EraseContact>) -> Result<Answer<Erasure>, Problem> {
+    let erasure = erase::erase(call.flow(), call.principal()?, call.id("id")?, asked).await?;
+    let status = if erasure.wiped_at.is_some() { StatusCode::OK } else { StatusCode::ACCEPTED };
+    Ok(Answer::of(erasure).with_status(status))
+}
+
+async fn export_contact(call: Call, (): ()) -> Result<Document, Problem> {
+    Ok(Document(export::export(call.flow(), call.principal()?, call.id("id")?).await?))
 }

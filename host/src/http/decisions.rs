@@ -46,6 +46,8 @@ struct DecisionEntry {
     decision: Decision,
     /// Proposals that contradicted what stands.
     conflicts: Vec<Conflict>,
+    /// Whether what it was made of is still there, so that it can be made again.
+    is_replayable: bool,
 }
 
 /// A proposal that contradicted what stands.
@@ -65,7 +67,8 @@ impl DecisionEntry {
             by: contribution.name.to_string(),
             judged: judged.clone(),
         });
-        Self { conflicts: conflicts.collect(), decision }
+        let is_replayable = decision.erased_at.is_none();
+        Self { conflicts: conflicts.collect(), is_replayable, decision }
     }
 }
 

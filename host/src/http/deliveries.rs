@@ -9,7 +9,7 @@ use super::ingest::ReceivedEntry;
 use super::input::Query;
 use super::output::{Answer, Download};
 use super::permission;
-use super::problem::Problem;
+use super::problem::{Problem, ProblemKind};
 use super::route::Route;
 use crate::domain::delivery::{Delivery, DeliveryOutcome, Header, RawDelivery};
 use crate::domain::organisation::Directory;
@@ -113,7 +113,11 @@ async fn show(call: Call, (): ()) -> Result<Answer<DeliveryDetail>, Problem> {
 }
 
 async fn raw(call: Call, (): ()) -> Result<Download, Problem> {
-    let (_, raw) = kept(&call).await?;
+    let (delivery, raw) = kept(&call).await?;
+    if delivery.purged_at.is_some() {
+        let detail = "its bytes are gone: it was too old for its inbox, or told of somebody who was erased";
+        return Err(Problem::new(ProblemKind::Gone, detail));
+    }
     Ok(Download(raw.body))
 }
 

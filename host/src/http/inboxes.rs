@@ -18,6 +18,7 @@ use super::view::{department_name, queue_path};
 use crate::domain::allowance::Allowance;
 use crate::domain::ids::{DepartmentId, InboxId};
 use crate::domain::organisation::{Directory, FirstResponsePromise, Inbox, InboxAccess};
+use crate::domain::retention::Retention;
 use crate::domain::time::Timestamp;
 use crate::flow::access;
 use crate::flow::organise::{self, Access, InboxChange, InboxWithToken, NewInbox};
@@ -69,6 +70,8 @@ struct InboxEntry {
     allowance: Allowance,
     /// Which stored secret is meant by each of the adapter's names for one.
     secrets: BTreeMap<String, String>,
+    /// For how long it keeps what comes in.
+    retention: Retention,
     /// When it was made.
     created_at: Timestamp,
     /// Counts changes, for `If-Match`.
@@ -98,6 +101,7 @@ impl InboxEntry {
             reply_hosts: inbox.reply_hosts.clone(),
             allowance: inbox.allowance,
             secrets: inbox.secrets.clone(),
+            retention: inbox.retention,
             created_at: inbox.created_at,
             revision: inbox.revision,
         }

@@ -20,6 +20,8 @@ pub const MEDIA_TYPE: &str = "application/problem+json";
 pub enum ProblemKind {
     /// What was named is not there.
     NotFound,
+    /// It was here and is erased or purged.
+    Gone,
     /// The address exists, but not with this method.
     MethodNotAllowed,
     /// It contradicts what is there.
@@ -57,6 +59,7 @@ impl ProblemKind {
     fn description(self) -> (&'static str, StatusCode, &'static str) {
         match self {
             Self::NotFound => ("not-found", StatusCode::NOT_FOUND, "Not found"),
+            Self::Gone => ("gone", StatusCode::GONE, "Gone"),
             Self::MethodNotAllowed => {
                 ("method-not-allowed", StatusCode::METHOD_NOT_ALLOWED, "Method not allowed")
             }
@@ -192,6 +195,7 @@ impl From<FlowError> for Problem {
         let detail = error.to_string();
         let kind = match error {
             FlowError::NotFound(_) => ProblemKind::NotFound,
+            FlowError::Gone(_) => ProblemKind::Gone,
             FlowError::Conflict(_) => ProblemKind::Conflict,
             FlowError::Stale(_) => ProblemKind::Stale,
             FlowError::Forbidden(_) => ProblemKind::Forbidden,

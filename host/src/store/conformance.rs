@@ -9,6 +9,7 @@ pub(super) mod door;
 pub(super) mod lists;
 pub(super) mod organisation;
 pub(super) mod people;
+pub(super) mod personal;
 pub(super) mod plugins;
 pub(super) mod search;
 pub(super) mod secrets;
@@ -85,6 +86,17 @@ macro_rules! conformance {
                 a_person_who_saw_an_older_revision_is_stale,
                 labels_can_be_taken_away,
                 a_contact_is_marked_as_important,
+            }
+            personal {
+                a_contact_is_erased_once,
+                what_is_erased_says_nothing_and_keeps_its_place,
+                what_waits_to_be_judged_is_not_judged_any_more,
+                a_repetition_of_what_is_erased_brings_nothing_back,
+                a_record_of_an_import_that_is_erased_is_not_taken_in_again,
+                an_answer_that_was_under_way_says_nothing_more_about_who_was_erased,
+                everything_about_a_contact_is_found,
+                deliveries_are_purged_by_age_and_inbox,
+                ended_conversations_are_erased_by_age,
             }
             sending {
                 an_answer_is_handed_out_once,

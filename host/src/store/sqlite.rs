@@ -19,6 +19,8 @@ mod conversations;
 mod counts;
 mod decisions;
 mod deliveries;
+mod erase;
+mod erased_keys;
 mod error;
 mod events;
 mod idempotency;
@@ -29,8 +31,10 @@ mod open;
 mod organisation;
 mod outbox;
 mod paging;
+mod personal;
 mod plugins;
 mod recent;
+mod retention;
 mod rewrite;
 mod route;
 mod rows;
@@ -58,6 +62,7 @@ use tokio::sync::Mutex;
 pub use self::audit::verify_file;
 use self::claims::Claims;
 use self::decisions::Generations;
+use self::erased_keys::ErasedKeys;
 pub use self::open::{StoreOptions, StorePath, Sync};
 use self::recent::Recent;
 pub use self::rewrite::Rewrite;
@@ -104,6 +109,8 @@ struct Books {
     /// Counts the transactions that added items, people or names of items: whoever has worked
     /// something out from those sees here whether it still holds.
     arrivals: u64,
+    /// External ids that were erased.
+    erased_keys: ErasedKeys,
 }
 
 impl SqliteStore {

@@ -56,6 +56,8 @@ struct World {
     decision: String,
     delivery: String,
     contact: String,
+    /// Somebody who may be erased without anybody's missing anything.
+    passer_by: String,
     token: String,
     key: String,
     value: String,
@@ -89,6 +91,11 @@ impl World {
             delivery: text(&received, "/delivery").to_owned(),
             decision: text(&app.decision(&conversation).await, "/id").to_owned(),
             contact: text(&shown, "/contact/id").to_owned(),
+            passer_by: {
+                let said = app.tell(json!({ "id": "i-2", "author": "u-2", "text": "hello" })).await;
+                let shown = app.conversation(&app.conversation_of(&said)).await;
+                text(&shown, "/contact/id").to_owned()
+            },
             token: {
                 let made = json!({ "role": "auditor", "department": OWN });
                 text(&app.post("/v1/tokens", made).await.json(201), "/id").to_owned()
@@ -105,6 +112,7 @@ impl World {
             "items" => &self.item,
             "decisions" => &self.decision,
             "deliveries" => &self.delivery,
+            "contacts" if route.path.ends_with("/erase") => &self.passer_by,
             "contacts" => &self.contact,
             "signing-keys" => &self.key,
             "secrets" => &self.value,
@@ -151,6 +159,7 @@ impl World {
             "set" => act(json!({ "priority": "high" })),
             "release" | "reopen" | "ask-again" | "close" => act(json!({})),
             "values" => json!({ "value": "another-value" }),
+            "erase" => json!({ "reason": "objection" }),
             "yank" => json!({ "reason": "wrong" }),
             "revoke" if route.path.contains("signing-keys") => json!({ "reason": "lost" }),
             "evaluate" => json!({ "case": {

@@ -164,6 +164,9 @@ async fn converse(tour: &mut Tour, conversation: &str) {
     tour.ask("PATCH /v1/contacts/{id}", &[&contact], json!({ "vip": true })).await;
     let decision = text(&tour.app.decision(conversation).await, "/id").to_owned();
     tour.read(&["GET /v1/decisions/{id}"], &[&decision]).await;
+    tour.read(&["GET /v1/contacts/{id}/export"], &[&contact]).await;
+    let objection = json!({ "reason": "objection" });
+    tour.ask("POST /v1/contacts/{id}/erase", &[&contact], objection).await;
 }
 
 async fn look_around(tour: &mut Tour) {

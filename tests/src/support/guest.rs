@@ -95,6 +95,22 @@ impl Guest {
         Self { declares: vec![kind as u8], content, ..Self::policy(name, &answer_list()) }
     }
 
+    /// The same, whose reason is in memory only while it is asked, as one is that quotes an item: the
+    /// component and what is compiled of it do not hold it.
+    pub fn proposing_like_a_quote(name: &str, kind: Kind, why: &str) -> Self {
+        let hidden: String = why.bytes().map(|byte| char::from(byte ^ 1)).collect();
+        let plain = Self::proposing(name, kind, &hidden);
+        let (from, to) = (CONTENT + 64, CONTENT + 64 + why.len() as u32);
+        let reveal = format!(
+            "(global.set $at (i32.const {from}))
+             (loop $next
+                (i32.store8 (global.get $at) (i32.xor (i32.load8_u (global.get $at)) (i32.const 1)))
+                (global.set $at (i32.add (global.get $at) (i32.const 1)))
+                (br_if $next (i32.lt_u (global.get $at) (i32.const {to}))))"
+        );
+        Self { body: reveal + &plain.body, ..plain }.with("(global $at (mut i32) (i32.const 0))")
+    }
+
     /// An adapter of this name whose `receive` has this body.
     pub fn adapter(name: &str, body: &str) -> Self {
         Self { world: "channel-adapter", declares: Vec::new(), ..Self::policy(name, body) }

@@ -98,6 +98,7 @@ pub async fn set(app: &App, policies: &[(&str, Phase, Value)]) -> anyhow::Result
         reply_hosts: vec![],
         allowance: Default::default(),
         secrets: Default::default(),
+        retention: Default::default(),
     };
     organise::add_inbox(flow, &admin, inbox).await.context("make the inbox")?;
     Ok(())

@@ -53,6 +53,7 @@ fn inbox() -> Inbox {
         reply_hosts: vec![],
         allowance: Default::default(),
         secrets: Default::default(),
+        retention: Default::default(),
         created_at: at(0),
         revision: 1,
     }
@@ -108,6 +109,7 @@ fn conversation() -> Conversation {
         person_set: Default::default(),
         disposition: None,
         merged_into: None,
+        erased_at: None,
         revision: 1,
     }
 }

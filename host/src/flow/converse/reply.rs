@@ -109,9 +109,13 @@ async fn answered(
         return latest_inbound(flow, conversation).await;
     };
     let found = flow.store.item(id).await?;
-    found.filter(|it| it.conversation == conversation && it.direction == Direction::Inbound).ok_or_else(
-        || FlowError::invalid("/item", format!("{id} is no item that a customer wrote in this conversation")),
-    )
+    found
+        .filter(|it| {
+            it.conversation == conversation && it.direction == Direction::Inbound && it.erased_at.is_none()
+        })
+        .ok_or_else(|| {
+            FlowError::invalid("/item", format!("{id} is no item that a customer wrote in this conversation"))
+        })
 }
 
 async fn latest_inbound(flow: &Flow, conversation: ConversationId) -> Result<StoredItem, FlowError> {
@@ -119,7 +123,7 @@ async fn latest_inbound(flow: &Flow, conversation: ConversationId) -> Result<Sto
     let mut after = None;
     loop {
         let page = flow.store.items(conversation, PageRequest { after, limit: ITEMS_PAGE }).await?;
-        let inbound = |item: &StoredItem| item.direction == Direction::Inbound;
+        let inbound = |item: &StoredItem| item.direction == Direction::Inbound && item.erased_at.is_none();
         latest = page.entries.into_iter().rfind(inbound).or(latest);
         after = page.next;
         if after.is_none() {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::agent::{department_for, misnamed};
-use super::inbox_rules::{check_allowance, check_hosts, check_promise};
+use super::inbox_rules::{check_allowance, check_hosts, check_promise, check_retention};
 use super::name_of_new;
 use super::secret::check_bindings;
 use super::token::new_secret;
@@ -15,6 +15,7 @@ use crate::domain::ids::{DepartmentId, QueueId};
 use crate::domain::organisation::{Directory, FirstResponsePromise, Inbox, InboxAccess, Queue, QueueKind};
 use crate::domain::principal::Principal;
 use crate::domain::release::{Manifest, check_name};
+use crate::domain::retention::Retention;
 use crate::flow::{Flow, FlowError};
 use crate::store::StoreError;
 
@@ -70,6 +71,9 @@ pub struct NewInbox {
     /// Which stored secret is meant by each of the adapter's names for one.
     #[serde(default)]
     pub secrets: BTreeMap<String, String>,
+    /// For how long it keeps what comes in.
+    #[serde(default)]
+    pub retention: Retention,
 }
 
 fn no_settings() -> Value {
@@ -116,6 +120,7 @@ pub async fn add_inbox(
         reply_hosts: new.reply_hosts,
         allowance: new.allowance,
         secrets: new.secrets,
+        retention: new.retention,
         created_at: flow.now(),
         revision: 1,
     };
@@ -136,6 +141,7 @@ async fn check_new(flow: &Flow, principal: &Principal, new: &NewInbox) -> Result
     check_promise(new.promise)?;
     check_hosts(principal, "/reply_hosts", &new.reply_hosts)?;
     check_allowance(new.allowance)?;
+    check_retention(new.retention)?;
     let manifest = check_adapter(flow, &new.adapter)?;
     check_bindings(flow, principal, department, &manifest, &new.secrets).await?;
     flow.check_inbox_settings(&new.adapter, &new.settings).await

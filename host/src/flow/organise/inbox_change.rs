@@ -5,11 +5,12 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use super::inbox::{Access, InboxWithToken, check_adapter, grant, queue_given};
-use super::inbox_rules::{check_allowance, check_hosts, check_promise};
+use super::inbox_rules::{check_allowance, check_hosts, check_promise, check_retention};
 use super::secret::check_bindings;
 use crate::domain::allowance::Allowance;
 use crate::domain::organisation::{FirstResponsePromise, Inbox};
 use crate::domain::principal::Principal;
+use crate::domain::retention::Retention;
 use crate::flow::{Flow, FlowError, access};
 
 /// What to change of an inbox; absent fields stay.
@@ -33,6 +34,8 @@ pub struct InboxChange {
     pub allowance: Option<Allowance>,
     /// Which stored secret is meant by each of the adapter's names for one, as a whole.
     pub secrets: Option<BTreeMap<String, String>>,
+    /// For how long it keeps what comes in, as a whole.
+    pub retention: Option<Retention>,
 }
 
 /// Tells `null` from absent: this is only called when the field is there.
@@ -98,6 +101,10 @@ fn changed(
     }
     if let Some(secrets) = change.secrets {
         inbox.secrets = secrets;
+    }
+    if let Some(retention) = change.retention {
+        check_retention(retention)?;
+        inbox.retention = retention;
     }
     let mut token = None;
     if let Some(access) = change.access {

@@ -3,6 +3,7 @@
 use crate::domain::allowance::Allowance;
 use crate::domain::organisation::FirstResponsePromise;
 use crate::domain::principal::Principal;
+use crate::domain::retention::Retention;
 use crate::flow::{FieldError, FlowError};
 
 /// The most hosts that replies of one inbox, or a secret, may go to.
@@ -29,6 +30,11 @@ pub(super) fn check_promise(promise: Option<FirstResponsePromise>) -> Result<(),
 /// Checks that something can be delivered at all.
 pub(super) fn check_allowance(allowance: Allowance) -> Result<(), FlowError> {
     allowance.check().map_err(|why| FlowError::invalid("/allowance/requests_per_second", why))
+}
+
+/// Checks that what is kept is kept for a time that somebody can mean.
+pub(super) fn check_retention(retention: Retention) -> Result<(), FlowError> {
+    retention.check().map_err(|(field, why)| FlowError::invalid(&format!("/retention/{field}"), why))
 }
 
 /// Checks that each entry is a host name, with or without a port, and no URL.

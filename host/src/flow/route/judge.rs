@@ -148,6 +148,7 @@ impl Bench {
         let seen_revision = conversation.revision;
         let timers: TimerChanges = apply::apply(&mut conversation, &outcome, &inbox, self.now, event.depth);
         let decision = Decision {
+            erased_at: None,
             id: self.ids.next(self.now),
             conversation: conversation.id,
             item: item_id,

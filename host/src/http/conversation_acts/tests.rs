@@ -67,6 +67,7 @@ async fn inbox(host: &Host) -> Inbox {
         reply_hosts: Vec::new(),
         allowance: Default::default(),
         secrets: Default::default(),
+        retention: Default::default(),
         created_at: flow.now(),
         revision: 1,
     };

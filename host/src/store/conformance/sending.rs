@@ -8,7 +8,7 @@ use crate::domain::time::Timestamp;
 use crate::store::{NewReply, SendEnd};
 
 /// A person answers.
-async fn answer(world: &World) -> (ConversationId, OutboxId) {
+pub(super) async fn answer(world: &World) -> (ConversationId, OutboxId) {
     let id = world.take_one(inbound("a", &[])).await;
     let now = world.now();
     let outbox = OutboxEntry {

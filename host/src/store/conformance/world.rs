@@ -81,6 +81,7 @@ impl World {
             reply_hosts: vec!["relay.example.com".into()],
             allowance: Default::default(),
             secrets: Default::default(),
+            retention: Default::default(),
             created_at: at,
             revision: 1,
         };
@@ -150,6 +151,7 @@ impl World {
         let conversation = case.conversation.view(&Directory::default());
         let inbox = case.conversation.inbox_view(&self.inbox, &Directory::default());
         let decision = Decision {
+            erased_at: None,
             id: self.ids.next(now),
             conversation: case.conversation.id,
             item: case.item.id,

@@ -19,6 +19,7 @@ fn read_contact(row: &SqliteRow) -> StoreResult<Contact> {
         name: row.try_get(1)?,
         vip: row.try_get(2)?,
         created_at: Timestamp::from_ms(row.try_get(3)?),
+        erased_at: row.try_get::<Option<i64>, _>(4)?.map(Timestamp::from_ms),
     })
 }
 
@@ -46,7 +47,7 @@ pub(super) async fn load(
     for id in ids.into_iter().collect::<HashSet<_>>() {
         let _ = rows.row().int(id.0);
     }
-    let sql = "SELECT c.id, c.name, c.vip, c.created_at
+    let sql = "SELECT c.id, c.name, c.vip, c.created_at, c.erased_at
         FROM jsonb_each(?1) AS k
         CROSS JOIN contacts AS c ON c.id = k.value ->> 0";
     rows.fetch(sql, connection).await?.iter().map(read_contact).collect()

@@ -25,7 +25,7 @@ macro_rules! conversation_columns {
     () => {
         "c.id, c.inbox, c.thread_key, c.contact, c.identity, c.status, c.department, c.queue, c.assignee,
          c.priority, c.deadline, c.waiting_since, c.opened_at, c.updated_at, c.item_count, c.merged_into,
-         c.revision, c.facts"
+         c.revision, c.facts, c.erased_at"
     };
 }
 pub(super) use conversation_columns;
@@ -120,6 +120,7 @@ pub(super) fn read(row: &SqliteRow) -> StoreResult<Conversation> {
         person_set: facts.person_set,
         disposition: facts.disposition.map(Cow::into_owned),
         merged_into: row.try_get::<Option<i64>, _>(15)?.map(ConversationId),
+        erased_at: moment(18)?,
         revision: row.try_get(16)?,
     })
 }

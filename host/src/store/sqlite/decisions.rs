@@ -5,8 +5,7 @@ mod rows;
 
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
-pub(super) use self::kept::Generations;
-use self::kept::Read;
+pub(super) use self::kept::{Generations, Read};
 pub(super) use self::rows::DecisionRows;
 use super::conversations::has_to_do_with;
 use super::rows::Rows;

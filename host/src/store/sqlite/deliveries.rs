@@ -4,19 +4,21 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, SqliteConnection};
 
 use super::counts::Change;
+use super::erased_keys::{ErasedKeys, KeyKind};
 use super::rows::Rows;
 use super::script::Script;
 use super::words::{case, word};
 use super::{SqliteStore, paging};
-use crate::domain::delivery::{Delivery, DeliveryOutcome, ImportKey, RawDelivery};
-use crate::domain::ids::{DeliveryId, DepartmentId, InboxId};
+use crate::domain::delivery::{Delivery, DeliveryOutcome, Header, ImportKey, RawDelivery};
+use crate::domain::ids::{DeliveryId, DepartmentId, InboxId, ItemId};
 use crate::domain::time::Timestamp;
 use crate::store::{IntakeContent, IntakeEntry, IntakeOrigin, Page, PageRequest, StoreError, StoreResult};
 
 /// The columns that [`read`] needs, in its order.
 macro_rules! delivery_columns {
     () => {
-        "id, inbox, received_at, outcome, reason, attempts, body_bytes, arrivals, adapter"
+        "id, inbox, received_at, outcome, reason, attempts, body_bytes, arrivals, adapter,
+         (SELECT p.at FROM purged_deliveries AS p WHERE p.delivery = deliveries.id)"
     };
 }
 
@@ -31,6 +33,7 @@ fn read(row: &SqliteRow) -> StoreResult<Delivery> {
         body_bytes: row.try_get(6)?,
         arrivals: row.try_get(7)?,
         adapter: row.try_get(8)?,
+        purged_at: row.try_get::<Option<i64>, _>(9)?.map(Timestamp::from_ms),
     })
 }
 
@@ -48,11 +51,11 @@ pub(super) async fn raw(
     };
     let delivery = read(&row)?;
     let raw = RawDelivery {
-        method: row.try_get(9)?,
-        path: row.try_get(10)?,
-        query: row.try_get(11)?,
-        headers: serde_json::from_str(row.try_get(12)?)?,
-        body: row.try_get(13)?,
+        method: row.try_get(10)?,
+        path: row.try_get(11)?,
+        query: row.try_get(12)?,
+        headers: serde_json::from_str(row.try_get(13)?)?,
+        body: row.try_get(14)?,
         received_at: delivery.received_at,
     };
     Ok(Some((delivery, raw)))
@@ -67,9 +70,12 @@ pub(super) async fn imported(
     let sql = concat!(
         "SELECT ",
         delivery_columns!(),
-        " FROM deliveries WHERE id = (SELECT delivery FROM imports WHERE inbox = ? AND key = ?)"
+        " FROM deliveries WHERE id = (SELECT delivery FROM imports WHERE inbox = ? AND key IN (?, ?))"
     );
-    let row = sqlx::query(sql).bind(inbox.0).bind(&key.0).fetch_optional(&store.readers).await?;
+    let mut reader = store.readers.acquire().await?;
+    let erased = ErasedKeys::load(&mut reader).await?.in_place_of(KeyKind::Import, inbox, &key.0);
+    let query = sqlx::query(sql).bind(inbox.0).bind(&key.0).bind(erased);
+    let row = query.fetch_optional(&mut *reader).await?;
     row.as_ref().map(read).transpose()
 }
 
@@ -118,6 +124,8 @@ pub(super) async fn page(
     Ok(paging::by_id(entries, page, |it| it.id.0))
 }
 
+const NO_HEADERS: [Header; 0] = [];
+
 /// Deliveries to be kept, or read once more.
 #[derive(Default)]
 pub(super) struct DeliveryRows {
@@ -126,10 +134,29 @@ pub(super) struct DeliveryRows {
     retried: Rows,
     retried_unparsed: i64,
     imports: Rows,
+    emptied: Rows,
+    told_of: Rows,
+}
+
+/// What is kept of a delivery's bytes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Keep {
+    /// All of them.
+    Everything,
+    /// None: it tells of something that was erased.
+    Nothing,
 }
 
 impl DeliveryRows {
-    pub(super) fn add(&mut self, entry: &IntakeEntry) -> StoreResult<()> {
+    /// A delivery tells of an item that another one brought.
+    pub(super) fn told_of(&mut self, delivery: DeliveryId, item: ItemId) {
+        let _ = self.told_of.row().int(delivery.0).int(item.0);
+    }
+
+    pub(super) fn add(&mut self, entry: &IntakeEntry, keep: Keep) -> StoreResult<()> {
+        if keep == Keep::Nothing {
+            let _ = self.emptied.row().int(entry.delivery.0).int(entry.raw.received_at.as_ms());
+        }
         let (outcome, reason, arrivals) = match &entry.content {
             IntakeContent::Arrivals(arrivals) => (DeliveryOutcome::Accepted, None, arrivals.len()),
             IntakeContent::Unparsed { reason } => (DeliveryOutcome::Unparsed, Some(reason.as_str()), 0),
@@ -157,17 +184,25 @@ impl DeliveryRows {
             .opt_text(entry.adapter.as_deref());
         if entry.origin != IntakeOrigin::Retry {
             let raw = &entry.raw;
-            let _ = row
-                .int(entry.inbox.id.0)
-                .int(raw.received_at.as_ms())
-                .text(&raw.method)
-                .text(&raw.path)
-                .opt_text(raw.query.as_deref())
-                .int(raw.body.len() as i64)
-                .json(&raw.headers)?
-                .heap(&raw.body);
+            let row = row.int(entry.inbox.id.0).int(raw.received_at.as_ms()).text(&raw.method);
+            let _ = match keep {
+                Keep::Everything => row
+                    .text(&raw.path)
+                    .opt_text(raw.query.as_deref())
+                    .int(raw.body.len() as i64)
+                    .json(&raw.headers)?
+                    .heap(&raw.body),
+                Keep::Nothing => {
+                    row.text("").opt_text(None).int(raw.body.len() as i64).json(&NO_HEADERS)?.heap(&[])
+                }
+            };
         }
         Ok(())
+    }
+
+    /// Takes out what refers to items, to be written after them.
+    pub(super) fn take_told_of(&mut self) -> Rows {
+        std::mem::take(&mut self.told_of)
     }
 
     /// Writes them; by how much totals change.
@@ -191,9 +226,26 @@ impl DeliveryRows {
             SELECT value ->> 0, value ->> 1, value ->> 2 FROM jsonb_each(?1)";
         script.each("records imported", sql, self.imports);
         let were_unparsed = retry(self.retried, script, connection).await?;
+        // One that is read once more is kept with its bytes until now.
+        let sql = "UPDATE deliveries
+            SET path = '', query = NULL, headers = '[]', body = x''
+            WHERE id IN (SELECT value ->> 0 FROM jsonb_each(?1))";
+        script.each("deliveries emptied", sql, self.emptied.clone());
+        let sql = "INSERT INTO purged_deliveries (delivery, at)
+            SELECT value ->> 0, value ->> 1 FROM jsonb_each(?1) WHERE true
+            ON CONFLICT (delivery) DO NOTHING";
+        script.any("deliveries marked", sql, self.emptied);
         let unparsed = self.fresh_unparsed + self.retried_unparsed - were_unparsed;
         Ok(Change { deliveries, unparsed, ..Change::default() })
     }
+}
+
+/// Writes which items deliveries told of besides those they brought.
+pub(super) fn write_told_of(rows: Rows, script: &mut Script) {
+    let sql = "INSERT INTO delivery_items (delivery, item)
+        SELECT value ->> 0, value ->> 1 FROM jsonb_each(?1) WHERE true
+        ON CONFLICT (item, delivery) DO NOTHING";
+    script.any("items told of", sql, rows);
 }
 
 /// How many of the retried deliveries were unparsed until now.

@@ -78,10 +78,9 @@ async fn commit(
     writer: &mut Writer,
     entries: &[IntakeEntry],
 ) -> StoreResult<Vec<IntakeCommitted>> {
-    let next_content = writer.books.next_content;
     writer.heal().await?;
     let mut tx = writer.connection.begin_with("BEGIN IMMEDIATE").await?;
-    let mut work = Work::prepare(entries, &store.ids, next_content, &mut tx).await?;
+    let mut work = Work::prepare(entries, &store.ids, &writer.books, &mut tx).await?;
     work.work_out()?;
     let done = work.carry_out(&mut tx).await?;
     end(store, tx, &mut writer.books, done).await

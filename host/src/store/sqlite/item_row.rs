@@ -16,7 +16,7 @@ use crate::store::StoreResult;
 macro_rules! item_columns {
     () => {
         "i.id, i.conversation, i.inbox, i.identity, i.delivery, i.direction, i.revision, i.received_at,
-         i.deleted_at, i.external_id, r.content"
+         i.deleted_at, i.external_id, r.content, i.erased_at"
     };
 }
 pub(super) use item_columns;
@@ -36,6 +36,7 @@ pub(super) fn read(row: &SqliteRow) -> StoreResult<StoredItem> {
         revision: row.try_get(6)?,
         received_at: Timestamp::from_ms(row.try_get(7)?),
         deleted_at: row.try_get::<Option<i64>, _>(8)?.map(Timestamp::from_ms),
+        erased_at: row.try_get::<Option<i64>, _>(11)?.map(Timestamp::from_ms),
         item,
     })
 }

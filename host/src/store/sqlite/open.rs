@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use tokio::sync::Mutex;
 
 use super::claims::Claims;
+use super::erased_keys::ErasedKeys;
 use super::error::surprise;
 use super::search::Texts;
 use super::{Books, SqliteStore, Writer, upkeep};
@@ -37,10 +38,10 @@ const STATEMENTS_MAX: usize = 256;
 
 /// How long a reader waits while the write-ahead log is restarted. Writers never wait for one
 /// another in SQLite, because there is one.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The highest number of milliseconds an id can carry; see [`IdGenerator`].
-const ID_MS_SHIFT: u32 = 21;
+pub(super) const ID_MS_SHIFT: u32 = 21;
 
 /// Where the repository is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,10 +107,11 @@ impl SqliteStore {
         let last_end = upkeep::begin(&mut connection).await?;
         let next_content = continue_numbers(&mut connection, &ids).await?;
         let unindexed = Texts::load(&mut connection).await?;
+        let erased_keys = ErasedKeys::load(&mut connection).await?;
         Ok(Self {
             writer: Mutex::new(Writer {
                 connection,
-                books: Books { next_content, unindexed, arrivals: 0 },
+                books: Books { next_content, unindexed, arrivals: 0, erased_keys },
                 options,
             }),
             readers: readers(&file),
@@ -194,6 +196,8 @@ pub(super) fn writer_options(file: &Path, options: StoreOptions) -> SqliteConnec
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(synchronous)
         .pragma("wal_autocheckpoint", options.checkpoint_pages.to_string())
+        // What is deleted or replaced is overwritten, so that what is erased is nowhere in the file.
+        .pragma("secure_delete", "ON")
 }
 
 /// Readers connect when they are first needed, and stay: a connection that was closed would have to

@@ -33,7 +33,7 @@ impl OrganisationStore for SqliteStore {
         let inboxes = sqlx::query(
             "SELECT
                  id, name, department, channel, adapter, settings, operator_queue, junk_queue, promise,
-                 access, reply_hosts, created_at, revision, allowance, secrets
+                 access, reply_hosts, created_at, revision, allowance, secrets, retention
              FROM inboxes",
         )
         .fetch_all(&mut *tx)
@@ -181,9 +181,9 @@ async fn insert_inbox(inbox: &Inbox, connection: &mut SqliteConnection) -> Store
     let done = sqlx::query(
         "INSERT INTO inboxes (
              id, name, department, channel, adapter, settings, operator_queue, junk_queue, promise, access,
-             reply_hosts, created_at, revision, allowance, secrets
+             reply_hosts, created_at, revision, allowance, secrets, retention
          )
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
     .bind(inbox.id.0)
     .bind(&inbox.name)
@@ -200,6 +200,7 @@ async fn insert_inbox(inbox: &Inbox, connection: &mut SqliteConnection) -> Store
     .bind(inbox.revision)
     .bind(serde_json::to_string(&inbox.allowance)?)
     .bind(serde_json::to_string(&inbox.secrets)?)
+    .bind(serde_json::to_string(&inbox.retention)?)
     .execute(connection)
     .await;
     done.map(drop)
@@ -214,7 +215,7 @@ async fn update_inbox(inbox: &Inbox, connection: &mut SqliteConnection) -> Store
          SET
              name = ?, department = ?, channel = ?, adapter = ?, settings = ?, operator_queue = ?,
              junk_queue = ?, promise = ?, access = ?, reply_hosts = ?, revision = ?, allowance = ?,
-             secrets = ?
+             secrets = ?, retention = ?
          WHERE id = ? AND revision = ?",
     )
     .bind(&inbox.name)
@@ -230,6 +231,7 @@ async fn update_inbox(inbox: &Inbox, connection: &mut SqliteConnection) -> Store
     .bind(inbox.revision)
     .bind(serde_json::to_string(&inbox.allowance)?)
     .bind(serde_json::to_string(&inbox.secrets)?)
+    .bind(serde_json::to_string(&inbox.retention)?)
     .bind(inbox.id.0)
     .bind(inbox.revision - 1)
     .execute(connection)
@@ -304,5 +306,6 @@ fn read_inbox(row: &SqliteRow) -> StoreResult<Inbox> {
         revision: row.try_get(12)?,
         allowance: serde_json::from_str(row.try_get(13)?)?,
         secrets: serde_json::from_str(row.try_get(14)?)?,
+        retention: serde_json::from_str(row.try_get(15)?)?,
     })
 }

@@ -70,8 +70,8 @@ pub(super) async fn page(
     for _ in 0..CANDIDATES_MAX / CANDIDATES_AT_ONCE as usize {
         let rows = source.candidates(before, department, &mut reader).await?;
         for row in &rows {
-            before = row.try_get(11)?;
-            let is_shown: bool = row.try_get(12)?;
+            before = row.try_get(12)?;
+            let is_shown: bool = row.try_get(13)?;
             if !is_shown || !query.matches(&searchable_of(row)?) {
                 continue;
             }

@@ -48,7 +48,7 @@ pub(super) async fn history(
     let mut history: HashMap<_, Vec<_>> = HashMap::new();
     for row in rows.fetch(sql, connection).await? {
         let past = item_row::read(&row)?;
-        history.entry(ItemId(row.try_get(11)?)).or_default().push(HistoryEntry {
+        history.entry(ItemId(row.try_get(12)?)).or_default().push(HistoryEntry {
             item: past.id,
             revision: past.revision,
             view: past_item(past.direction, &past.item),

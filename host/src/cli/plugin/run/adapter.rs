@@ -76,6 +76,7 @@ fn inbox(adapter: &Adapter, settings: &Value) -> Inbox {
         reply_hosts: Vec::new(),
         allowance: Default::default(),
         secrets: Default::default(),
+        retention: Default::default(),
         created_at: Timestamp::default(),
         revision: 1,
     }

@@ -5,13 +5,13 @@
 //! back when the decision is read.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::domain::activation::{Mode, Phase};
-use crate::domain::case::Event;
+use crate::domain::case::{Event, Occasion};
 use crate::domain::decision::{Contribution, Decision, FailureRecord, Judged, Outcome, Receipt};
 use crate::domain::generation::{Generation, GenerationEntry};
 use crate::domain::ids::{ActivationId, ConversationId, DecisionId, GenerationId, ItemId};
@@ -33,6 +33,8 @@ struct Kept<'a> {
     outcome: Cow<'a, Outcome>,
     contributions: Vec<KeptContribution<'a>>,
     receipt: Cow<'a, Receipt>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    erased_at: Option<Timestamp>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -120,6 +122,7 @@ pub(super) fn kept<'a>(decision: &'a Decision, generations: &'a Generations) -> 
         outcome: Cow::Borrowed(&decision.outcome),
         contributions: contributions.collect(),
         receipt: Cow::Borrowed(&decision.receipt),
+        erased_at: decision.erased_at,
     }
 }
 
@@ -137,6 +140,36 @@ impl Read {
         self.0.generation
     }
 
+    /// Whether one of these items was judged, or seen while another was.
+    pub(in crate::store::sqlite) fn saw(&self, items: &HashSet<ItemId>) -> bool {
+        let receipt = &self.0.receipt;
+        items.contains(&self.0.item)
+            || items.contains(&receipt.item.0)
+            || receipt.history.iter().any(|it| items.contains(&it.0))
+    }
+
+    /// Whether its texts are gone already.
+    pub(in crate::store::sqlite) fn is_erased(&self) -> bool {
+        self.0.erased_at.is_some()
+    }
+
+    /// Takes every text out: what stays says who was asked, what it cost, and where it led.
+    pub(in crate::store::sqlite) fn erase(mut self, at: Timestamp) -> impl Serialize {
+        let kept = &mut self.0;
+        kept.erased_at = Some(at);
+        if let Occasion::TimerDue { key, .. } = &mut kept.event.to_mut().occasion {
+            key.clear();
+        }
+        erase_outcome(kept.outcome.to_mut());
+        kept.contributions.iter_mut().for_each(erase_contribution);
+        let receipt = kept.receipt.to_mut();
+        receipt.contact = None;
+        receipt.author = (None, false);
+        let seen = &mut receipt.conversation;
+        (seen.tags, seen.attributes, seen.intent, seen.language) = (Vec::new(), Vec::new(), None, None);
+        self.0
+    }
+
     /// The whole decision.
     pub(in crate::store::sqlite) fn complete(self, generations: &Generations) -> StoreResult<Decision> {
         let kept = self.0;
@@ -152,7 +185,38 @@ impl Read {
             at: kept.at,
             outcome: kept.outcome.into_owned(),
             receipt: kept.receipt.into_owned(),
+            erased_at: kept.erased_at,
         })
+    }
+}
+
+/// Policies word what they propose, and may quote.
+fn erase_outcome(outcome: &mut Outcome) {
+    if let Some(routing) = &mut outcome.routing {
+        routing.why.clear();
+    }
+    if let Some(escalation) = &mut outcome.escalation {
+        escalation.reason.clear();
+        if let Some(routing) = &mut escalation.to {
+            routing.why.clear();
+        }
+    }
+    *outcome = Outcome {
+        routing: outcome.routing.take(),
+        priority: outcome.priority,
+        deadline: outcome.deadline,
+        escalation: outcome.escalation.take(),
+        listening: outcome.listening,
+        spam: outcome.spam.take(),
+        ..Outcome::default()
+    };
+}
+
+fn erase_contribution(contribution: &mut KeptContribution<'_>) {
+    contribution.proposals = Cow::default();
+    contribution.log = Cow::default();
+    if let Some(failure) = &mut contribution.failure {
+        failure.to_mut().detail.clear();
     }
 }
 

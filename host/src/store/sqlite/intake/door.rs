@@ -78,11 +78,11 @@ async fn read<'a>(
     needs: CaseNeeds,
 ) -> StoreResult<(Work<'a>, u64, Around)> {
     let mut writer = store.writer.lock().await;
-    let (arrivals, next_content) = (writer.books.arrivals, writer.books.next_content);
+    let Writer { connection, books, .. } = &mut *writer;
+    let arrivals = books.arrivals;
     // The writer's connection, because it has at hand what it has just written. Nobody else writes while
     // it is held, so what is read is of one moment without a transaction.
-    let connection = &mut writer.connection;
-    let mut work = Work::prepare(entries, &store.ids, next_content, connection).await?;
+    let mut work = Work::prepare(entries, &store.ids, books, connection).await?;
     work.work_out()?;
     let around = Around::load(&work, needs, connection).await?;
     Ok((work, arrivals, around))

@@ -9,6 +9,8 @@ use crate::domain::arrival::Arrival;
 use crate::domain::ids::{ConversationId, InboxId, ItemId};
 use crate::domain::item::Direction;
 use crate::domain::threading::{REFERENCES_MAX, Reference};
+use crate::store::sqlite::deliveries::Keep;
+use crate::store::sqlite::erased_keys::ErasedKeys;
 use crate::store::sqlite::rows::Rows;
 use crate::store::{IntakeEntry, StoreResult};
 
@@ -27,12 +29,15 @@ pub(super) struct Known {
     pub(super) items: HashMap<Reference, KnownItem>,
     /// Conversations by anything their items are or answer.
     pub(super) conversations: HashMap<Reference, ConversationId>,
+    /// Items that were here and are erased.
+    pub(super) erased: HashSet<Reference>,
 }
 
 impl Known {
     /// Looks everything up that the batch names.
     pub(super) async fn load(
         entries: &[IntakeEntry],
+        erased_keys: &ErasedKeys,
         connection: &mut SqliteConnection,
     ) -> StoreResult<Self> {
         // Both at once: each statement costs a change of threads.
@@ -53,10 +58,11 @@ impl Known {
             )";
         type Item = (i64, String, i64, i64, Direction);
         type Named = (i64, String, i64);
-        let found =
-            rows_of(&named_in(entries)).fetch_json::<(Vec<Item>, Vec<Named>)>(sql, connection).await?;
+        let named = named_in(entries);
+        let found = rows_of(&named).fetch_json::<(Vec<Item>, Vec<Named>)>(sql, connection).await?;
         let (items, references) = found.unwrap_or_default();
-        let mut known = Self::default();
+        let erased = erased_keys.among(named, connection).await?;
+        let mut known = Self { erased, ..Self::default() };
         for (inbox, external_id, id, conversation, direction) in items {
             let (key, conversation) = ((InboxId(inbox), external_id), ConversationId(conversation));
             known.conversations.insert(key.clone(), conversation);
@@ -67,6 +73,15 @@ impl Known {
             known.conversations.entry(key).or_insert(ConversationId(conversation));
         }
         Ok(known)
+    }
+
+    /// What to keep of a delivery's bytes: nothing, if any of what it tells of is erased.
+    pub(super) fn keep_of(&self, entry: &IntakeEntry) -> Keep {
+        let is_erased = |it: &Arrival| self.erased.contains(&key_of(entry.inbox.id, it.external_id()));
+        match !self.erased.is_empty() && arrivals(entry).iter().any(is_erased) {
+            true => Keep::Nothing,
+            false => Keep::Everything,
+        }
     }
 }
 

@@ -186,7 +186,13 @@ impl People {
 
 impl Person {
     fn as_contact(&self) -> Contact {
-        Contact { id: self.contact, name: self.contact_name.clone(), vip: self.vip, created_at: self.met_at }
+        Contact {
+            id: self.contact,
+            name: self.contact_name.clone(),
+            vip: self.vip,
+            created_at: self.met_at,
+            erased_at: None,
+        }
     }
 
     /// What the channel does not tell this time is kept.

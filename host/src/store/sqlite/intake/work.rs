@@ -6,7 +6,7 @@ use sqlx::SqliteConnection;
 
 use super::changes::Changes;
 use super::entry::{Fresh, arrivals, with_storable_keys};
-use super::known::{Known, KnownItem};
+use super::known::{Known, KnownItem, key_of};
 use super::people::People;
 use super::place::OperatorPlaces;
 use super::threads::{Threads, Working};
@@ -21,6 +21,7 @@ use crate::domain::item::{Direction, Item, StoredItem};
 use crate::domain::proposal::Priority;
 use crate::domain::threading::Reference;
 use crate::domain::time::Timestamp;
+use crate::store::sqlite::Books;
 use crate::store::sqlite::error::surprise;
 use crate::store::sqlite::item_row::NewItem;
 use crate::store::sqlite::recent::{Arrived, ITEM_BYTES_MAX};
@@ -60,10 +61,11 @@ impl<'a> Work<'a> {
     pub(super) async fn prepare(
         entries: &'a [IntakeEntry],
         ids: &'a IdGenerator,
-        next_content: i64,
+        books: &Books,
         connection: &mut SqliteConnection,
     ) -> StoreResult<Self> {
-        let known = Known::load(entries, connection).await?;
+        let next_content = books.next_content;
+        let known = Known::load(entries, &books.erased_keys, connection).await?;
         let mut committed = vec![IntakeCommitted::default(); entries.len()];
         let fresh = without_duplicates(entries, &known, ids, &mut committed);
         let people = People::load(&fresh, entries, connection).await?;
@@ -91,7 +93,7 @@ impl<'a> Work<'a> {
     pub(super) fn work_out(&mut self) -> StoreResult<()> {
         let mut next_fresh = 0;
         for (index, entry) in self.entries.iter().enumerate() {
-            self.writes.delivery(entry)?;
+            self.writes.delivery(entry, self.known.keep_of(entry))?;
             for (arrival_index, arrival) in arrivals(entry).iter().enumerate() {
                 let is_next = |it: &Fresh<'_>| it.entry == index && it.arrival == arrival_index;
                 if self.fresh.get(next_fresh).is_some_and(is_next) {
@@ -99,10 +101,19 @@ impl<'a> Work<'a> {
                     next_fresh += 1;
                 } else {
                     self.take_change(index, arrival)?;
+                    self.note_told_of(entry, arrival);
                 }
             }
         }
         Ok(())
+    }
+
+    /// Remembers that a delivery tells of an item that another one brought, so that it goes with it.
+    fn note_told_of(&mut self, entry: &IntakeEntry, arrival: &Arrival) {
+        let told_of = self.find(&key_of(entry.inbox.id, arrival.external_id()));
+        if let Some(told_of) = told_of {
+            self.writes.told_of(entry.delivery, told_of.id);
+        }
     }
 
     /// Whether the batch joins conversations or changes what came earlier.
@@ -140,6 +151,7 @@ impl<'a> Work<'a> {
             revision: 1,
             received_at: entry.raw.received_at,
             deleted_at: None,
+            erased_at: None,
             item: fresh.item.clone().into_owned(),
         })
     }
@@ -173,6 +185,9 @@ impl<'a> Work<'a> {
         let occasion = match author {
             Some((identity, contact)) => {
                 working.adopt(identity, contact);
+                if working.conversation.contact != contact {
+                    self.writes.participant(contact, conversation);
+                }
                 Some(transitions::take_inbound(&mut working.conversation, &fresh.item, at))
             }
             None => {
@@ -264,6 +279,7 @@ impl<'a> Work<'a> {
             person_set: PersonSet::default(),
             disposition: None,
             merged_into: None,
+            erased_at: None,
             revision: 1,
         };
         let id = conversation.id;
@@ -329,7 +345,8 @@ fn without_duplicates<'a>(
             let item = with_storable_keys(item, id);
             let fresh = Fresh { entry: entry_index, arrival: arrival_index, direction, id, item };
             let key = fresh.key(entries);
-            if known.items.contains_key(&key) || !seen.insert(key) {
+            let is_here = known.items.contains_key(&key) || known.erased.contains(&key);
+            if is_here || !seen.insert(key) {
                 committed[entry_index].duplicates += 1;
             } else {
                 all.push(fresh);

@@ -10,13 +10,13 @@ use super::people::People;
 use super::threads::{Threads, Working};
 use crate::domain::case::Event;
 use crate::domain::conversation::Conversation;
-use crate::domain::ids::{ConversationId, IdentityId, ItemId, NoteId};
+use crate::domain::ids::{ContactId, ConversationId, DeliveryId, IdentityId, ItemId, NoteId};
 use crate::domain::item::Item;
 use crate::domain::threading::Reference;
 use crate::domain::time::Timestamp;
 use crate::store::sqlite::counts;
 use crate::store::sqlite::decisions::DecisionRows;
-use crate::store::sqlite::deliveries::DeliveryRows;
+use crate::store::sqlite::deliveries::{self, DeliveryRows, Keep};
 use crate::store::sqlite::events::EventRows;
 use crate::store::sqlite::item_row::{ItemRows, NewItem};
 use crate::store::sqlite::notes::{NoteRows, SWITCHBOARD};
@@ -50,6 +50,7 @@ pub(super) struct Writes {
     deliveries: DeliveryRows,
     items: ItemRows,
     references: Rows,
+    participants: Rows,
     /// What is to be judged later, in the order it happened.
     pub(super) events: Vec<NewEvent>,
     /// What was judged at the door.
@@ -64,14 +65,25 @@ impl Writes {
             deliveries: DeliveryRows::default(),
             items: ItemRows::default(),
             references: Rows::default(),
+            participants: Rows::default(),
             events: Vec::new(),
             decisions: DecisionRows::default(),
             notes: NoteRows::default(),
         }
     }
 
-    pub(super) fn delivery(&mut self, entry: &IntakeEntry) -> StoreResult<()> {
-        self.deliveries.add(entry)
+    pub(super) fn delivery(&mut self, entry: &IntakeEntry, keep: Keep) -> StoreResult<()> {
+        self.deliveries.add(entry, keep)
+    }
+
+    /// A delivery tells of an item that it did not bring.
+    pub(super) fn told_of(&mut self, delivery: DeliveryId, item: ItemId) {
+        self.deliveries.told_of(delivery, item);
+    }
+
+    /// Somebody wrote in a conversation that is with somebody else.
+    pub(super) fn participant(&mut self, contact: ContactId, conversation: ConversationId) {
+        let _ = self.participants.row().int(contact.0).int(conversation.0);
     }
 
     /// A new item; how many bytes it says.
@@ -104,7 +116,7 @@ impl Writes {
     /// `item_revisions`, and what is to be indexed. `written` gets the conversations as they are now that
     /// were not judged yet.
     pub(super) async fn carry_out(
-        self,
+        mut self,
         threads: Threads,
         people: People,
         changes: Changes,
@@ -112,6 +124,7 @@ impl Writes {
         connection: &mut SqliteConnection,
     ) -> StoreResult<(i64, Texts)> {
         let mut script = Script::default();
+        let told_of = self.deliveries.take_told_of();
         let mut totals = self.deliveries.write(&mut script, connection).await?;
         people.write(&mut script);
         totals.items = self.items.items() as i64;
@@ -127,6 +140,8 @@ impl Writes {
         }
         let texts = self.items.write(&mut script);
         write_references(self.references, &mut script);
+        deliveries::write_told_of(told_of, &mut script);
+        write_participants(self.participants, &mut script);
         let mut events = EventRows::default();
         for it in &self.events {
             events.add(&it.event, it.conversation, Some(it.item))?;
@@ -168,6 +183,13 @@ fn write_conversations(
     timers::end_waiting(answered, script);
     written.extend(touched.into_iter().filter(|it| !it.is_judged).map(|it| it.conversation));
     Ok(more)
+}
+
+fn write_participants(rows: Rows, script: &mut Script) {
+    let sql = "INSERT INTO participants (contact, conversation)
+        SELECT value ->> 0, value ->> 1 FROM jsonb_each(?1) WHERE true
+        ON CONFLICT (contact, conversation) DO NOTHING";
+    script.any("participants added", sql, rows);
 }
 
 /// A reference that another item of the batch named first stays that item's.

@@ -8,6 +8,7 @@ use crate::domain::ids::OutboxId;
 use crate::domain::outbox::{OutboxEntry, OutboxState};
 use crate::domain::time::Timestamp;
 use crate::store::sqlite::SqliteStore;
+use crate::store::sqlite::erase::work::ERASED;
 use crate::store::sqlite::error::expect_rows;
 use crate::store::sqlite::notes::{NoteRows, SWITCHBOARD};
 use crate::store::sqlite::script::Script;
@@ -51,6 +52,12 @@ pub(super) async fn write_in(
     let Some(entry) = row.as_ref().map(read).transpose()? else {
         return Err(StoreError::Missing(format!("answer {id}")));
     };
+    let is_erased: bool = sqlx::query_scalar("SELECT erased_at IS NOT NULL FROM items WHERE id = ?")
+        .bind(entry.item.0)
+        .fetch_one(&mut *connection)
+        .await?;
+    // What the channel says of it may name the person.
+    let end = if is_erased { &without_words(end) } else { end };
     let (state, next_attempt_at, error) = match end {
         SendEnd::Sent(_) => (OutboxState::Sent, entry.next_attempt_at, None),
         SendEnd::Again { at, error } => (OutboxState::Queued, *at, Some(error)),
@@ -80,6 +87,14 @@ pub(super) async fn write_in(
         script.run(connection).await?;
     }
     Ok(())
+}
+
+/// How it ended for somebody who was erased while it was under way: it is not tried again.
+fn without_words(end: &SendEnd) -> SendEnd {
+    match end {
+        SendEnd::Sent(_) => SendEnd::Sent(None),
+        SendEnd::Again { .. } | SendEnd::Failed(_) | SendEnd::Parked(_) => SendEnd::Failed(ERASED.to_owned()),
+    }
 }
 
 fn remark(end: &SendEnd) -> Option<String> {

@@ -20,6 +20,8 @@ pub(super) async fn claim(store: &SqliteStore, now: Timestamp, max: usize) -> St
     let mut works = Vec::with_capacity(claimed.len());
     for entry in &claimed {
         match load(entry.clone(), &mut reader).await {
+            // Erased since it was found to be due.
+            Ok(work) if work.reply.erased_at.is_some() => drop(store.outbox_claims().remove(&entry.id)),
             Ok(work) => works.push(work),
             Err(error) => {
                 let mut held = store.outbox_claims();

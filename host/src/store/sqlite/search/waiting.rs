@@ -4,6 +4,8 @@
 //! what it costs in a group of a hundred. So texts wait in memory, and in the file as what they are,
 //! until a commit takes a whole group along.
 
+use std::collections::HashSet;
+
 use sqlx::{Row as _, SqliteConnection};
 
 use super::searchable;
@@ -37,6 +39,12 @@ impl Texts {
     pub(in crate::store::sqlite) fn append(&mut self, later: Self) {
         self.texts.extend(later.texts);
         self.bytes += later.bytes;
+    }
+
+    /// Takes out the texts of these rows.
+    pub(in crate::store::sqlite) fn forget(&mut self, rows: &HashSet<i64>) {
+        self.texts.retain(|(row, _)| !rows.contains(row));
+        self.bytes = self.texts.iter().map(|(_, text)| text.len()).sum();
     }
 
     /// Whether a commit should take them along.

@@ -1,0 +1,86 @@
+//! What the repository offers for personal data: erasing it, handing it out, keeping it no longer than
+//! agreed.
+
+use async_trait::async_trait;
+
+use super::error::StoreResult;
+use super::page::{AuditEntry, Page, PageRequest};
+use crate::domain::erasure::{Erased, Erasure};
+use crate::domain::ids::{ContactId, ConversationId, DeliveryId, InboxId, ItemId};
+use crate::domain::item::{Item, StoredItem};
+use crate::domain::time::Timestamp;
+
+/// What an item said at one time.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, schemars::JsonSchema)]
+pub struct Revision {
+    /// Which one, from 1.
+    pub revision: i64,
+    /// What it said.
+    pub item: Item,
+}
+
+/// Some deliveries whose bytes went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PurgedPage {
+    /// How many.
+    pub purged: u64,
+    /// Whether there may be more.
+    pub has_more: bool,
+}
+
+/// Some conversations that ended long ago.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EndedPage {
+    /// What went with them.
+    pub erased: Erased,
+    /// Whether there may be more.
+    pub has_more: bool,
+}
+
+/// Personal data. Nothing erased is ever handed out again; ids, times, states and counts stay.
+#[async_trait]
+pub trait PersonalDataStore: Send + Sync {
+    /// Erases everything about a contact, as of the audit entry's time; what it was, if it was done
+    /// before. The disk still holds it until [`finish_erasures`](Self::finish_erasures) says otherwise.
+    async fn erase_contact(&self, id: ContactId, audit: &AuditEntry) -> StoreResult<Erasure>;
+    /// Makes the disk hold nothing of what was erased; whether it is done. It is not while somebody still
+    /// reads what the repository was before.
+    async fn finish_erasures(&self, now: Timestamp) -> StoreResult<bool>;
+    /// What was erased with a contact, if it was.
+    async fn erasure(&self, id: ContactId) -> StoreResult<Option<Erasure>>;
+    /// Purges deliveries to the inbox that were taken in before that time, and of those that could be
+    /// read since; at most `max`. Nothing is recorded where nothing is purged.
+    async fn purge_deliveries(
+        &self,
+        inbox: InboxId,
+        before: Timestamp,
+        max: u32,
+        audit: &AuditEntry,
+    ) -> StoreResult<PurgedPage>;
+    /// Erases what was said in the inbox's conversations that were closed, and not changed since, before
+    /// that time; at most `max` of them. Whoever is left with none is erased too. Nothing is recorded
+    /// where nothing is erased.
+    async fn erase_ended(
+        &self,
+        inbox: InboxId,
+        before: Timestamp,
+        max: u32,
+        audit: &AuditEntry,
+    ) -> StoreResult<EndedPage>;
+    /// The conversations that a contact has to do with, oldest first, each with whether it is with this
+    /// contact, and not one with somebody else in which it wrote too.
+    async fn conversations_about(&self, id: ContactId) -> StoreResult<Vec<(ConversationId, bool)>>;
+    /// Of such a conversation's items those by the contact and the company's answers to it, oldest first.
+    async fn items_about(
+        &self,
+        id: ContactId,
+        conversation: ConversationId,
+        page: PageRequest,
+    ) -> StoreResult<Page<StoredItem>>;
+    /// What an item said from the first time to the latest.
+    async fn revisions(&self, item: ItemId) -> StoreResult<Vec<Revision>>;
+    /// Deliveries that brought an item, or told of it later, oldest first.
+    async fn deliveries_of(&self, item: ItemId) -> StoreResult<Vec<DeliveryId>>;
+    /// Keeps an audit entry of something that changed nothing.
+    async fn record(&self, audit: &AuditEntry) -> StoreResult<()>;
+}

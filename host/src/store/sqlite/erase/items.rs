@@ -1,0 +1,151 @@
+//! Items: every revision says nothing any more, the search index knows none of them, and the external id
+//! is a digest.
+
+use std::collections::HashSet;
+
+use sqlx::{Row as _, SqliteConnection};
+
+use crate::domain::ids::{InboxId, ItemId};
+use crate::domain::item::{Author, Item};
+use crate::domain::time::Timestamp;
+use crate::store::StoreResult;
+use crate::store::sqlite::erased_keys::{ErasedKeys, KeyKind};
+use crate::store::sqlite::rows::Rows;
+use crate::store::sqlite::search::searchable;
+
+/// How many items are overwritten at once: what they say is in memory meanwhile.
+const AT_ONCE: i64 = 128;
+
+/// What was erased.
+#[derive(Default)]
+pub(super) struct Items {
+    pub(super) items: u64,
+    /// Rows of `item_revisions`.
+    pub(super) contents: HashSet<i64>,
+}
+
+/// What is written for some items.
+#[derive(Default)]
+struct Overwritten {
+    /// Emptied revisions.
+    revisions: Rows,
+    /// What the index has of them.
+    indexed: Rows,
+    digests: Rows,
+    /// External ids that the items are or answer.
+    references: Rows,
+}
+
+/// Overwrites the items of the scope.
+pub(super) async fn erase(
+    at: Timestamp,
+    erased_keys: &ErasedKeys,
+    connection: &mut SqliteConnection,
+) -> StoreResult<Items> {
+    let indexed: i64 =
+        sqlx::query_scalar("SELECT indexed FROM search_progress").fetch_one(&mut *connection).await?;
+    let mut done = Items::default();
+    let mut last = i64::MIN;
+    loop {
+        let rows = sqlx::query(
+            "SELECT r.id, r.content, i.id, i.inbox, i.external_id
+             FROM (SELECT id FROM gone_items WHERE id > ? ORDER BY id LIMIT ?) AS g
+             CROSS JOIN items AS i ON i.id = g.id
+             CROSS JOIN item_revisions AS r ON r.item = i.id
+             ORDER BY i.id",
+        )
+        .bind(last)
+        .bind(AT_ONCE)
+        .fetch_all(&mut *connection)
+        .await?;
+        let Some(end) = rows.last() else { break };
+        let before = std::mem::replace(&mut last, end.try_get(2)?);
+        let mut overwritten = Overwritten::default();
+        for row in &rows {
+            let content: i64 = row.try_get(0)?;
+            let item: Item = serde_json::from_str(row.try_get(1)?)?;
+            let (id, inbox) = (ItemId(row.try_get(2)?), InboxId(row.try_get(3)?));
+            let external_id: &str = row.try_get(4)?;
+            done.contents.insert(content);
+            overwritten.add(content, content <= indexed, &item, id)?;
+            let digest = erased_keys.digest(KeyKind::Item, inbox, external_id);
+            let _ = overwritten.digests.row().text(&digest);
+            for reference in std::iter::once(external_id).chain(item.in_reply_to.iter().map(String::as_str)) {
+                let _ = overwritten.references.row().int(inbox.0).text(reference);
+            }
+        }
+        overwritten.write(connection).await?;
+        done.items += mark(at, before, last, connection).await?;
+    }
+    Ok(done)
+}
+
+impl Overwritten {
+    fn add(&mut self, content: i64, is_indexed: bool, item: &Item, id: ItemId) -> StoreResult<()> {
+        if is_indexed {
+            let _ = self.indexed.row().int(content).heap(searchable(item).as_bytes());
+        }
+        let _ = self.revisions.row().int(content).json(&emptied(item, id))?;
+        Ok(())
+    }
+
+    async fn write(self, connection: &mut SqliteConnection) -> StoreResult<()> {
+        // The index holds no texts: it has to be told which one it forgets.
+        let sql = "INSERT INTO item_search (item_search, rowid, text)
+            SELECT 'delete', value ->> 0, CAST(substr(?2, value ->> 1, value ->> 2) AS TEXT)
+            FROM jsonb_each(?1)";
+        self.indexed.run(sql, connection).await?;
+        let sql = "UPDATE item_revisions
+            SET content = CAST(substr(?2, r.value ->> 1, r.value ->> 2) AS TEXT)
+            FROM jsonb_each(?1) AS r
+            WHERE item_revisions.id = r.value ->> 0";
+        self.revisions.run_each("revisions erased", sql, connection).await?;
+        let sql = "INSERT OR IGNORE INTO erased_keys (digest) SELECT value ->> 0 FROM jsonb_each(?1)";
+        self.digests.run(sql, connection).await?;
+        let sql = "DELETE FROM thread_references
+            WHERE (inbox, reference) IN (SELECT value ->> 0, value ->> 1 FROM jsonb_each(?1))
+                AND conversation IN (SELECT id FROM met_conversations)";
+        self.references.run(sql, connection).await?;
+        Ok(())
+    }
+}
+
+/// What stays: what sort it was, who could read it, when.
+fn emptied(item: &Item, id: ItemId) -> Item {
+    Item {
+        external_id: name_of(id.0),
+        in_reply_to: Vec::new(),
+        kind: item.kind,
+        visibility: item.visibility,
+        author: Author::default(),
+        subject: None,
+        text: String::new(),
+        quoted: None,
+        html: None,
+        language: None,
+        permalink: None,
+        attachments: Vec::new(),
+        occurred_at: item.occurred_at,
+        automatic: item.automatic,
+        attributes: Vec::new(),
+    }
+}
+
+/// What stands in place of a unique external id.
+fn name_of(id: i64) -> String {
+    format!("erased:{id}")
+}
+
+/// Marks those after one id up to another.
+async fn mark(at: Timestamp, after: i64, to: i64, connection: &mut SqliteConnection) -> StoreResult<u64> {
+    let done = sqlx::query(
+        "UPDATE items SET external_id = 'erased:' || id, erased_at = ?
+         WHERE id IN (SELECT id FROM gone_items WHERE id > ? AND id <= ?)",
+    )
+    .bind(at.as_ms())
+    .bind(after)
+    .bind(to)
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected())
+}

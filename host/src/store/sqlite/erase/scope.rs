@@ -1,0 +1,206 @@
+//! What an erasure is about, as tables of ids that only the writer's connection sees.
+//!
+//! | table | holds |
+//! |---|---|
+//! | `gone_contacts` | people who go |
+//! | `gone_conversations` | conversations of which nothing stays |
+//! | `freed_conversations` | those that were with somebody who goes, and go on with others |
+//! | `met_conversations` | these two, and those in which somebody who goes wrote too |
+//! | `gone_items` | items that go |
+//! | `gone_notes` | remarks that go |
+
+use sqlx::SqliteConnection;
+
+use crate::domain::ids::ContactId;
+use crate::domain::time::Timestamp;
+use crate::store::StoreResult;
+use crate::store::sqlite::rows::Rows;
+
+/// Makes the tables, empty.
+const BEGIN: &str = "
+    CREATE TEMP TABLE IF NOT EXISTS gone_contacts (id INTEGER PRIMARY KEY);
+    CREATE TEMP TABLE IF NOT EXISTS gone_conversations (id INTEGER PRIMARY KEY);
+    CREATE TEMP TABLE IF NOT EXISTS freed_conversations (id INTEGER PRIMARY KEY);
+    CREATE TEMP TABLE IF NOT EXISTS met_conversations (id INTEGER PRIMARY KEY);
+    CREATE TEMP TABLE IF NOT EXISTS gone_items (id INTEGER PRIMARY KEY);
+    CREATE TEMP TABLE IF NOT EXISTS gone_notes (id INTEGER PRIMARY KEY);
+    DELETE FROM gone_contacts;
+    DELETE FROM gone_conversations;
+    DELETE FROM freed_conversations;
+    DELETE FROM met_conversations;
+    DELETE FROM gone_items;
+    DELETE FROM gone_notes";
+
+/// Where a contact is or was the customer, or wrote too, and what those conversations were merged into.
+///
+/// A macro, because what is handed out about a contact is found in the same way.
+macro_rules! conversations_of_contact {
+    () => {
+        "WITH RECURSIVE met (id) AS (
+             SELECT id FROM conversations WHERE contact = ?1
+             UNION
+             SELECT conversation FROM participants WHERE contact = ?1
+             UNION
+             SELECT c.merged_into
+             FROM met
+             CROSS JOIN conversations AS c ON c.id = met.id
+             WHERE c.merged_into IS NOT NULL
+         )"
+    };
+}
+pub(in crate::store::sqlite) use conversations_of_contact;
+
+/// For a contact, in this order.
+const OF_CONTACT: [&str; 8] = [
+    "INSERT INTO gone_contacts (id) VALUES (?1)",
+    concat!(
+        "INSERT INTO met_conversations (id) ",
+        conversations_of_contact!(),
+        " SELECT c.id FROM met CROSS JOIN conversations AS c ON c.id = met.id WHERE c.erased_at IS NULL"
+    ),
+    // The person's own words.
+    "INSERT INTO gone_items (id)
+     SELECT i.id
+     FROM met_conversations AS m
+     CROSS JOIN items AS i ON i.conversation = m.id
+     CROSS JOIN identities AS d ON d.id = i.identity
+     WHERE d.contact = ?1 AND i.erased_at IS NULL",
+    "INSERT INTO gone_conversations (id)
+     SELECT c.id
+     FROM met_conversations AS m
+     CROSS JOIN conversations AS c ON c.id = m.id
+     WHERE
+         c.contact = ?1
+         AND NOT EXISTS (
+             SELECT 1
+             FROM items AS i
+             WHERE
+                 i.conversation = c.id AND i.direction = 'inbound' AND i.erased_at IS NULL
+                 AND i.id NOT IN (SELECT id FROM gone_items)
+         )",
+    "INSERT INTO freed_conversations (id)
+     SELECT c.id
+     FROM met_conversations AS m
+     CROSS JOIN conversations AS c ON c.id = m.id
+     WHERE c.contact = ?1 AND c.id NOT IN (SELECT id FROM gone_conversations)",
+    // What the company said in conversations with the person was said to the person.
+    "INSERT OR IGNORE INTO gone_items (id)
+     SELECT i.id
+     FROM (SELECT id FROM gone_conversations UNION ALL SELECT id FROM freed_conversations) AS o
+     CROSS JOIN items AS i ON i.conversation = o.id
+     WHERE i.direction = 'outbound' AND i.erased_at IS NULL",
+    // Elsewhere, what answers the person's words.
+    "INSERT OR IGNORE INTO gone_items (id)
+     SELECT i.id
+     FROM met_conversations AS m
+     CROSS JOIN items AS i ON i.conversation = m.id
+     CROSS JOIN item_revisions AS r ON r.id = i.content
+     CROSS JOIN items AS a ON a.inbox = i.inbox AND a.external_id = r.content ->> '$.in_reply_to[0]'
+     CROSS JOIN gone_items AS g ON g.id = a.id
+     WHERE i.direction = 'outbound' AND i.erased_at IS NULL",
+    // What the company said in a conversation with the person that was merged into another.
+    "INSERT OR IGNORE INTO gone_items (id)
+     SELECT i.id
+     FROM met_conversations AS m
+     CROSS JOIN conversations AS c ON c.id = m.id
+     CROSS JOIN conversation_merges AS j ON j.younger = c.id
+     CROSS JOIN jsonb_each(j.undo, '$.items') AS u
+     CROSS JOIN items AS i ON i.id = u.value
+     WHERE c.contact = ?1 AND i.direction = 'outbound' AND i.erased_at IS NULL",
+];
+
+/// Remarks in conversations with the person, wherever a merge moved them.
+const NOTES: [&str; 2] = [
+    "INSERT INTO gone_notes (id)
+     SELECT n.id
+     FROM (SELECT id FROM gone_conversations UNION ALL SELECT id FROM freed_conversations) AS o
+     CROSS JOIN notes AS n ON n.conversation = o.id",
+    "INSERT OR IGNORE INTO gone_notes (id)
+     SELECT u.value
+     FROM met_conversations AS m
+     CROSS JOIN conversations AS c ON c.id = m.id
+     CROSS JOIN conversation_merges AS j ON j.younger = c.id
+     CROSS JOIN jsonb_each(j.undo, '$.notes') AS u
+     WHERE c.contact IN (SELECT id FROM gone_contacts)",
+];
+
+/// For conversations that go as a whole, in this order.
+const OF_CONVERSATIONS: [&str; 3] = [
+    "INSERT INTO met_conversations (id) SELECT id FROM gone_conversations",
+    "INSERT INTO gone_items (id)
+     SELECT i.id
+     FROM gone_conversations AS g
+     CROSS JOIN items AS i ON i.conversation = g.id
+     WHERE i.erased_at IS NULL",
+    // Whoever wrote there, or was written to, and has no other conversation.
+    "INSERT OR IGNORE INTO gone_contacts (id)
+     SELECT p.contact
+     FROM (
+         SELECT c.contact
+         FROM gone_conversations AS g
+         CROSS JOIN conversations AS c ON c.id = g.id
+         UNION
+         SELECT d.contact
+         FROM gone_items AS g
+         CROSS JOIN items AS i ON i.id = g.id
+         CROSS JOIN identities AS d ON d.id = i.identity
+     ) AS p
+     WHERE
+         NOT EXISTS (
+             SELECT 1
+             FROM conversations AS c
+             WHERE
+                 c.contact = p.contact AND c.erased_at IS NULL
+                 AND c.id NOT IN (SELECT id FROM gone_conversations)
+         )
+         AND NOT EXISTS (
+             SELECT 1
+             FROM participants AS w
+             CROSS JOIN conversations AS c ON c.id = w.conversation
+             WHERE
+                 w.contact = p.contact AND c.erased_at IS NULL
+                 AND c.id NOT IN (SELECT id FROM gone_conversations)
+         )",
+];
+
+/// Everything about a contact.
+pub(super) async fn of_contact(id: ContactId, connection: &mut SqliteConnection) -> StoreResult<()> {
+    sqlx::raw_sql(BEGIN).execute(&mut *connection).await?;
+    for sql in OF_CONTACT {
+        sqlx::query(sql).bind(id.0).execute(&mut *connection).await?;
+    }
+    run(&NOTES, connection).await
+}
+
+/// Everything in those of the conversations that are closed and unchanged since before that time, and in those that were merged into them.
+pub(super) async fn of_conversations(
+    conversations: &[i64],
+    before: Timestamp,
+    connection: &mut SqliteConnection,
+) -> StoreResult<()> {
+    sqlx::raw_sql(BEGIN).execute(&mut *connection).await?;
+    let mut rows = Rows::default();
+    for id in conversations {
+        let _ = rows.row().int(*id).int(before.as_ms());
+    }
+    let sql = "INSERT INTO gone_conversations (id)
+        WITH RECURSIVE met (id) AS (
+            SELECT c.id
+            FROM jsonb_each(?1) AS k
+            CROSS JOIN conversations AS c ON c.id = k.value ->> 0
+            WHERE c.status = 'closed' AND c.erased_at IS NULL AND c.updated_at < k.value ->> 1
+            UNION
+            SELECT m.younger FROM met CROSS JOIN conversation_merges AS m ON m.older = met.id
+        )
+        SELECT c.id FROM met CROSS JOIN conversations AS c ON c.id = met.id WHERE c.erased_at IS NULL";
+    rows.run(sql, connection).await?;
+    run(&OF_CONVERSATIONS, connection).await?;
+    run(&NOTES, connection).await
+}
+
+async fn run(statements: &[&'static str], connection: &mut SqliteConnection) -> StoreResult<()> {
+    for sql in statements {
+        sqlx::query(*sql).execute(&mut *connection).await?;
+    }
+    Ok(())
+}
