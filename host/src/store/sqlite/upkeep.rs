@@ -83,7 +83,7 @@ async fn dangling(connection: &mut SqliteConnection) -> StoreResult<Vec<String>>
 /// Conversations that nobody will judge: a customer wrote, nothing was decided and no event waits; or
 /// events wait, and none of them is the next one.
 ///
-/// What a merge took over may have been decided where it was.
+/// What a merge took over may have been decided where it was, and what was erased is not judged any more.
 async fn stuck(connection: &mut SqliteConnection) -> StoreResult<Vec<String>> {
     let found: Vec<i64> = sqlx::query_scalar(
         "SELECT c.id
@@ -92,7 +92,12 @@ async fn stuck(connection: &mut SqliteConnection) -> StoreResult<Vec<String>> {
              c.merged_into IS NULL
              AND NOT EXISTS (SELECT 1 FROM decisions AS d WHERE d.conversation = c.id)
              AND NOT EXISTS (SELECT 1 FROM events AS e WHERE e.conversation = c.id)
-             AND EXISTS (SELECT 1 FROM items AS i WHERE i.conversation = c.id AND i.direction = 'inbound')
+             AND c.erased_at IS NULL
+             AND EXISTS (
+                 SELECT 1
+                 FROM items AS i
+                 WHERE i.conversation = c.id AND i.direction = 'inbound' AND i.erased_at IS NULL
+             )
              AND NOT EXISTS (SELECT 1 FROM conversation_merges AS m WHERE m.older = c.id)
          UNION
          SELECT e.conversation
