@@ -18,7 +18,7 @@ pub use self::aim::CrashArgs;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "crash-points", derive(clap::ValueEnum))]
 pub enum Point {
-    /// The repository is locked and not opened yet.
+    /// The repository is locked, and its tables are as the host before left them.
     StoreLocked,
     /// Its tables are what this host wants.
     StoreMigrated,

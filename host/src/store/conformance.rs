@@ -80,6 +80,8 @@ macro_rules! conformance {
                 timers_of_closed_conversations_fire_nothing,
                 an_answer_ends_the_wait,
                 a_timer_of_the_same_purpose_is_replaced,
+                a_timer_that_fired_meanwhile_is_not_set_again,
+                a_timer_is_set_again_by_the_judgement_of_its_own_event,
             }
             people {
                 what_a_person_changes_is_kept,

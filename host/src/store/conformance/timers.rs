@@ -83,3 +83,27 @@ pub(crate) async fn a_timer_of_the_same_purpose_is_replaced(world: World) {
     assert_eq!(world.store.fire_timers(later.due_at, 10).await.unwrap(), 1);
     assert_eq!(world.store.fire_timers(DUE, 10).await.unwrap(), 0);
 }
+
+/// A policy that was asked just before the moment wants to be asked at that moment.
+pub(crate) async fn a_timer_that_fired_meanwhile_is_not_set_again(world: World) {
+    let id = start(&world, |id| vec![policy(id, "again")]).await;
+    world.take_one(inbound("b", &["a"])).await;
+    let case = world.claim().await.remove(0);
+    let mut routed = world.judged(&case);
+    routed.timers.set = vec![policy(id, "again"), policy(id, "another")];
+    assert_eq!(world.store.fire_timers(DUE, 10).await.unwrap(), 1);
+    world.store.commit_routed(&[routed]).await.unwrap();
+    assert_eq!(world.store.fire_timers(DUE, 10).await.unwrap(), 1, "the other one");
+    let keys = world.occasions().await.into_iter().filter_map(|it| match it {
+        Occasion::TimerDue { key, .. } => Some(key),
+        _ => None,
+    });
+    assert_eq!(keys.collect::<Vec<_>>(), ["again", "another"]);
+}
+
+pub(crate) async fn a_timer_is_set_again_by_the_judgement_of_its_own_event(world: World) {
+    let id = start(&world, |id| vec![policy(id, "again")]).await;
+    assert_eq!(world.store.fire_timers(DUE, 10).await.unwrap(), 1);
+    route(&world, TimerChanges { set: vec![policy(id, "again")], cancel: Vec::new() }).await;
+    assert_eq!(world.store.next_timer().await.unwrap(), Some(DUE));
+}

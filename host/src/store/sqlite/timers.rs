@@ -25,6 +25,8 @@ struct Change {
     conversation: ConversationId,
     /// As JSON, as it is kept.
     purpose: String,
+    /// What its event is about, as that is kept.
+    occasion: String,
     /// What it is set to; absent to forget it.
     set: Option<Setting>,
 }
@@ -53,8 +55,9 @@ impl TimerRows {
         purpose: &TimerPurpose,
         set: Option<Setting>,
     ) -> StoreResult<()> {
+        let occasion = serde_json::to_string(&occasion_of(purpose.clone()))?;
         let purpose = serde_json::to_string(purpose)?;
-        self.changes.push(Change { conversation, purpose, set });
+        self.changes.push(Change { conversation, purpose, occasion, set });
         Ok(())
     }
 
@@ -67,17 +70,25 @@ impl TimerRows {
             let rows = if change.set.is_some() { &mut set } else { &mut cancelled };
             let row = rows.row().int(change.conversation.0).text(&change.purpose);
             if let Some(Setting { due_at, until_answered, depth }) = change.set {
-                let _ = row.int(due_at.as_ms()).int(i64::from(until_answered)).int(i64::from(depth));
+                let row = row.int(due_at.as_ms()).int(i64::from(until_answered)).int(i64::from(depth));
+                let _ = row.text(&change.occasion);
             }
         }
         delete(cancelled, script);
+        // Whoever was judged just before a timer fired may set it to that moment again: its event waits.
         let sql = "INSERT INTO timers (conversation, purpose, due_at, until_answered, depth)
-            SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4
-            FROM jsonb_each(?1)
-            WHERE true
+            SELECT r.value ->> 0, r.value ->> 1, r.value ->> 2, r.value ->> 3, r.value ->> 4
+            FROM jsonb_each(?1) AS r
+            WHERE NOT EXISTS (
+                SELECT 1
+                FROM events AS e
+                WHERE
+                    e.conversation = r.value ->> 0 AND e.at = r.value ->> 2
+                    AND e.occasion = r.value ->> 5
+            )
             ON CONFLICT (conversation, purpose) DO UPDATE
             SET due_at = excluded.due_at, until_answered = excluded.until_answered, depth = excluded.depth";
-        script.each("timers set", sql, set);
+        script.any("timers set", sql, set);
     }
 }
 
@@ -187,13 +198,20 @@ impl Due {
     }
 
     fn event(&self, id: crate::domain::ids::EventId) -> StoreResult<Event> {
-        let (occasion, depth) = match serde_json::from_str(&self.purpose)? {
-            TimerPurpose::PromiseWarning { metric } => (Occasion::PromiseWarning { metric }, 0),
-            TimerPurpose::PromiseBreach { metric } => (Occasion::PromiseBreached { metric }, 0),
-            TimerPurpose::Policy { activation, key } => {
-                (Occasion::TimerDue { activation: Some(activation), key }, self.depth.saturating_add(1))
-            }
+        let purpose: TimerPurpose = serde_json::from_str(&self.purpose)?;
+        let depth = match purpose {
+            TimerPurpose::PromiseWarning { .. } | TimerPurpose::PromiseBreach { .. } => 0,
+            TimerPurpose::Policy { .. } => self.depth.saturating_add(1),
         };
-        Ok(Event { id, occasion, at: self.due_at, depth })
+        Ok(Event { id, occasion: occasion_of(purpose), at: self.due_at, depth })
+    }
+}
+
+/// What a timer's event is about.
+fn occasion_of(purpose: TimerPurpose) -> Occasion {
+    match purpose {
+        TimerPurpose::PromiseWarning { metric } => Occasion::PromiseWarning { metric },
+        TimerPurpose::PromiseBreach { metric } => Occasion::PromiseBreached { metric },
+        TimerPurpose::Policy { activation, key } => Occasion::TimerDue { activation: Some(activation), key },
     }
 }

@@ -95,8 +95,9 @@ impl RoutedRows {
         let totals = Change { decisions: self.decisions.len() as i64, ..Change::default() };
         let mut script = Script::default();
         conversation_row::update(self.conversations, &mut script);
-        self.decisions.write(&mut script);
+        // Before the decisions: a timer may be set again by the judgement of its own event.
         events::finish(self.events, &mut script);
+        self.decisions.write(&mut script);
         counts::change(&totals, &mut script);
         script.run(connection).await
     }
