@@ -39,7 +39,7 @@ struct Bounds {
 type Table = (&'static str, &'static str, fn(&Bounds) -> i64);
 
 /// The tables of an item's way, parents first.
-const TABLES: [Table; 10] = [
+const TABLES: [Table; 11] = [
     ("deliveries", "id", |it| it.item),
     ("contacts", "id", |it| it.contact),
     ("identities", "id", |it| it.identity),
@@ -48,6 +48,7 @@ const TABLES: [Table; 10] = [
     ("item_revisions", "item", |it| it.item),
     ("thread_references", "conversation", |it| it.conversation),
     ("conversation_tags", "conversation", |it| it.conversation),
+    ("participants", "conversation", |it| it.conversation),
     ("timers", "conversation", |it| it.conversation),
     ("decisions", "id", |it| it.item),
 ];
