@@ -16,7 +16,7 @@ pub const LOG_LINE_BYTES_MAX: usize = 4 * 1024;
 pub const LOG_BYTES_MAX: usize = 64 * 1024;
 
 /// How often the epoch advances: the precision of the wall-clock backstop.
-pub const TICK: Duration = Duration::from_millis(10);
+pub const TICK: Duration = Duration::from_millis(5);
 
 /// What each byte of a delivery adds to an adapter's fuel. The bundled adapters burn 10 units a byte of
 /// plain mail, 4 of a mail's files, 35 to 80 of encoded or marked up text; all of a call's fuel besides
