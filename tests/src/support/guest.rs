@@ -111,6 +111,25 @@ impl Guest {
         Self { body: reveal + &plain.body, ..plain }.with("(global $at (mut i32) (i32.const 0))")
     }
 
+    /// A policy that takes memory until there is none, and touches every page of it, so that it would
+    /// stay if it were not given back.
+    pub fn bomb(name: &str) -> Self {
+        let touch: String = (0..16)
+            .map(|part| format!("(i32.store8 offset={} (local.get $at) (i32.const 7))", part * 4096))
+            .collect();
+        let fill = format!(
+            "(local $at i32)
+             (loop $again
+                (local.set $at (memory.grow (i32.const 1)))
+                (if (i32.eq (local.get $at) (i32.const -1)) (then (unreachable)))
+                (local.set $at (i32.shl (local.get $at) (i32.const 16)))
+                {touch}
+                (br $again))
+             unreachable"
+        );
+        Self::policy(name, &fill)
+    }
+
     /// An adapter of this name whose `receive` has this body.
     pub fn adapter(name: &str, body: &str) -> Self {
         Self { world: "channel-adapter", declares: Vec::new(), ..Self::policy(name, body) }

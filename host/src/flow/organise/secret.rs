@@ -85,7 +85,8 @@ pub async fn add_secret(
         Some(name) => Some(department_for(&flow.directory.load(), principal, name)?.id),
         None => principal.department,
     };
-    check_uses(principal, &new.uses, &new.hosts)?;
+    check_hosts(principal, "/hosts", &new.hosts)?;
+    check_uses(&new.uses, &new.hosts)?;
     let value = secret_text::read(&new.value, new.encoding, new.uses.contains(&SecretUse::Send))?;
     let secret = Secret {
         id: flow.id(),
@@ -120,15 +121,11 @@ pub async fn change_secret(
         }
         secret.uses = uses;
     }
-    let hosts_change = change.hosts.is_some();
     if let Some(hosts) = change.hosts {
+        check_hosts(principal, "/hosts", &hosts)?;
         secret.hosts = hosts;
     }
-    if hosts_change || principal.department.is_none() {
-        check_uses(principal, &secret.uses, &secret.hosts)?;
-    } else {
-        check_uses_alone(&secret.uses, &secret.hosts)?;
-    }
+    check_uses(&secret.uses, &secret.hosts)?;
     secret.revision += 1;
     let entry = flow.audit(principal, "secret.change", &secret.id.to_string(), facts(&secret));
     flow.store.change_secret(&secret, &entry).await?;
@@ -251,12 +248,7 @@ fn sealed(flow: &Flow, secret: &Secret, value: &SecretValue) -> Result<StoredSec
     Ok(StoredSecretValue { facts, sealed: Some(sealed) })
 }
 
-fn check_uses(principal: &Principal, uses: &[SecretUse], hosts: &[String]) -> Result<(), FlowError> {
-    check_hosts(principal, "/hosts", hosts)?;
-    check_uses_alone(uses, hosts)
-}
-
-fn check_uses_alone(uses: &[SecretUse], hosts: &[String]) -> Result<(), FlowError> {
+fn check_uses(uses: &[SecretUse], hosts: &[String]) -> Result<(), FlowError> {
     if uses.is_empty() {
         return Err(FlowError::invalid("/uses", "say what it is for: verify, challenge, send"));
     }
