@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use self::fill::fill;
 use super::pipeline::EnabledAdapter;
-use super::{Flow, FlowError};
+use super::{Flow, FlowError, suspend};
 use crate::crash::{self, Point};
 use crate::domain::ids::OutboxId;
 use crate::domain::item::Visibility;
@@ -16,7 +16,7 @@ use crate::domain::organisation::Inbox;
 use crate::domain::outbox::{ATTEMPTS_MAX, backoff_ms};
 use crate::domain::time::Timestamp;
 use crate::egress::{self, EgressError};
-use crate::plugin::{Answer, Call, Outbound, SendOutcome, Step, StepResult};
+use crate::plugin::{Answer, Call, Lane, Outbound, SendOutcome, Step, StepResult};
 use crate::store::{OutboxWork, SendEnd};
 use crate::vault::Granted;
 
@@ -135,13 +135,29 @@ struct Channel {
 impl Channel {
     async fn begin(&self, flow: &Flow, outbound: Outbound) -> Result<StepResult, String> {
         let Self { adapter, inbox, granted } = self.clone();
-        call(flow, &self.adapter, "begin", move || adapter.adapter.begin(&inbox, &granted, &outbound)).await
+        self.call(flow, "begin", move || adapter.adapter.begin(&inbox, &granted, &outbound)).await
     }
 
     async fn resume(&self, flow: &Flow, state: Vec<u8>, answer: Answer) -> Result<StepResult, String> {
         let Self { adapter, inbox, granted } = self.clone();
         let resume = move || adapter.adapter.resume(&inbox, &granted, &state, &answer);
-        call(flow, &self.adapter, "resume", resume).await
+        self.call(flow, "resume", resume).await
+    }
+
+    /// Runs a step of the adapter; a failure counts, and becomes its text.
+    async fn call(
+        &self,
+        flow: &Flow,
+        step: &'static str,
+        job: impl FnOnce() -> Call<StepResult> + Send + 'static,
+    ) -> Result<StepResult, String> {
+        let lane = Lane::Sending(self.inbox.id);
+        let call = flow.plugins.executor().run(lane, job).await.map_err(|error| error.to_string())?;
+        suspend::count_adapter(&self.adapter, flow.now(), &call);
+        suspend::suspend_adapter(flow, &self.adapter);
+        let failure = call.result.as_ref().err().map(|failure| failure.kind.name());
+        flow.telemetry.plugin_call(&self.adapter.activation.plugin, step, call.micros, failure);
+        call.result.map_err(|failure| format!("the adapter failed: {failure}"))
     }
 
     /// The answer as the adapter may see it: a channel may repeat what it was sent.
@@ -151,19 +167,6 @@ impl Channel {
         let headers = headers.into_iter().map(hide).collect();
         Answer { status, headers, body: self.granted.hide_in_bytes(body) }
     }
-}
-
-/// Runs a step of an adapter; a failure becomes its text.
-async fn call(
-    flow: &Flow,
-    adapter: &EnabledAdapter,
-    step: &'static str,
-    job: impl FnOnce() -> Call<StepResult> + Send + 'static,
-) -> Result<StepResult, String> {
-    let call = flow.plugins.executor().run(job).await.map_err(|error| error.to_string())?;
-    let failure = call.result.as_ref().err().map(|failure| failure.kind.name());
-    flow.telemetry.plugin_call(&adapter.activation.plugin, step, call.micros, failure);
-    call.result.map_err(|failure| format!("the adapter failed: {failure}"))
 }
 
 fn ended(flow: &Flow, work: &OutboxWork, outcome: SendOutcome) -> SendEnd {

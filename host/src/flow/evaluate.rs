@@ -16,6 +16,7 @@ use crate::domain::ids::{ContactId, GenerationId, IdentityId, InboxId};
 use crate::domain::merge::Circumstances;
 use crate::domain::organisation::Directory;
 use crate::domain::principal::Principal;
+use crate::plugin::Lane;
 
 /// A case to judge.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -66,7 +67,7 @@ pub async fn evaluate(
     };
     let conversation = imagine(&case.conversation, inbox.id, &directory)?;
     let telemetry = Arc::clone(&flow.telemetry);
-    let judged = flow.plugins.executor().run(move || {
+    let judged = flow.plugins.executor().run(Lane::Trying(principal.department), move || {
         let heard = ask::ask(asked.iter(), &event, &mut case, &telemetry, Counted::No);
         let fate = ask::fate(&heard);
         let parked = fate.parked();

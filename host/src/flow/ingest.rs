@@ -21,7 +21,7 @@ use crate::domain::ids::DeliveryId;
 use crate::domain::organisation::{Inbox, InboxAccess};
 use crate::domain::principal::PrincipalKind;
 use crate::plugin::digest::digest;
-use crate::plugin::{Call, ReceiveResult};
+use crate::plugin::{Call, Lane, ReceiveResult};
 use crate::store::{IntakeCommitted, IntakeContent, IntakeEntry, IntakeOrigin};
 use crate::telemetry::Telemetry;
 
@@ -161,6 +161,7 @@ pub(super) async fn read_and_store(
     let (committer, telemetry, now) = (flow.intakes.clone(), Arc::clone(&flow.telemetry), flow.now());
     let asked = adapter.clone();
     let granted = adapter.as_ref().map(|it| flow.safe.granted(&it.manifest, &inbox)).unwrap_or_default();
+    let lane = Lane::Receiving(inbox.id);
     let read = move |adapter: Option<&EnabledAdapter>| {
         let (content, response) = match adapter {
             Some(adapter) => {
@@ -178,7 +179,7 @@ pub(super) async fn read_and_store(
         Some(adapter) => flow
             .plugins
             .executor()
-            .start(move || read(Some(&adapter)))
+            .start(lane, move || read(Some(&adapter)))
             .await
             .map_err(|error| FlowError::Unavailable(error.to_string()))?,
         None => read(None),

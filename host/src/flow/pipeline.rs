@@ -11,7 +11,7 @@ use crate::domain::case::CaseField;
 use crate::domain::generation::{Generation, GenerationEntry};
 use crate::domain::ids::{ActivationId, GenerationId};
 use crate::domain::release::{Manifest, PluginKind};
-use crate::plugin::{Adapter, Policy, PrepareFailure, settings_digest};
+use crate::plugin::{Adapter, Lane, Policy, PrepareFailure, settings_digest};
 use crate::store::{CaseNeeds, StoreError};
 use crate::telemetry::CallTimes;
 
@@ -272,7 +272,7 @@ impl Flow {
         let call = self
             .plugins
             .executor()
-            .run(move || enabled.adapter.check_settings(&settings))
+            .run(Lane::Trying(None), move || enabled.adapter.check_settings(&settings))
             .await
             .map_err(|error| FlowError::Unavailable(error.to_string()))?;
         match call.result {

@@ -2,18 +2,27 @@
 //!
 //! Guests compute without ever waiting, so they must not run on the async runtime's workers; and a
 //! pool of its own gives back-pressure: who finds the queue full waits, asynchronously.
+//!
+//! Whatever one inbox or policy floods the pool with, the others have their share of it: jobs wait in
+//! lanes, and lanes take [`turns`]. Half of the threads are for lanes whose jobs take long, because a
+//! job cannot be interrupted for somebody else's; between the two halves the system shares the
+//! processors out.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, bounded};
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::oneshot;
 
-/// Jobs that may wait per thread. Who finds no place is woken once more to take one, which costs more
-/// than the place; so there are as many as a busy host has callers.
-const QUEUED_PER_THREAD: usize = 512;
+pub use self::turns::Lane;
+use self::turns::{Pace, Turns};
+
+mod turns;
+
+/// A lane as long as this is not joined by whoever can come again: a caller has gone by then.
+const WAIT_MAX: Duration = Duration::from_secs(30);
 
 type Job = Box<dyn FnOnce() + Send>;
 
@@ -26,103 +35,193 @@ pub enum ExecutorError {
     /// The pool is shutting down.
     #[error("the executor is shutting down")]
     Closed,
+    /// Too much waits in this lane already.
+    #[error("what came before takes too long; send it again later")]
+    Busy,
 }
 
 /// The pool. Dropping it finishes what is queued and waits for the threads.
 pub struct Executor {
-    jobs: Option<Sender<Job>>,
-    room: Arc<Semaphore>,
+    shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
 }
 
+/// What the threads share.
+#[derive(Default)]
+struct Shared {
+    state: Mutex<State>,
+    wake: [Condvar; 2],
+}
+
+#[derive(Default)]
+struct State {
+    turns: Turns<Job>,
+    /// Threads that wait for a job, by pace.
+    idle: [usize; 2],
+    closed: bool,
+}
+
 impl Executor {
-    /// A pool of that many threads, at least one.
+    /// A pool of that many threads, at least one, and as many again for slow jobs.
     pub fn new(threads: usize) -> io::Result<Self> {
-        let threads = threads.max(1);
-        let capacity = threads * QUEUED_PER_THREAD;
-        let (sender, receiver) = bounded(capacity);
-        let threads =
-            (0..threads).map(|number| spawn(number, receiver.clone())).collect::<io::Result<_>>()?;
-        Ok(Self { jobs: Some(sender), room: Arc::new(Semaphore::new(capacity)), threads })
+        let shared = Arc::new(Shared::default());
+        let mut executor = Self { shared: Arc::clone(&shared), threads: Vec::new() };
+        for number in 0..threads.max(1) {
+            for pace in Pace::BOTH {
+                executor.threads.push(spawn(number, pace, Arc::clone(&shared))?);
+            }
+        }
+        Ok(executor)
     }
 
-    /// How many threads there are.
+    /// How many quick jobs run at once; so may as many slow ones.
     pub fn threads(&self) -> usize {
-        self.threads.len()
+        self.threads.len() / Pace::BOTH.len()
     }
 
-    /// Runs `job` on one of the threads, after waiting for room in the queue, and waits for its result.
+    /// Runs `job` on one of the threads, after waiting for room in its lane, and waits for its result.
     ///
     /// A caller that goes away cancels nothing: the job runs all the same.
     pub async fn run<T: Send + 'static>(
         &self,
+        lane: Lane,
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, ExecutorError> {
         let (answer, answered) = oneshot::channel();
-        self.start(move || {
+        let job = move || {
             let result = catch_unwind(AssertUnwindSafe(job)).map_err(|_| ExecutorError::Panicked);
             // Nobody may be waiting any more.
             let _ = answer.send(result);
-        })
-        .await?;
+        };
+        self.queue(lane, None, job).await?;
         answered.await.unwrap_or(Err(ExecutorError::Closed))
     }
 
-    /// Has `job` run on one of the threads, after waiting for room in the queue; it tells its result
-    /// itself.
-    pub async fn start(&self, job: impl FnOnce() + Send + 'static) -> Result<(), ExecutorError> {
-        let place = self.room.clone().acquire_owned().await.map_err(|_| ExecutorError::Closed)?;
-        let job: Job = Box::new(move || {
-            drop(place);
-            job();
-        });
-        let jobs = self.jobs.as_ref().ok_or(ExecutorError::Closed)?;
-        // The semaphore counts the queue's places, so this never blocks.
-        jobs.try_send(job).map_err(|_| ExecutorError::Closed)
+    /// Has `job` run on one of the threads, after waiting for room in its lane; it tells its result
+    /// itself. Refused if the lane is too long.
+    pub async fn start(&self, lane: Lane, job: impl FnOnce() + Send + 'static) -> Result<(), ExecutorError> {
+        self.queue(lane, Some(WAIT_MAX), job).await
+    }
+
+    async fn queue(
+        &self,
+        lane: Lane,
+        patience: Option<Duration>,
+        job: impl FnOnce() + Send + 'static,
+    ) -> Result<(), ExecutorError> {
+        let (places, wait) = self.shared.lock().turns.places(lane);
+        if patience.is_some_and(|most| wait > most * self.threads() as u32) {
+            return Err(ExecutorError::Busy);
+        }
+        let place = places.acquire_owned().await.map_err(|_| ExecutorError::Closed)?;
+        self.shared.push(
+            lane,
+            Box::new(move || {
+                drop(place);
+                job();
+            }),
+        )
     }
 }
 
 impl Drop for Executor {
     fn drop(&mut self) {
-        // Threads end when the queue is empty and has no sender.
-        self.jobs = None;
+        self.shared.lock().closed = true;
+        self.shared.wake.iter().for_each(Condvar::notify_all);
         for thread in self.threads.drain(..) {
             let _ = thread.join();
         }
     }
 }
 
-fn spawn(number: usize, jobs: Receiver<Job>) -> io::Result<JoinHandle<()>> {
-    thread::Builder::new().name(format!("plugin-{number}")).spawn(move || {
-        for job in jobs {
+impl Shared {
+    /// Nothing that holds the lock leaves the state half done.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn push(&self, lane: Lane, job: Job) -> Result<(), ExecutorError> {
+        let mut state = self.lock();
+        if state.closed {
+            return Err(ExecutorError::Closed);
+        }
+        let pace = state.turns.push(lane, job);
+        self.wake_one(&state, pace);
+        Ok(())
+    }
+
+    /// Waking is a system call, so nobody is woken who is not asleep.
+    fn wake_one(&self, state: &State, pace: Pace) {
+        if state.idle[pace as usize] > 0 {
+            self.wake[pace as usize].notify_one();
+        }
+    }
+
+    /// Runs jobs of this pace until the pool is closed and none is left.
+    fn work(&self, pace: Pace) {
+        let mut state = self.lock();
+        loop {
+            let Some(taken) = state.turns.take(pace) else {
+                if state.closed {
+                    return;
+                }
+                state.idle[pace as usize] += 1;
+                state = self.wake[pace as usize].wait(state).unwrap_or_else(PoisonError::into_inner);
+                state.idle[pace as usize] -= 1;
+                continue;
+            };
+            drop(state);
+            let (job, lane, charged) = taken.into_parts();
+            let began = Instant::now();
             // What a job owes its caller goes with it; the thread stays.
             if catch_unwind(AssertUnwindSafe(job)).is_err() {
                 tracing::error!("a job of the executor panicked");
             }
+            let micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+            state = self.lock();
+            // The other threads may have gone already: then what waits stays here.
+            if !state.closed
+                && let Some(moved) = state.turns.done(lane, charged, micros)
+            {
+                self.wake_one(&state, moved);
+            }
         }
-    })
+    }
+}
+
+fn spawn(number: usize, pace: Pace, shared: Arc<Shared>) -> io::Result<JoinHandle<()>> {
+    let name = match pace {
+        Pace::Quick => format!("plugin-{number}"),
+        Pace::Slow => format!("slow-plugin-{number}"),
+    };
+    thread::Builder::new().name(name).spawn(move || shared.work(pace))
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::mpsc;
 
+    use super::turns::PLACES;
     use super::*;
+    use crate::domain::ids::InboxId;
+
+    const LANE: Lane = Lane::Judging;
 
     #[tokio::test]
     async fn a_panic_ends_one_job_and_no_thread() {
         let executor = Executor::new(1).unwrap();
-        let panicked = executor.run(|| -> u8 { panic!("on purpose") }).await;
+        let panicked = executor.run(LANE, || -> u8 { panic!("on purpose") }).await;
         assert_eq!(panicked, Err(ExecutorError::Panicked));
-        assert_eq!(executor.run(|| 7).await, Ok(7));
+        assert_eq!(executor.run(LANE, || 7).await, Ok(7));
     }
 
     #[tokio::test]
     async fn more_jobs_than_places_wait_their_turn() {
         let executor = Executor::new(1).unwrap();
-        let jobs = (0..QUEUED_PER_THREAD * 3).map(|number| executor.run(move || number));
+        let jobs = (0..PLACES * 3).map(|number| executor.run(LANE, move || number));
         let results = futures::future::join_all(jobs).await;
-        assert_eq!(results.into_iter().collect::<Result<Vec<_>, _>>().unwrap().len(), QUEUED_PER_THREAD * 3);
+        assert_eq!(results.into_iter().collect::<Result<Vec<_>, _>>().unwrap().len(), PLACES * 3);
     }
 
     #[tokio::test]
@@ -131,11 +230,55 @@ mod tests {
         let executor = Executor::new(1).unwrap();
         for _ in 0..10 {
             let done = done.clone();
-            let job = executor.run(move || done.fetch_add(1, Ordering::SeqCst));
+            let job = executor.run(LANE, move || done.fetch_add(1, Ordering::SeqCst));
             // Polled once, so that it is queued; then the caller goes away.
             assert!(futures::FutureExt::now_or_never(job).is_none_or(|result| result.is_ok()));
         }
         drop(executor);
         assert_eq!(done.load(Ordering::SeqCst), 10);
+    }
+
+    #[tokio::test]
+    async fn whoever_is_slow_occupies_no_thread_of_the_quick() {
+        let executor = Executor::new(1).unwrap();
+        let slow = Lane::Receiving(InboxId(1));
+        make_slow(&executor, slow).await;
+        let (go_on, blocked) = mpsc::channel::<()>();
+        executor.start(slow, move || blocked.recv().unwrap()).await.unwrap();
+        // It ends only after this one, on the pool's other thread.
+        assert_eq!(executor.run(Lane::Receiving(InboxId(2)), || 7).await, Ok(7));
+        go_on.send(()).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_lane_that_is_too_long_is_not_joined() {
+        let executor = Executor::new(1).unwrap();
+        make_slow(&executor, LANE).await;
+        let (go_on, blocked) = mpsc::channel::<()>();
+        executor.start(LANE, move || blocked.recv().unwrap_or(())).await.unwrap();
+        let mut refused = None;
+        for _ in 0..PLACES {
+            if let Err(error) = executor.start(LANE, || {}).await {
+                refused = Some(error);
+                break;
+            }
+        }
+        assert_eq!(refused, Some(ExecutorError::Busy));
+        // Others are not concerned.
+        assert_eq!(executor.run(Lane::Trying(None), || 7).await, Ok(7));
+        drop(go_on);
+    }
+
+    /// Keeps a processor busy for long enough that the lane is slow, and too long after 500 more.
+    async fn make_slow(executor: &Executor, lane: Lane) {
+        let spin = || {
+            let began = Instant::now();
+            while began.elapsed() < Duration::from_millis(350) {
+                std::hint::spin_loop();
+            }
+        };
+        executor.run(lane, spin).await.unwrap();
+        // A job is charged after it has answered, and before another begins.
+        executor.run(lane, || ()).await.unwrap();
     }
 }

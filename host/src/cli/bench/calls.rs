@@ -13,7 +13,7 @@ use super::scene;
 use crate::domain::activation::Phase;
 use crate::domain::case::{Case, Event};
 use crate::flow::pipeline::EnabledPolicy;
-use crate::plugin::{Call, Policy};
+use crate::plugin::{Call, Lane, Policy};
 
 const ROUNDS: usize = 60;
 const FAST_BLOCK: usize = 200;
@@ -38,7 +38,12 @@ pub async fn measure(report: &Report) -> anyhow::Result<()> {
     let inspected = app.flow.plugins.inspect(None, component()?.into()).await?;
     let unconfigured = app.flow.plugins.load_policy(&inspected.artefact, enabled.manifest.clone())?;
     // On one of the executor's threads, where calls happen.
-    let times = app.flow.plugins.executor().run(move || time_all(&enabled, &unconfigured)).await??;
+    let times = app
+        .flow
+        .plugins
+        .executor()
+        .run(Lane::Trying(None), move || time_all(&enabled, &unconfigured))
+        .await??;
     app.stop().await;
     let fresh = median(times.fresh.clone());
     let reused = median(times.reused.clone());

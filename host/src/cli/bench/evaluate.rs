@@ -14,6 +14,7 @@ use super::scene;
 use crate::domain::activation::Phase;
 use crate::flow::organise;
 use crate::http;
+use crate::plugin::Lane;
 
 const WARM_UP: usize = 200;
 const REQUESTS: usize = 5_000;
@@ -48,10 +49,9 @@ pub async fn measure(report: &Report) -> anyhow::Result<()> {
         }
     }
     let policy = app.flow.pipeline.load().policies[0].policy.clone();
-    let bare =
-        app.flow.plugins.executor().run(move || {
-            (0..REQUESTS).map(|_| policy.evaluate(&event, &case).micros as f64).collect::<Vec<_>>()
-        });
+    let bare = app.flow.plugins.executor().run(Lane::Trying(None), move || {
+        (0..REQUESTS).map(|_| policy.evaluate(&event, &case).micros as f64).collect::<Vec<_>>()
+    });
     let bare = median(bare.await?);
     times.sort_by(f64::total_cmp);
     let middle = quantile(&times, 0.5);

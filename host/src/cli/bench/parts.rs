@@ -16,6 +16,7 @@ use crate::domain::organisation::Inbox;
 use crate::domain::promise::Metric;
 use crate::domain::time::Timestamp;
 use crate::flow::pipeline::{EnabledAdapter, EnabledPolicy, Pipeline};
+use crate::plugin::Lane;
 use crate::store::sqlite::Rewrite;
 use crate::vault::Granted;
 
@@ -96,7 +97,7 @@ async fn calls(app: &App) -> anyhow::Result<Vec<Calls>> {
     let executor = app.flow.plugins.executor();
     let measured = (0..executor.threads()).map(|_| {
         let (inbox, pipeline) = (Arc::clone(inbox), app.flow.pipeline.load_full());
-        executor.run(move || measure(&inbox, &pipeline))
+        executor.run(Lane::Trying(None), move || measure(&inbox, &pipeline))
     });
     futures::future::try_join_all(measured).await?.into_iter().collect()
 }

@@ -18,7 +18,7 @@ use crate::domain::organisation::{Directory, Inbox, Place};
 use crate::domain::time::Timestamp;
 use crate::flow::FlowError;
 use crate::flow::pipeline::Pipeline;
-use crate::plugin::Plugins;
+use crate::plugin::{Lane, Plugins};
 use crate::store::{ClaimedCase, Routed};
 use crate::telemetry::Telemetry;
 
@@ -65,7 +65,7 @@ impl Judges {
         let share = claimed.len().div_ceil(executor.threads()).clamp(1, SHARE_MAX);
         let shares = in_shares(claimed, share).into_iter().map(|share| {
             let bench = Arc::clone(&bench);
-            executor.run(move || bench.judge_all(share))
+            executor.run(Lane::Judging, move || bench.judge_all(share))
         });
         let judged = futures::future::try_join_all(shares).await;
         let judged = judged.map_err(|error| FlowError::Unavailable(error.to_string()))?;

@@ -33,6 +33,9 @@ struct Bounds {
     conversation: i64,
     identity: i64,
     contact: i64,
+    /// A conversation to whose items every contact is there: an earlier one may be joined by somebody
+    /// who comes with a later batch.
+    joined: i64,
 }
 
 /// A table with the column and the bound by which its rows fall into batches.
@@ -48,7 +51,7 @@ const TABLES: [Table; 11] = [
     ("item_revisions", "item", |it| it.item),
     ("thread_references", "conversation", |it| it.conversation),
     ("conversation_tags", "conversation", |it| it.conversation),
-    ("participants", "conversation", |it| it.conversation),
+    ("participants", "conversation", |it| it.joined),
     ("timers", "conversation", |it| it.conversation),
     ("decisions", "id", |it| it.item),
 ];
@@ -154,7 +157,8 @@ impl Rewrite {
                 .bind(identity)
                 .fetch_one(&mut self.source)
                 .await?;
-        Ok(Bounds { item, conversation, identity, contact: before.contact.max(contact.unwrap_or(0)) })
+        let contact = before.contact.max(contact.unwrap_or(0));
+        Ok(Bounds { item, conversation, identity, contact, joined: before.joined })
     }
 
     async fn everything(&mut self) -> StoreResult<Bounds> {
@@ -167,7 +171,7 @@ impl Rewrite {
         )
         .fetch_one(&mut self.source)
         .await?;
-        Ok(Bounds { item, conversation, identity, contact })
+        Ok(Bounds { item, conversation, identity, contact, joined: conversation })
     }
 
     async fn texts(&mut self, after: i64, to: i64) -> StoreResult<Vec<(i64, String)>> {
