@@ -17,9 +17,11 @@
 //! | [`case`], [`proposal`] | what a policy sees and says |
 //! | [`merge`], [`decision`], [`apply`] | how proposals become a decision and a decision takes effect |
 //! | [`promise`], [`timer`] | the response clock, and what is due |
+//! | [`breaker`], [`failure_policy`] | what becomes of plugins that fail |
 //! | [`release`], [`signing`], [`activation`], [`generation`] | plugins: published, by whom, enabled, in which order |
 //! | [`outbox`] | answers on their way out |
 //! | [`principal`], [`token`], [`allowance`] | who asks, what they show, how much they may ask for |
+//! | [`secret`] | what is known of a secret, without its value |
 //! | [`erasure`], [`retention`] | what is about a person and goes, at once or in time |
 //! | [`installation`] | what holds for the whole installation |
 

@@ -1,6 +1,6 @@
 //! The way out: requests that adapters hand out, sent to hosts that an inbox allows.
 //!
-//! Called by the flow; calls nobody.
+//! Called by `flow`, `cli` and `app`; calls nobody.
 //!
 //! **Invariant:** only this room knows an HTTP client.
 //! **Invariant:** what an adapter hands out goes only to a host on its inbox's list, and never to a private address

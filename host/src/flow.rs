@@ -8,15 +8,14 @@
 //! 3. [`escalate`]: what is due becomes an event, judged like any other.
 //! 4. [`converse`]: a person claims, remarks, replies, hands over, closes. [`deliver`] sends replies.
 //! 5. [`publish`], [`enable`]: the rules change; [`pipeline`] is what is enabled now, [`artefact`] what
-//!    it is made of. [`sign`] says who answers for a release, [`yank`] takes one back. [`suspend`] takes out what fails too often ([`health`]). [`organise`]: departments,
-//!    agents, queues and inboxes change.
-//!
-//! 6. [`erase`] takes a person out, [`export`] hands out what is about one, [`purge`] keeps nothing longer than
-//!    agreed.
+//!    it is made of. [`sign`] says who answers for a release, [`yank`] takes one back. [`suspend`] takes
+//!    out what fails too often ([`health`]). [`organise`]: departments, agents, queues and inboxes change.
+//! 6. [`erase`] takes a person out, [`export`] hands out what is about one, [`purge`] keeps nothing
+//!    longer than agreed.
 //! 7. [`safe`] keeps the secrets, [`keyring`] knows who asks, [`access`] what that caller may see, [`rate`]
 //!    how often it may ask.
 //!
-//! Called by `http`, `worker` and `cli`; calls `plugin`, `store`, `egress` and `vault`.
+//! Called by `http`, `worker`, `app` and `cli`; calls `plugin`, `store`, `egress` and `vault`.
 //!
 //! **Invariant:** every verb that somebody outside can cause takes a
 //! [`Principal`] or is the inbox's own door.

@@ -14,16 +14,20 @@
 //! | room | holds | may know |
 //! |---|---|---|
 //! | [`domain`] | the rules, pure | nothing |
-//! | [`plugin`] | the sandbox | `wasmtime` |
-//! | [`store`] | the repository | `sqlx` |
+//! | [`plugin`] | the sandbox | domain, vault, `wasmtime` |
+//! | [`store`] | the repository | domain, `sqlx` |
 //! | [`egress`] | the way out | an HTTP client |
-//! | [`vault`] | secrets | ciphers |
-//! | [`flow`] | the story, one verb a file | plugin, store, egress, vault |
+//! | [`vault`] | secrets | domain, ciphers |
+//! | [`telemetry`] | what is measured | domain |
+//! | [`bundled`] | the plugins that come with the program | plugin |
+//! | [`flow`] | the story, one verb a file | all of these |
 //! | [`worker`] | what runs by itself | flow |
-//! | [`http`] | the API | `axum`, flow |
+//! | [`http`] | the API | flow, the store's types, `axum` |
 //! | [`app`] | the composition root | everything |
-//! | [`cli`], [`config`], [`telemetry`] | the command, its settings, what is measured | |
-//! | [`crash`] | points at which a test has the host die; nothing in a release | |
+//! | [`cli`], [`config`] | the command and its settings | everything |
+//! | [`crash`] | points at which a test has the host die; nothing in a release | nothing |
+//!
+//! A test holds every room to this.
 
 pub mod app;
 pub mod bundled;

@@ -1,6 +1,6 @@
 //! The repository: everything Switchboard remembers.
 //!
-//! Called by the flow; calls nobody but the domain's pure rules. What the story needs is a set of
+//! Called by `flow`, `http` (for reading), `cli` and `app`; calls nobody but the domain's pure rules. What the story needs is a set of
 //! small traits, one for each part of it; `sqlite` is the embedded implementation.
 //!
 //! **Invariant:** only this room knows `sqlx`.

@@ -1,6 +1,6 @@
 //! What is measured, and how it is told: Prometheus metrics and log lines.
 //!
-//! Called by every room above the domain; calls nobody. Labels are names of plugins, inboxes, routes
+//! Called by `flow`, `http`, `cli` and `app`; calls `domain` alone. Labels are names of plugins, inboxes, routes
 //! and steps, whose number is bounded by the installation; never ids, addresses or texts.
 
 use prometheus_client::encoding::EncodeLabelSet;

@@ -1,6 +1,6 @@
 //! The vault: secrets, sealed where they are kept, computed with where they are needed, shown nowhere.
 //!
-//! Called by `flow`, `plugin` and `app`; calls `domain` alone.
+//! Called by `flow`, `plugin`, `config`, `cli` and `app`; calls `domain` alone.
 //!
 //! | module | holds |
 //! |---|---|

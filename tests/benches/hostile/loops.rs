@@ -1,7 +1,8 @@
 //! Twice as many plugins that never end as there are cores, beside one that is good.
 //!
-//! Each has a thread of the sandbox, so that they compete for the processors and for nothing else: the
-//! good one's share is what the processors have for one of so many.
+//! Once with a thread of the sandbox for each, so that they compete for the processors and for nothing
+//! else, and once with the threads that a host has by itself. The good one's share is what the
+//! processors have for one of so many.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,9 +12,10 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use switchboard::app::clock::SystemClock;
 use switchboard::app::{App, Parts};
+use switchboard::domain::ids::InboxId;
 use switchboard::egress::{Answer, Egress, EgressError, Request};
 use switchboard::plugin::budget::Budget;
-use switchboard::plugin::{PluginConfig, Plugins, Policy};
+use switchboard::plugin::{Lane, PluginConfig, Plugins, Policy};
 use switchboard::store::sqlite::StorePath;
 use tokio::net::TcpListener;
 
@@ -24,8 +26,8 @@ use crate::{cores, figure, guests, quantile};
 const STOPS: usize = 1_000;
 /// How long the good plugin works by itself, before and after.
 const ALONE: Duration = Duration::from_secs(5);
-/// The good plugin works in slices, and each is one job of the sandbox.
-const SLICE: Duration = Duration::from_millis(200);
+/// The good plugin works in slices, and each is one job of the sandbox: as long as a share of cases.
+const SLICE: Duration = Duration::from_millis(5);
 
 struct NoEgress;
 
@@ -38,8 +40,14 @@ impl Egress for NoEgress {
 
 pub async fn measure() {
     let loopers = 2 * cores();
-    println!("\n{loopers} plugins that never end, a good one, and a caller of /healthz");
-    let (app, address) = host(loopers + 1).await;
+    println!("\n{loopers} plugins that never end, a good one, and a caller of /healthz: a thread for each");
+    measure_with(loopers, PluginConfig { threads: loopers + 1, ..PluginConfig::default() }).await;
+    println!("\nthe same with the threads that a host has");
+    measure_with(loopers, PluginConfig::default()).await;
+}
+
+async fn measure_with(loopers: usize, config: PluginConfig) {
+    let (app, address) = host(config).await;
     let plugins = Arc::clone(&app.flow.plugins);
     let good = guests::load_good(&plugins).await;
     let loops =
@@ -54,10 +62,11 @@ pub async fn measure() {
     let share = idle * cores() as f64 / (loopers + 1) as f64;
     let deadline = Budget::POLICY.wall.as_secs_f64() * 1_000.0;
     for (name, mut times) in ["burning fuel", "slow for their fuel"].into_iter().zip(stops) {
-        figure(&format!("loops {name}: stopped"), times.len() as f64, "times");
-        figure(&format!("loops {name}: stopped after, p50"), quantile(&mut times, 0.5), "ms");
+        figure(&format!("loops {name}: stopped"), times.stopped.len() as f64, "times");
+        figure(&format!("loops {name}: stopped after, p50"), quantile(&mut times.stopped, 0.5), "ms");
         let goal = format!("loops {name}: stopped after, p99 (goal: at most {})", deadline + 20.0);
-        figure(&goal, quantile(&mut times, 0.99), "ms");
+        figure(&goal, quantile(&mut times.stopped, 0.99), "ms");
+        figure(&format!("loops {name}: a thread was theirs for, p99"), quantile(&mut times.held, 0.99), "ms");
     }
     figure("/healthz alone, p99", quantile(&mut health, 0.99), "ms");
     figure("/healthz beside the loops, p50", quantile(&mut health_beside, 0.5), "ms");
@@ -73,11 +82,11 @@ pub async fn measure() {
     app.stop().await;
 }
 
-async fn host(threads: usize) -> (App, SocketAddr) {
+async fn host(plugins: PluginConfig) -> (App, SocketAddr) {
     let app = App::open(Parts {
         repository: StorePath::Temporary,
         artefact_shelf: None,
-        plugins: PluginConfig { threads, ..PluginConfig::default() },
+        plugins,
         secrets_key: None,
         clock: Arc::new(SystemClock),
         egress: Arc::new(NoEgress),
@@ -108,11 +117,11 @@ async fn beside(
     loops: &[Policy; 2],
     loopers: usize,
     address: SocketAddr,
-) -> (f64, [Vec<f64>; 2], Vec<f64>) {
+) -> (f64, [Stops; 2], Vec<f64>) {
     let left = Arc::new([AtomicUsize::new(STOPS), AtomicUsize::new(STOPS)]);
     let running = (0..loopers).map(|number| {
         let kind = number % 2;
-        tokio::spawn(run(Arc::clone(plugins), loops[kind].clone(), Arc::clone(&left), kind))
+        tokio::spawn(run(Arc::clone(plugins), loops[kind].clone(), Arc::clone(&left), number))
     });
     let running: Vec<_> = running.collect();
     let caller = Caller::start(address);
@@ -124,25 +133,41 @@ async fn beside(
     }
     let beside = calls as f64 / began.elapsed().as_secs_f64();
     let health = caller.stop();
-    let mut stops = [Vec::new(), Vec::new()];
+    let mut stops = [Stops::default(), Stops::default()];
     for (number, looper) in running.into_iter().enumerate() {
-        stops[number % 2].extend(looper.await.expect("a looper"));
+        let more = looper.await.expect("a looper");
+        stops[number % 2].stopped.extend(more.stopped);
+        stops[number % 2].held.extend(more.held);
     }
     (beside, stops, health)
 }
 
-/// Has one plugin called again and again, until enough of its kind were stopped; milliseconds to each
-/// stop.
-async fn run(plugins: Arc<Plugins>, policy: Policy, left: Arc<[AtomicUsize; 2]>, kind: usize) -> Vec<f64> {
+/// Milliseconds.
+#[derive(Default)]
+struct Stops {
+    /// From a call's start to its end.
+    stopped: Vec<f64>,
+    /// For which it had a thread: what the clock stopped is tried once more.
+    held: Vec<f64>,
+}
+
+/// Has one plugin called again and again, until enough of its kind were stopped.
+async fn run(plugins: Arc<Plugins>, policy: Policy, left: Arc<[AtomicUsize; 2]>, number: usize) -> Stops {
     let (event, case) = guests::asked();
-    let mut stops = Vec::new();
+    let (kind, lane) = (number % 2, Lane::Receiving(InboxId(number as i64 + 1)));
+    let mut stops = Stops::default();
     // It goes on until the other kind is done too, so that the load stays.
     while left.iter().any(|left| left.load(Ordering::Relaxed) > 0) {
         let (policy, event, case) = (policy.clone(), event.clone(), case.clone());
-        let call = plugins.executor().run(move || policy.evaluate(&event, &case)).await.expect("a call");
+        let work = move || {
+            let began = Instant::now();
+            (policy.evaluate(&event, &case), began.elapsed())
+        };
+        let (call, held) = plugins.executor().run(lane, work).await.expect("a call");
         let failure = call.result.expect_err("a loop does not end by itself");
         assert!(["fuel", "deadline"].contains(&failure.kind.name()), "{failure:?}");
-        stops.push(call.micros as f64 / 1_000.0);
+        stops.stopped.push(call.micros as f64 / 1_000.0);
+        stops.held.push(held.as_secs_f64() * 1_000.0);
         let one_less = |left: usize| left.checked_sub(1);
         let _ = left[kind].fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less);
     }
@@ -161,5 +186,5 @@ async fn slice(plugins: &Arc<Plugins>, good: &Policy) -> usize {
         }
         calls
     };
-    plugins.executor().run(work).await.expect("a slice")
+    plugins.executor().run(Lane::Receiving(InboxId(0)), work).await.expect("a slice")
 }
