@@ -21,6 +21,7 @@
 
 #[path = "api/api.rs"]
 mod api;
+mod bench;
 mod canary;
 #[path = "crash/crash.rs"]
 mod crash;
