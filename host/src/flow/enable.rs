@@ -5,23 +5,30 @@
 //! over only when it is ready.
 
 use schemars::JsonSchema;
-use semver::Version;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use self::find::find_usable;
+pub(super) use self::find::{find, find_release};
+pub use self::find::{find_seen, seen};
+pub(super) use self::prepare::set_failed;
+pub use self::prepare::start_preparing;
 use self::scope::{check_scope, confine, confine_kind, owner_of};
-use super::artefact::Wanted;
 use super::pipeline::refuse_settings;
-use super::sign::check_trusted;
 use super::{Flow, FlowError};
 use crate::domain::activation::{Activation, AppliesTo, Mode, NextVersion, Phase, Preparation, Reach};
 use crate::domain::failure_policy::FailurePolicy;
 use crate::domain::principal::Principal;
 use crate::domain::release::{PluginKind, Release, check_name};
-use crate::plugin::{PrepareFailure, validate_settings};
-use crate::store::AuditEntry;
+use crate::plugin::validate_settings;
+use crate::store::{AuditEntry, StoreError, StoreResult};
 
+mod find;
+mod prepare;
 mod scope;
+
+/// How often a change is planned anew because somebody else's came first.
+pub(super) const CHANGES_MAX: usize = 16;
 
 /// What to enable, and how.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -249,78 +256,6 @@ pub(super) fn next_version(activation: &Activation, release: &Release, settings:
     }
 }
 
-/// The activations that the caller may see.
-pub async fn seen(flow: &Flow, principal: &Principal) -> Result<Vec<Activation>, FlowError> {
-    let all = flow.store.activations().await?;
-    Ok(all.into_iter().filter(|it| principal.covers_owner(it.owner)).collect())
-}
-
-/// The activation of this name, if the caller may see it.
-pub async fn find_seen(flow: &Flow, principal: &Principal, name: &str) -> Result<Activation, FlowError> {
-    let seen = seen(flow, principal).await?;
-    match seen.iter().find(|it| it.name == name) {
-        Some(found) => Ok(found.clone()),
-        None => Err(FlowError::unknown("activation", name, seen.iter().map(|it| it.name.as_str()))),
-    }
-}
-
-/// The activation of this name.
-pub(super) async fn find(flow: &Flow, name: &str) -> Result<Activation, FlowError> {
-    find_seen(flow, &Principal::system(), name).await
-}
-
-/// The same, if it may be enabled now.
-async fn find_usable(flow: &Flow, plugin: &str, version: Option<&str>) -> Result<Release, FlowError> {
-    let release = find_release(flow, plugin, version).await?;
-    if let Some(reason) = release.yanked() {
-        let (name, version) = (&release.manifest.name, &release.manifest.version);
-        return Err(FlowError::Conflict(format!(
-            "{name}@{version} was taken back: {reason}; use another version"
-        )));
-    }
-    check_trusted(flow, &release).await?;
-    Ok(release)
-}
-
-/// The release of this version; when none is named, of the highest one that was not taken back.
-pub(super) async fn find_release(
-    flow: &Flow,
-    plugin: &str,
-    version: Option<&str>,
-) -> Result<Release, FlowError> {
-    let versions = flow.store.versions(plugin).await?;
-    if versions.is_empty() {
-        return Err(unknown_plugin(flow, plugin).await?);
-    }
-    let found = match version {
-        Some(version) => versions.iter().find(|it| it.manifest.version == version),
-        None => versions
-            .iter()
-            .filter(|it| it.yanked().is_none())
-            .max_by_key(|it| Version::parse(&it.manifest.version).ok()),
-    };
-    found.cloned().ok_or_else(|| {
-        if version.is_none() {
-            return FlowError::Conflict(format!("every version of {plugin} was taken back; publish another"));
-        }
-        let kind = format!("version of {plugin}");
-        FlowError::unknown(
-            &kind,
-            version.unwrap_or_default(),
-            versions.iter().map(|it| it.manifest.version.as_str()),
-        )
-    })
-}
-
-async fn unknown_plugin(flow: &Flow, plugin: &str) -> Result<FlowError, FlowError> {
-    let page = crate::store::PageRequest { after: None, limit: 50 };
-    let known = flow.store.releases("", page).await?;
-    let mut names: Vec<_> = known.entries.iter().map(|it| it.manifest.name.as_str()).collect();
-    names.sort_unstable();
-    names.dedup();
-    Ok(FlowError::unknown("published plugin", plugin, names))
-}
-
 fn check_settings(release: &Release, settings: &Value) -> Result<(), FlowError> {
     match release.manifest.kind {
         PluginKind::Policy => refuse_settings(validate_settings(&release.manifest.settings_schema, settings)),
@@ -347,122 +282,18 @@ async fn refuse_second_adapter(flow: &Flow, release: &Release) -> Result<(), Flo
     }
 }
 
+/// Whether a change was written; not if somebody else's came first, and then it is planned anew.
+pub(super) fn is_written(done: StoreResult<()>) -> Result<bool, FlowError> {
+    match done {
+        Ok(()) => Ok(true),
+        Err(StoreError::Stale(_)) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
 fn audit(flow: &Flow, principal: &Principal, action: &str, activation: &Activation) -> AuditEntry {
     let revision = activation.next.as_ref().map_or(activation.revision, |next| next.revision);
     let detail =
         serde_json::json!({ "revision": revision, "mode": activation.mode, "digest": activation.digest });
     flow.audit(principal, action, &activation.id.to_string(), detail)
-}
-
-/// Prepares an activation, or the version that is to follow, in the background.
-pub fn start_preparing(flow: &Flow, activation: &Activation) {
-    let (task, activation) = (flow.clone(), activation.clone());
-    flow.tasks.spawn(async move {
-        if let Err(error) = prepare(&task, &activation).await {
-            tracing::error!(activation = %activation.name, %error, "the outcome of a preparation could not be kept");
-        }
-    });
-}
-
-async fn prepare(flow: &Flow, activation: &Activation) -> Result<(), FlowError> {
-    let (digest, settings) = match &activation.next {
-        Some(next) => (next.digest.clone(), next.settings.clone()),
-        None => (activation.digest.clone(), activation.settings.clone()),
-    };
-    let wanted =
-        Wanted { owner: activation.owner, kind: activation.kind, digest: &digest, settings: &settings };
-    let prepared = match flow.artefact(wanted).await {
-        Ok(_) => still_usable(flow, activation).await?,
-        Err(failure) => {
-            tracing::warn!(activation = %activation.name, %failure, "preparing failed");
-            failed(&failure)
-        }
-    };
-    let wanted = activation.next.as_ref().map(|next| next.revision);
-    // Other changes may come between: they do not undo the preparation, so it is written over them.
-    loop {
-        let seen = find(flow, &activation.name).await?;
-        if seen.next.as_ref().map(|next| next.revision) != wanted {
-            return Ok(());
-        }
-        let mut after = seen.clone();
-        settle(&mut after, prepared.clone());
-        after.updated_at = later_than(&seen, flow);
-        let audit = audit(flow, &Principal::system(), "activation.prepared", &after);
-        match flow.store.change_activation(&after, seen.updated_at, &audit).await.map_err(FlowError::from) {
-            Ok(()) => break,
-            Err(FlowError::Stale(_)) => {}
-            Err(other) => return Err(other),
-        }
-    }
-    flow.refresh_pipeline(&format!("{} is prepared", activation.name)).await?;
-    super::retry::after_enabling(flow, activation).await
-}
-
-/// Whether the version that was prepared may take over: it may have been taken back meanwhile.
-async fn still_usable(flow: &Flow, activation: &Activation) -> Result<Preparation, FlowError> {
-    let version = activation.next.as_ref().map_or(&activation.version, |next| &next.version);
-    match find_usable(flow, &activation.plugin, Some(version)).await {
-        Ok(_) => Ok(Preparation::Ready),
-        Err(why @ (FlowError::Conflict(_) | FlowError::Refused { .. })) => {
-            Ok(Preparation::Failed { failure: "untrusted".to_owned(), reason: why.to_string() })
-        }
-        Err(error) => Err(error),
-    }
-}
-
-/// Writes down that a version that was ready cannot be loaded any more.
-pub(super) async fn set_failed(
-    flow: &Flow,
-    activation: &Activation,
-    failure: &PrepareFailure,
-) -> Result<(), FlowError> {
-    let seen = find(flow, &activation.name).await?;
-    if seen.revision != activation.revision || seen.preparation != Preparation::Ready {
-        return Ok(());
-    }
-    let mut after = seen.clone();
-    after.preparation = failed(failure);
-    after.updated_at = later_than(&seen, flow);
-    let audit = audit(flow, &Principal::system(), "activation.failed", &after);
-    Ok(flow.store.change_activation(&after, seen.updated_at, &audit).await?)
-}
-
-fn failed(failure: &PrepareFailure) -> Preparation {
-    Preparation::Failed { failure: failure.name.clone(), reason: failure.to_string() }
-}
-
-/// Writes down how the preparation ended; a version that is ready takes over.
-fn settle(activation: &mut Activation, prepared: Preparation) {
-    let Some(mut next) = activation.next.take() else {
-        activation.preparation = prepared;
-        return;
-    };
-    if prepared == Preparation::Ready {
-        activation.revision = next.revision;
-        activation.release = next.release;
-        activation.version = next.version;
-        activation.digest = next.digest;
-        activation.settings = next.settings;
-        activation.preparation = prepared;
-    } else {
-        next.preparation = prepared;
-        activation.next = Some(next);
-    }
-}
-
-impl Flow {
-    /// Takes up the preparations that an earlier run of the host did not finish.
-    pub async fn resume_preparations(&self) -> Result<(), FlowError> {
-        for activation in self.store.activations().await? {
-            let waits = match &activation.next {
-                Some(next) => next.preparation == Preparation::Preparing,
-                None => activation.preparation == Preparation::Preparing,
-            };
-            if waits {
-                start_preparing(self, &activation);
-            }
-        }
-        Ok(())
-    }
 }

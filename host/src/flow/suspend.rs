@@ -8,7 +8,7 @@
 
 use std::sync::Arc;
 
-use super::enable::{self, find, later_than, next_version, start_preparing};
+use super::enable::{self, CHANGES_MAX, find, is_written, later_than, next_version, start_preparing};
 use super::health::Tripped;
 use super::pipeline::{EnabledAdapter, Pipeline};
 use super::sign;
@@ -50,26 +50,7 @@ pub(super) fn suspend_adapter(flow: &Flow, enabled: &Arc<EnabledAdapter>) {
 }
 
 async fn suspend(flow: &Flow, activation: &Activation, tripped: &Tripped) -> Result<(), FlowError> {
-    let after = loop {
-        let seen = find(flow, &activation.name).await?;
-        if seen.revision != activation.revision || !seen.is_asked() {
-            // Another version is at work already, or somebody was faster.
-            return Ok(());
-        }
-        let after = suspended(flow, &seen, tripped).await?;
-        if after.kind == PluginKind::ChannelAdapter && after.next.is_none() {
-            tracing::warn!(activation = %after.name, failure = %tripped.failure.name,
-                "an adapter fails too often, and there is no earlier version to put back");
-            return Ok(());
-        }
-        let audit =
-            flow.audit(&Principal::system(), "activation.suspend", &seen.id.to_string(), detail(&after));
-        match flow.store.change_activation(&after, seen.updated_at, &audit).await.map_err(FlowError::from) {
-            Ok(()) => break after,
-            Err(FlowError::Stale(_)) => {}
-            Err(other) => return Err(other),
-        }
-    };
+    let Some(after) = write_suspended(flow, activation, tripped).await? else { return Ok(()) };
     tracing::warn!(activation = %after.name, revision = after.revision, failure = %tripped.failure.name,
         "an activation failed too often and is suspended");
     flow.telemetry.suspension(&after.name, tripped.too_much.name());
@@ -78,6 +59,33 @@ async fn suspend(flow: &Flow, activation: &Activation, tripped: &Tripped) -> Res
         start_preparing(flow, &after);
     }
     Ok(())
+}
+
+/// Writes it down, unless it is out of date or would leave an inbox without an adapter.
+async fn write_suspended(
+    flow: &Flow,
+    activation: &Activation,
+    tripped: &Tripped,
+) -> Result<Option<Activation>, FlowError> {
+    for _ in 0..CHANGES_MAX {
+        let seen = find(flow, &activation.name).await?;
+        if seen.revision != activation.revision || !seen.is_asked() {
+            // Another version is at work already, or somebody was faster.
+            return Ok(None);
+        }
+        let after = suspended(flow, &seen, tripped).await?;
+        if after.kind == PluginKind::ChannelAdapter && after.next.is_none() {
+            tracing::warn!(activation = %after.name, failure = %tripped.failure.name,
+                "an adapter fails too often, and there is no earlier version to put back");
+            return Ok(None);
+        }
+        let audit =
+            flow.audit(&Principal::system(), "activation.suspend", &seen.id.to_string(), detail(&after));
+        if is_written(flow.store.change_activation(&after, seen.updated_at, &audit).await)? {
+            return Ok(Some(after));
+        }
+    }
+    Err(FlowError::Stale(format!("activation {}", activation.name)))
 }
 
 /// The activation with its present version suspended, and the last good one as the next. One that is

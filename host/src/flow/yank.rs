@@ -6,11 +6,11 @@
 
 use serde_json::json;
 
+use super::enable::{self, CHANGES_MAX, is_written};
 use super::sign::check_reason;
-use super::{Flow, FlowError, enable};
+use super::{Flow, FlowError};
 use crate::domain::principal::Principal;
 use crate::domain::release::{Release, ReleaseState};
-use crate::store::StoreError;
 
 /// Takes a release back. Doing so again replaces the reason.
 pub async fn yank(
@@ -42,7 +42,7 @@ async fn set_state(
     (name, version): (&str, &str),
     state: ReleaseState,
 ) -> Result<Release, FlowError> {
-    loop {
+    for _ in 0..CHANGES_MAX {
         let seen = enable::find_release(flow, name, Some(version)).await?;
         if !principal.covers_owner(seen.owner) {
             let message = format!("{name} is another owner's, who alone takes it back");
@@ -50,11 +50,10 @@ async fn set_state(
         }
         let release = Release { state: state.clone(), ..seen.clone() };
         let audit = flow.audit(principal, action, &seen.id.to_string(), json!({ "digest": seen.digest }));
-        match flow.store.change_release(&release, &seen, &audit).await {
-            Ok(()) => return Ok(release),
-            // Somebody else changed it meanwhile: what they did stays, and this comes on top.
-            Err(StoreError::Stale(_)) => {}
-            Err(error) => return Err(error.into()),
+        // If somebody else changed it meanwhile, what they did stays, and this comes on top.
+        if is_written(flow.store.change_release(&release, &seen, &audit).await)? {
+            return Ok(release);
         }
     }
+    Err(FlowError::Stale(format!("{name}@{version}")))
 }

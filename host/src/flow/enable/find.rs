@@ -1,0 +1,86 @@
+//! Activations and releases by their names.
+
+use semver::Version;
+
+use crate::domain::activation::Activation;
+use crate::domain::principal::Principal;
+use crate::domain::release::Release;
+use crate::flow::sign::check_trusted;
+use crate::flow::{Flow, FlowError};
+use crate::store::PageRequest;
+
+/// The activations that the caller may see.
+pub async fn seen(flow: &Flow, principal: &Principal) -> Result<Vec<Activation>, FlowError> {
+    let all = flow.store.activations().await?;
+    Ok(all.into_iter().filter(|it| principal.covers_owner(it.owner)).collect())
+}
+
+/// The activation of this name, if the caller may see it.
+pub async fn find_seen(flow: &Flow, principal: &Principal, name: &str) -> Result<Activation, FlowError> {
+    let seen = seen(flow, principal).await?;
+    match seen.iter().find(|it| it.name == name) {
+        Some(found) => Ok(found.clone()),
+        None => Err(FlowError::unknown("activation", name, seen.iter().map(|it| it.name.as_str()))),
+    }
+}
+
+/// The activation of this name.
+pub(in crate::flow) async fn find(flow: &Flow, name: &str) -> Result<Activation, FlowError> {
+    find_seen(flow, &Principal::system(), name).await
+}
+
+/// The release of this version, or the highest one, if it may be enabled now.
+pub(super) async fn find_usable(
+    flow: &Flow,
+    plugin: &str,
+    version: Option<&str>,
+) -> Result<Release, FlowError> {
+    let release = find_release(flow, plugin, version).await?;
+    if let Some(reason) = release.yanked() {
+        let (name, version) = (&release.manifest.name, &release.manifest.version);
+        return Err(FlowError::Conflict(format!(
+            "{name}@{version} was taken back: {reason}; use another version"
+        )));
+    }
+    check_trusted(flow, &release).await?;
+    Ok(release)
+}
+
+/// The release of this version; when none is named, of the highest one that was not taken back.
+pub(in crate::flow) async fn find_release(
+    flow: &Flow,
+    plugin: &str,
+    version: Option<&str>,
+) -> Result<Release, FlowError> {
+    let versions = flow.store.versions(plugin).await?;
+    if versions.is_empty() {
+        return Err(unknown_plugin(flow, plugin).await?);
+    }
+    let found = match version {
+        Some(version) => versions.iter().find(|it| it.manifest.version == version),
+        None => versions
+            .iter()
+            .filter(|it| it.yanked().is_none())
+            .max_by_key(|it| Version::parse(&it.manifest.version).ok()),
+    };
+    found.cloned().ok_or_else(|| {
+        if version.is_none() {
+            return FlowError::Conflict(format!("every version of {plugin} was taken back; publish another"));
+        }
+        let kind = format!("version of {plugin}");
+        FlowError::unknown(
+            &kind,
+            version.unwrap_or_default(),
+            versions.iter().map(|it| it.manifest.version.as_str()),
+        )
+    })
+}
+
+async fn unknown_plugin(flow: &Flow, plugin: &str) -> Result<FlowError, FlowError> {
+    let page = PageRequest { after: None, limit: 50 };
+    let known = flow.store.releases("", page).await?;
+    let mut names: Vec<_> = known.entries.iter().map(|it| it.manifest.name.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    Ok(FlowError::unknown("published plugin", plugin, names))
+}

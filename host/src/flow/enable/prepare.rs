@@ -1,0 +1,131 @@
+//! What is enabled is prepared: compiled and configured, in the background.
+
+use super::{CHANGES_MAX, audit, find, find_usable, is_written, later_than};
+use crate::domain::activation::{Activation, Preparation};
+use crate::domain::principal::Principal;
+use crate::flow::artefact::Wanted;
+use crate::flow::{Flow, FlowError, retry};
+use crate::plugin::PrepareFailure;
+
+/// Prepares an activation, or the version that is to follow, in the background.
+pub fn start_preparing(flow: &Flow, activation: &Activation) {
+    let (task, activation) = (flow.clone(), activation.clone());
+    flow.tasks.spawn(async move {
+        if let Err(error) = prepare(&task, &activation).await {
+            tracing::error!(activation = %activation.name, %error, "the outcome of a preparation could not be kept");
+        }
+    });
+}
+
+async fn prepare(flow: &Flow, activation: &Activation) -> Result<(), FlowError> {
+    let (digest, settings) = match &activation.next {
+        Some(next) => (next.digest.clone(), next.settings.clone()),
+        None => (activation.digest.clone(), activation.settings.clone()),
+    };
+    let wanted =
+        Wanted { owner: activation.owner, kind: activation.kind, digest: &digest, settings: &settings };
+    let prepared = match flow.artefact(wanted).await {
+        Ok(_) => still_usable(flow, activation).await?,
+        Err(failure) => {
+            tracing::warn!(activation = %activation.name, %failure, "preparing failed");
+            failed(&failure)
+        }
+    };
+    if !write_prepared(flow, activation, prepared).await? {
+        return Ok(());
+    }
+    flow.refresh_pipeline(&format!("{} is prepared", activation.name)).await?;
+    retry::after_enabling(flow, activation).await
+}
+
+/// Writes down how a preparation ended, unless another one is wanted by now; whether it did. Other
+/// changes may come between: they do not undo the preparation, so it is written over them.
+async fn write_prepared(
+    flow: &Flow,
+    activation: &Activation,
+    prepared: Preparation,
+) -> Result<bool, FlowError> {
+    let wanted = activation.next.as_ref().map(|next| next.revision);
+    for _ in 0..CHANGES_MAX {
+        let seen = find(flow, &activation.name).await?;
+        if seen.next.as_ref().map(|next| next.revision) != wanted {
+            return Ok(false);
+        }
+        let mut after = seen.clone();
+        settle(&mut after, prepared.clone());
+        after.updated_at = later_than(&seen, flow);
+        let audit = audit(flow, &Principal::system(), "activation.prepared", &after);
+        if is_written(flow.store.change_activation(&after, seen.updated_at, &audit).await)? {
+            return Ok(true);
+        }
+    }
+    Err(FlowError::Stale(format!("activation {}", activation.name)))
+}
+
+/// Whether the version that was prepared may take over: it may have been taken back meanwhile.
+async fn still_usable(flow: &Flow, activation: &Activation) -> Result<Preparation, FlowError> {
+    let version = activation.next.as_ref().map_or(&activation.version, |next| &next.version);
+    match find_usable(flow, &activation.plugin, Some(version)).await {
+        Ok(_) => Ok(Preparation::Ready),
+        Err(why @ (FlowError::Conflict(_) | FlowError::Refused { .. })) => {
+            Ok(Preparation::Failed { failure: "untrusted".to_owned(), reason: why.to_string() })
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Writes down that a version that was ready cannot be loaded any more.
+pub(in crate::flow) async fn set_failed(
+    flow: &Flow,
+    activation: &Activation,
+    failure: &PrepareFailure,
+) -> Result<(), FlowError> {
+    let seen = find(flow, &activation.name).await?;
+    if seen.revision != activation.revision || seen.preparation != Preparation::Ready {
+        return Ok(());
+    }
+    let mut after = seen.clone();
+    after.preparation = failed(failure);
+    after.updated_at = later_than(&seen, flow);
+    let audit = audit(flow, &Principal::system(), "activation.failed", &after);
+    Ok(flow.store.change_activation(&after, seen.updated_at, &audit).await?)
+}
+
+fn failed(failure: &PrepareFailure) -> Preparation {
+    Preparation::Failed { failure: failure.name.clone(), reason: failure.to_string() }
+}
+
+/// Writes down how the preparation ended; a version that is ready takes over.
+fn settle(activation: &mut Activation, prepared: Preparation) {
+    let Some(mut next) = activation.next.take() else {
+        activation.preparation = prepared;
+        return;
+    };
+    if prepared == Preparation::Ready {
+        activation.revision = next.revision;
+        activation.release = next.release;
+        activation.version = next.version;
+        activation.digest = next.digest;
+        activation.settings = next.settings;
+        activation.preparation = prepared;
+    } else {
+        next.preparation = prepared;
+        activation.next = Some(next);
+    }
+}
+
+impl Flow {
+    /// Takes up the preparations that an earlier run of the host did not finish.
+    pub async fn resume_preparations(&self) -> Result<(), FlowError> {
+        for activation in self.store.activations().await? {
+            let waits = match &activation.next {
+                Some(next) => next.preparation == Preparation::Preparing,
+                None => activation.preparation == Preparation::Preparing,
+            };
+            if waits {
+                start_preparing(self, &activation);
+            }
+        }
+        Ok(())
+    }
+}
