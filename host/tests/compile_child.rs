@@ -6,7 +6,7 @@ use serde_json::json;
 use switchboard::bundled::BUNDLED;
 use switchboard::domain::case::{Case, Event};
 use switchboard::domain::release::PluginKind;
-use switchboard::plugin::{ChildLimits, InspectError, PluginConfig, Plugins};
+use switchboard::plugin::{ChildLimits, InspectError, Lane, PluginConfig, Plugins};
 
 fn plugins() -> Arc<Plugins> {
     plugins_within(ChildLimits::ORDINARY)
@@ -50,7 +50,8 @@ async fn a_policy_goes_from_bytes_to_proposals() {
     let settings = json!({"rules": [{"name": "parcels", "any": ["parcel"], "destination": {"department": "logistics"}}]});
     let artefact = plugins.prepare(None, component.into(), PluginKind::Policy, &settings).await.unwrap();
     let policy = plugins.load_policy(&artefact, inspected.manifest.into()).unwrap();
-    let call = plugins.executor().run(move || policy.evaluate(&event(), &case())).await.unwrap();
+    let call =
+        plugins.executor().run(Lane::Judging, move || policy.evaluate(&event(), &case())).await.unwrap();
     let proposals = serde_json::to_value(call.result.unwrap()).unwrap();
     assert_eq!(proposals[0]["department"], "logistics");
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use switchboard::plugin::budget::MEMORY_BYTES_MAX;
-use switchboard::plugin::{PluginConfig, Plugins};
+use switchboard::plugin::{Lane, PluginConfig, Plugins};
 
 use crate::{figure, guests};
 
@@ -32,7 +32,8 @@ pub async fn measure() {
             tokio::spawn(async move {
                 while !stop.load(Ordering::Relaxed) {
                     let (bomb, event, case) = (bomb.clone(), event.clone(), case.clone());
-                    let call = plugins.executor().run(move || bomb.evaluate(&event, &case)).await;
+                    let call =
+                        plugins.executor().run(Lane::Judging, move || bomb.evaluate(&event, &case)).await;
                     let failure = call.expect("a call").result.expect_err("a bomb is stopped");
                     assert_eq!(failure.kind.name(), "memory", "{failure:?}");
                     calls.fetch_add(1, Ordering::Relaxed);

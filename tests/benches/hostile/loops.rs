@@ -13,7 +13,7 @@ use switchboard::app::clock::SystemClock;
 use switchboard::app::{App, Parts};
 use switchboard::egress::{Answer, Egress, EgressError, Request};
 use switchboard::plugin::budget::Budget;
-use switchboard::plugin::{PluginConfig, Plugins, Policy};
+use switchboard::plugin::{Lane, PluginConfig, Plugins, Policy};
 use switchboard::store::sqlite::StorePath;
 use tokio::net::TcpListener;
 
@@ -139,7 +139,11 @@ async fn run(plugins: Arc<Plugins>, policy: Policy, left: Arc<[AtomicUsize; 2]>,
     // It goes on until the other kind is done too, so that the load stays.
     while left.iter().any(|left| left.load(Ordering::Relaxed) > 0) {
         let (policy, event, case) = (policy.clone(), event.clone(), case.clone());
-        let call = plugins.executor().run(move || policy.evaluate(&event, &case)).await.expect("a call");
+        let call = plugins
+            .executor()
+            .run(Lane::Judging, move || policy.evaluate(&event, &case))
+            .await
+            .expect("a call");
         let failure = call.result.expect_err("a loop does not end by itself");
         assert!(["fuel", "deadline"].contains(&failure.kind.name()), "{failure:?}");
         stops.push(call.micros as f64 / 1_000.0);
@@ -161,5 +165,5 @@ async fn slice(plugins: &Arc<Plugins>, good: &Policy) -> usize {
         }
         calls
     };
-    plugins.executor().run(work).await.expect("a slice")
+    plugins.executor().run(Lane::Judging, work).await.expect("a slice")
 }

@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 use switchboard::domain::case::{Case, Event};
+use switchboard::plugin::Lane;
 
 use crate::support::TestApp;
 use crate::support::guest::Guest;
@@ -98,7 +99,7 @@ async fn calls_go_on(app: &TestApp, guest: &Guest, failures: &[&str]) {
     let named = |name: &str| pipeline.policies.iter().find(|it| it.activation.name == name).unwrap().clone();
     let (hostile, honest) = (named(guest.name()), named("keyword-router"));
     let before = resident_bytes();
-    let kinds = app.flow().plugins.executor().run(move || {
+    let kinds = app.flow().plugins.executor().run(Lane::Judging, move || {
         let call = |_| {
             let failed = hostile.policy.evaluate(&event(), &case()).result.unwrap_err();
             let answered = honest.policy.evaluate(&event(), &case()).result;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::json;
-use switchboard::plugin::{Policy, ReusedPolicy};
+use switchboard::plugin::{Lane, Policy, ReusedPolicy};
 
 use super::aftermath::{case, event, policy_is_survived};
 use crate::support::TestApp;
@@ -62,7 +62,7 @@ fn all_slots_but_one(policy: &Policy) -> Vec<ReusedPolicy> {
 async fn what_one_guest_writes_another_never_reads_in_the_same_slot() {
     let app = TestApp::company().await;
     let (writer, reader) = (enabled(&app, &writer()).await, enabled(&app, &reader()).await);
-    let hits = app.flow().plugins.executor().run(move || {
+    let hits = app.flow().plugins.executor().run(Lane::Judging, move || {
         let held = all_slots_but_one(&reader);
         let (event, case) = (event(), case());
         let turn = |_: &usize| {
@@ -108,7 +108,7 @@ async fn a_trap_spoils_no_other_thread() {
     let executor = app.flow().plugins.executor();
     let calls = (0..200).map(|_| {
         let (hostile, honest) = (Arc::clone(&hostile), honest.clone());
-        executor.run(move || {
+        executor.run(Lane::Judging, move || {
             assert!(hostile.evaluate(&event(), &case()).result.is_err());
             honest.policy.evaluate(&event(), &case()).result
         })
