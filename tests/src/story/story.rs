@@ -14,4 +14,5 @@ mod replies;
 mod restart;
 mod routing;
 mod scope;
+mod sending;
 mod suspension;
