@@ -89,9 +89,12 @@ async fn send(flow: &Flow, work: &OutboxWork) -> SendEnd {
     let Some(adapter) = flow.pipeline.load().adapter(&inbox.adapter).cloned() else {
         return again(flow, work, None, format!("the adapter `{}` is not enabled", inbox.adapter));
     };
+    let Some(outbound) = outbound_of(work) else {
+        return SendEnd::Failed("whom it answers was erased before it was sent".to_owned());
+    };
     let granted = flow.safe.granted(&adapter.manifest, &inbox);
     let channel = Channel { adapter, inbox, granted };
-    let first = channel.begin(flow, outbound_of(work)).await;
+    let first = channel.begin(flow, outbound).await;
     exchange(flow, work, &channel, first).await
 }
 
@@ -206,17 +209,18 @@ fn again(flow: &Flow, work: &OutboxWork, asked_ms: Option<i64>, error: String) -
     SendEnd::Again { at: flow.now().plus_ms(wait_ms(attempts, asked_ms)), error }
 }
 
-fn outbound_of(work: &OutboxWork) -> Outbound {
+/// What the adapter gets; absent when there is nobody any more to write to.
+fn outbound_of(work: &OutboxWork) -> Option<Outbound> {
     let answers = work.answers.as_ref().map(|it| &it.item);
-    Outbound {
+    Some(Outbound {
         idempotency_key: work.entry.id.to_string(),
         written_at: work.entry.created_at,
-        recipient: work.recipient.author.clone(),
+        recipient: work.recipient.as_ref()?.author.clone(),
         in_reply_to: answers.map(|it| it.external_id.clone()),
         references: work.references.clone(),
         subject: work.reply.item.subject.clone(),
         text: work.reply.item.text.clone(),
         visibility: answers.map_or(Visibility::Private, |it| it.visibility),
         attributes: answers.map(|it| it.attributes.clone()).unwrap_or_default(),
-    }
+    })
 }

@@ -10,6 +10,7 @@ mod ingest;
 mod merging;
 mod order;
 mod people;
+mod recipients;
 mod replies;
 mod restart;
 mod routing;
