@@ -54,7 +54,9 @@ pub use plugins::{Inspected, PluginConfig, Plugins};
 pub use policy::{Policy, ReusedPolicy};
 pub use seal::{Artefact, MadeOf, Seal};
 pub use settings::{SettingError, validate_settings};
-pub use task::{Answer, Outbound, Piece, ReceiveResult, Request, SendOutcome, Step, StepResult, TaskError};
+pub use task::{
+    Answer, EXCHANGES_MAX, Outbound, Piece, ReceiveResult, Request, SendOutcome, Step, StepResult, TaskError,
+};
 pub use upload::{Refusal, RefusalKind};
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ pub mod egress;
 pub mod guest;
 pub mod reply;
 pub mod samples;
+pub mod sending;
 pub mod template;
 
 pub use app::TestApp;

@@ -9,6 +9,10 @@ use super::time::Timestamp;
 /// How often an answer is tried before it is parked for an agent.
 pub const ATTEMPTS_MAX: i64 = 8;
 
+/// The longest that a channel may have an answer wait between two attempts, a day: what waits longer is
+/// forgotten rather than sent, and after the last attempt somebody is to hear of it.
+const ASKED_MS_MAX: i64 = 24 * 3_600_000;
+
 /// Where an answer stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -46,9 +50,10 @@ pub struct OutboxEntry {
     pub created_at: Timestamp,
 }
 
-/// How long to wait after the `attempts`-th failed attempt: one second, doubled each time, at most
-/// an hour.
-pub fn backoff_ms(attempts: i64) -> i64 {
+/// How long to wait after the `attempts`-th failed attempt: as long as the channel asks for, at most a day,
+/// and never less than the host's own wait, which is one second, doubled each time, at most an hour.
+pub fn wait_ms(attempts: i64, asked_ms: Option<i64>) -> i64 {
     let doublings = attempts.clamp(1, 13) - 1;
-    (1_000_i64 << doublings).min(3_600_000)
+    let own_ms = (1_000_i64 << doublings).min(3_600_000);
+    own_ms.max(asked_ms.unwrap_or(0).min(ASKED_MS_MAX))
 }

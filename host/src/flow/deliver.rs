@@ -1,8 +1,9 @@
 //! A reply goes out.
 //!
 //! The adapter says what to send, egress sends it, the adapter reads the answer: until it is done.
-//! Sending exactly once does not exist: an answer that may or may not have arrived, the host's own death
-//! while it was on its way included, is parked for an agent, unless the adapter's channel drops repetitions and the adapter says so by `retry-after`.
+//! Sending exactly once does not exist: an answer that may or may not have arrived is parked for an agent. So
+//! are one that was on its way when the host died, and one whose adapter fails once a request has gone out.
+//! Only an adapter whose channel drops repetitions has it sent again, and says so by `retry-after`.
 
 use std::sync::Arc;
 
@@ -13,10 +14,10 @@ use crate::crash::{self, Point};
 use crate::domain::ids::OutboxId;
 use crate::domain::item::Visibility;
 use crate::domain::organisation::Inbox;
-use crate::domain::outbox::{ATTEMPTS_MAX, backoff_ms};
+use crate::domain::outbox::{ATTEMPTS_MAX, wait_ms};
 use crate::domain::time::Timestamp;
 use crate::egress::{self, EgressError};
-use crate::plugin::{Answer, Call, Lane, Outbound, SendOutcome, Step, StepResult};
+use crate::plugin::{Answer, Call, EXCHANGES_MAX, Lane, Outbound, SendOutcome, Step, StepResult};
 use crate::store::{OutboxWork, SendEnd};
 use crate::vault::Granted;
 
@@ -24,8 +25,6 @@ mod fill;
 
 /// How many replies one look at the outbox takes.
 const BATCH_MAX: usize = 16;
-/// How many exchanges belong to one reply at most.
-const EXCHANGES_MAX: usize = 16;
 
 /// Sends every reply that is due now; how many were tried.
 pub async fn send_due(flow: &Flow) -> Result<usize, FlowError> {
@@ -90,9 +89,12 @@ async fn send(flow: &Flow, work: &OutboxWork) -> SendEnd {
     let Some(adapter) = flow.pipeline.load().adapter(&inbox.adapter).cloned() else {
         return again(flow, work, None, format!("the adapter `{}` is not enabled", inbox.adapter));
     };
+    let Some(outbound) = outbound_of(work) else {
+        return SendEnd::Failed("whom it answers was erased before it was sent".to_owned());
+    };
     let granted = flow.safe.granted(&adapter.manifest, &inbox);
     let channel = Channel { adapter, inbox, granted };
-    let first = channel.begin(flow, outbound_of(work)).await;
+    let first = channel.begin(flow, outbound).await;
     exchange(flow, work, &channel, first).await
 }
 
@@ -104,12 +106,12 @@ async fn exchange(
     first: Result<StepResult, String>,
 ) -> SendEnd {
     let mut step = first;
-    for _ in 0..EXCHANGES_MAX {
+    for gone_out in 0..EXCHANGES_MAX {
         let (request, state) = match step {
             Ok(Ok(Step::Send { request, state })) => (request, state),
             Ok(Ok(Step::Done(outcome))) => return ended(flow, work, outcome),
             Ok(Err(error)) => return SendEnd::Failed(error.to_string()),
-            Err(failure) => return again(flow, work, None, failure),
+            Err(failure) => return broken_off(flow, work, gone_out, failure),
         };
         let request = match fill(request, &channel.granted) {
             Ok(request) => request,
@@ -117,7 +119,7 @@ async fn exchange(
         };
         let answer = match flow.egress.send(request, &channel.inbox.reply_hosts).await {
             Ok(answer) => channel.as_seen(answer),
-            Err(error) => return unsent(flow, work, channel, error),
+            Err(error) => return unsent(flow, work, channel, gone_out, error),
         };
         step = channel.resume(flow, state, answer).await;
     }
@@ -178,36 +180,47 @@ fn ended(flow: &Flow, work: &OutboxWork, outcome: SendOutcome) -> SendEnd {
     }
 }
 
-fn unsent(flow: &Flow, work: &OutboxWork, channel: &Channel, error: EgressError) -> SendEnd {
+fn unsent(flow: &Flow, work: &OutboxWork, channel: &Channel, gone_out: usize, error: EgressError) -> SendEnd {
     let text = channel.granted.hide(&error.to_string()).into_owned();
     match error {
         EgressError::Refused(_) => SendEnd::Failed(text),
-        EgressError::NotSent(_) => again(flow, work, None, text),
+        EgressError::NotSent(_) => broken_off(flow, work, gone_out, text),
         EgressError::NoAnswer(_) => SendEnd::Parked(text),
     }
 }
 
+/// It went no further, after that many requests had gone out: from the first one on, beginning again could
+/// send it twice.
+fn broken_off(flow: &Flow, work: &OutboxWork, gone_out: usize, error: String) -> SendEnd {
+    match gone_out {
+        0 => again(flow, work, None, error),
+        _ => SendEnd::Parked(format!(
+            "it may or may not have been sent: requests that went out: {gone_out}; then: {error}"
+        )),
+    }
+}
+
 /// Another attempt, later each time; after the last one an agent decides.
-fn again(flow: &Flow, work: &OutboxWork, after_ms: Option<i64>, error: String) -> SendEnd {
+fn again(flow: &Flow, work: &OutboxWork, asked_ms: Option<i64>, error: String) -> SendEnd {
     let attempts = work.entry.attempts + 1;
     if attempts >= ATTEMPTS_MAX {
         return SendEnd::Parked(format!("tried {attempts} times; last: {error}"));
     }
-    let wait_ms = backoff_ms(attempts).max(after_ms.unwrap_or(0));
-    SendEnd::Again { at: flow.now().plus_ms(wait_ms), error }
+    SendEnd::Again { at: flow.now().plus_ms(wait_ms(attempts, asked_ms)), error }
 }
 
-fn outbound_of(work: &OutboxWork) -> Outbound {
+/// What the adapter gets; absent when there is nobody any more to write to.
+fn outbound_of(work: &OutboxWork) -> Option<Outbound> {
     let answers = work.answers.as_ref().map(|it| &it.item);
-    Outbound {
+    Some(Outbound {
         idempotency_key: work.entry.id.to_string(),
         written_at: work.entry.created_at,
-        recipient: work.recipient.author.clone(),
+        recipient: work.recipient.as_ref()?.author.clone(),
         in_reply_to: answers.map(|it| it.external_id.clone()),
         references: work.references.clone(),
         subject: work.reply.item.subject.clone(),
         text: work.reply.item.text.clone(),
         visibility: answers.map_or(Visibility::Private, |it| it.visibility),
         attributes: answers.map(|it| it.attributes.clone()).unwrap_or_default(),
-    }
+    })
 }

@@ -101,6 +101,9 @@ impl From<StoreError> for FlowError {
         match error {
             StoreError::Taken(what) => Self::Conflict(format!("{what} exists already; choose another name")),
             StoreError::Missing(what) => Self::NotFound(format!("there is no {what}")),
+            StoreError::Gone(what) => {
+                Self::Gone(format!("{what} is erased: there is nothing to answer any more"))
+            }
             StoreError::Stale(what) => Self::Stale(what),
             StoreError::Unavailable(why) => Self::Unavailable(format!("the repository cannot write: {why}")),
             StoreError::Damaged(why) => Self::Unavailable(format!("the repository is damaged: {why}")),

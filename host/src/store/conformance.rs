@@ -96,12 +96,15 @@ macro_rules! conformance {
                 a_repetition_of_what_is_erased_brings_nothing_back,
                 a_record_of_an_import_that_is_erased_is_not_taken_in_again,
                 an_answer_that_was_under_way_says_nothing_more_about_who_was_erased,
+                what_the_channel_shows_of_an_answer_to_who_was_erased_brings_nothing_back,
                 everything_about_a_contact_is_found,
                 deliveries_are_purged_by_age_and_inbox,
                 ended_conversations_are_erased_by_age,
             }
             sending {
                 an_answer_is_handed_out_once,
+                whoever_was_answered_gets_the_answer_wherever_the_conversation_goes,
+                nothing_is_answered_that_is_erased_or_elsewhere,
                 a_sent_answer_is_known_by_the_channels_id,
                 a_failed_answer_leaves_a_note,
                 an_answer_that_failed_for_now_is_due_later,

@@ -40,6 +40,8 @@ pub struct NewReply {
     pub item_id: ItemId,
     /// What it says.
     pub item: Item,
+    /// The item it answers, whose author gets it; whom the conversation is with when absent.
+    pub answers: Option<ItemId>,
     /// Its way out.
     pub outbox: OutboxEntry,
 }

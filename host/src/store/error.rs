@@ -9,6 +9,9 @@ pub enum StoreError {
     /// A thing that was named is not there; tell the user. Holds what, such as `queue que_…`.
     #[error("there is no {0}")]
     Missing(String),
+    /// It was erased, and does not come back; tell the user. Holds what, such as `item itm_…`.
+    #[error("{0} is erased")]
+    Gone(String),
     /// It was changed meanwhile: load again and decide again.
     #[error("{0} was changed meanwhile")]
     Stale(String),

@@ -16,8 +16,8 @@ pub struct OutboxWork {
     pub entry: OutboxEntry,
     /// What it says.
     pub reply: StoredItem,
-    /// Who gets it.
-    pub recipient: Identity,
+    /// Who gets it, as was written down with it; absent when the person is erased since.
+    pub recipient: Option<Identity>,
     /// The item it answers, if it is in the repository.
     pub answers: Option<StoredItem>,
     /// External ids of the conversation's items, oldest first, at most 50.

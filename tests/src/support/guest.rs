@@ -10,7 +10,7 @@ use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
 /// Where the answers are.
-const ANSWER: u32 = 512;
+pub const ANSWER: u32 = 512;
 /// Where the manifest is.
 const MANIFEST: u32 = 1_024;
 /// Where an answer's contents are.
@@ -37,6 +37,8 @@ const HANDLES_WORLD: &str = "package hostile:guest;
 pub enum Kind {
     /// Send it somewhere.
     Destination = 0,
+    /// Be asked again.
+    Timer = 3,
     /// Call it spam.
     Spam = 12,
     /// Say nothing, with a reason.
@@ -49,10 +51,15 @@ pub struct Guest {
     version: String,
     world: &'static str,
     declares: Vec<u8>,
+    /// The kinds of event a policy is asked about, by their places in the contract's list.
+    events: Vec<u8>,
     /// The name of the secret it wants, and what for, as the contract's flags.
     wants: Option<(&'static str, u8)>,
     configure: String,
     body: String,
+    /// Of an adapter that sends.
+    begin: String,
+    resume: String,
     content: Vec<u8>,
     /// Further imports, and further fields.
     imports: String,
@@ -72,9 +79,13 @@ impl Guest {
             version: "1.0.0".to_owned(),
             world: "policy-plugin",
             declares: vec![Kind::Destination as u8],
+            // New items.
+            events: vec![0],
             wants: None,
             configure: DONE.to_owned(),
             body: body.to_owned(),
+            begin: DONE.to_owned(),
+            resume: DONE.to_owned(),
             content: Vec::new(),
             imports: String::new(),
             fields: String::new(),
@@ -132,7 +143,12 @@ impl Guest {
 
     /// An adapter of this name whose `receive` has this body.
     pub fn adapter(name: &str, body: &str) -> Self {
-        Self { world: "channel-adapter", declares: Vec::new(), ..Self::policy(name, body) }
+        Self {
+            world: "channel-adapter",
+            declares: Vec::new(),
+            events: Vec::new(),
+            ..Self::policy(name, body)
+        }
     }
 
     /// An adapter that finds the removal of an item in every delivery.
@@ -168,6 +184,16 @@ impl Guest {
     pub fn put(&mut self, at: usize, bytes: &[u8]) {
         self.content.resize(self.content.len().max(at + bytes.len()), 0);
         self.content[at..at + bytes.len()].copy_from_slice(bytes);
+    }
+
+    /// The same, an adapter whose `begin` and `resume` have these bodies.
+    pub fn sending(self, begin: &str, resume: &str) -> Self {
+        Self { begin: begin.to_owned(), resume: resume.to_owned(), ..self }
+    }
+
+    /// The same, a policy that is asked about these kinds of event, by their places in the contract's list.
+    pub fn asked_about(self, events: &[u8]) -> Self {
+        Self { events: events.to_vec(), ..self }
     }
 
     /// The same, doing this when it is called.
@@ -281,12 +307,12 @@ impl Guest {
     }
 
     fn adapter_functions(&self) -> String {
-        let body = &self.body;
+        let Self { body, begin, resume, .. } = self;
         let flat = "i32 ".repeat(13);
         format!(
             r#"(func (export "switchboard:plugin/adapter@0.2.0#receive") (param i32) (result i32) {body})
-               (func (export "switchboard:plugin/adapter@0.2.0#begin") (param i32) (result i32) {DONE})
-               (func (export "switchboard:plugin/adapter@0.2.0#resume") (param {flat}) (result i32) {DONE})"#
+               (func (export "switchboard:plugin/adapter@0.2.0#begin") (param i32) (result i32) {begin})
+               (func (export "switchboard:plugin/adapter@0.2.0#resume") (param {flat}) (result i32) {resume})"#
         )
     }
 
@@ -305,9 +331,7 @@ impl Guest {
         let texts = texts.map(|text| place(text.as_bytes())).concat();
         let kind = vec![u8::from(is_policy), 0, 0, 0];
         let schema = place(b"{}");
-        // A policy is asked about the first kind of event, new items.
-        let events: &[u8] = if is_policy { &[0] } else { &[] };
-        let lists = [place(events), place(&self.declares), place(&[])].concat();
+        let lists = [place(&self.events), place(&self.declares), place(&[])].concat();
         let secrets = self.wants.map_or_else(Vec::new, |(name, uses)| {
             [place(name.as_bytes()), place(b"To see what happens."), vec![uses, 0, 0, 0]].concat()
         });

@@ -2,7 +2,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{Act, Actor, Plan, change, check_text, load};
+use super::{Act, Actor, PLANS_MAX, Plan, change, check_text, load};
 use crate::domain::conversation::{Conversation, Status};
 use crate::domain::ids::{ConversationId, ItemId, OutboxId};
 use crate::domain::item::{Author, Direction, Item, StoredItem};
@@ -29,11 +29,29 @@ pub struct Reply {
 /// Answers the customer: the answer becomes an item and goes on its way out.
 pub async fn reply(flow: &Flow, act: &Act, reply: &Reply) -> Result<(Conversation, ItemId), FlowError> {
     check_text("/text", &reply.text, REPLY_CHARS_MAX)?;
+    let mut plans = 0;
+    loop {
+        plans += 1;
+        match reply_to_what_is_there(flow, act, reply).await {
+            Err(FlowError::Stale(_)) if act.revision.is_none() && plans < PLANS_MAX => continue,
+            done => return done,
+        }
+    }
+}
+
+/// Answers the conversation as it is now, and nothing if it changes before the answer is written: what is
+/// answered may be erased then, and must not be taken along.
+async fn reply_to_what_is_there(
+    flow: &Flow,
+    act: &Act,
+    reply: &Reply,
+) -> Result<(Conversation, ItemId), FlowError> {
     let conversation = load(flow, act).await?;
     let answered = answered(flow, conversation.id, reply.item).await?;
+    let seen = Act { revision: Some(conversation.revision), ..act.clone() };
     let item = flow.id::<ItemId>();
     let outbox = flow.id::<OutboxId>();
-    let changed = change(flow, act, "conversation.reply", |plan| {
+    let changed = change(flow, &seen, "conversation.reply", |plan| {
         plan.refuse_closed()?;
         plan.change.audit.detail = json!({ "item": item, "outbox": outbox, "answers": answered.id });
         plan.change.reply = Some(written(plan, &answered, &reply.text, item, outbox));
@@ -88,7 +106,7 @@ fn written(
         last_error: None,
         created_at: plan.now,
     };
-    NewReply { item_id, item, outbox }
+    NewReply { item_id, item, answers: Some(answered.id), outbox }
 }
 
 fn author(actor: &Actor) -> Author {
@@ -109,13 +127,15 @@ async fn answered(
         return latest_inbound(flow, conversation).await;
     };
     let found = flow.store.item(id).await?;
-    found
-        .filter(|it| {
-            it.conversation == conversation && it.direction == Direction::Inbound && it.erased_at.is_none()
-        })
+    let found = found
+        .filter(|it| it.conversation == conversation && it.direction == Direction::Inbound)
         .ok_or_else(|| {
             FlowError::invalid("/item", format!("{id} is no item that a customer wrote in this conversation"))
-        })
+        })?;
+    match found.erased_at {
+        None => Ok(found),
+        Some(_) => Err(FlowError::Gone(format!("{id} is erased: there is nothing to answer any more"))),
+    }
 }
 
 async fn latest_inbound(flow: &Flow, conversation: ConversationId) -> Result<StoredItem, FlowError> {

@@ -20,7 +20,7 @@ impl World {
     }
 }
 
-fn by(author: &str, item: Item) -> Arrival {
+pub(super) fn by(author: &str, item: Item) -> Arrival {
     let mut item = item;
     item.author.external_id = author.into();
     Arrival::Item(item)
@@ -140,6 +140,20 @@ pub(crate) async fn an_answer_that_was_under_way_says_nothing_more_about_who_was
     let told = format!("{entry:?} {notes:?}");
     assert!(!told.contains("mika"), "{told}");
     assert_eq!(world.store.claim_outbox(Timestamp::from_ms(i64::MAX / 2), 10).await.unwrap().len(), 0);
+}
+
+pub(crate) async fn what_the_channel_shows_of_an_answer_to_who_was_erased_brings_nothing_back(world: World) {
+    let (id, way_out) = answer(&world).await;
+    world.store.claim_outbox(world.now(), 10).await.unwrap();
+    world.store.begin_send(way_out, world.now()).await.unwrap();
+    world.erase(world.contact_of(id).await).await;
+    let sent = SendEnd::Sent(Some("channel-7".into()));
+    world.store.end_send(way_out, &sent, world.now()).await.unwrap();
+    assert_eq!(world.store.outbox(id).await.unwrap()[0].state, OutboxState::Sent);
+    let shown = world.take([echo("channel-7", &["a"])]).await.remove(0);
+    assert_eq!((shown.duplicates, shown.items.len()), (1, 0));
+    let told = format!("{:?}", world.store.items(id, ALL).await.unwrap());
+    assert!(!told.contains("channel-7"), "{told}");
 }
 
 pub(crate) async fn everything_about_a_contact_is_found(world: World) {

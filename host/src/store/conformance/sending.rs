@@ -1,15 +1,28 @@
 //! Answers on their way out.
 
+use super::personal::by;
 use super::world::{World, inbound, item};
 use crate::domain::conversation::Status;
-use crate::domain::ids::{ConversationId, OutboxId};
+use crate::domain::ids::{ConversationId, ItemId, OutboxId};
 use crate::domain::outbox::{OutboxEntry, OutboxState};
 use crate::domain::time::Timestamp;
-use crate::store::{NewReply, SendEnd};
+use crate::store::{NewReply, SendEnd, StoreError, StoreResult};
 
 /// A person answers.
 pub(super) async fn answer(world: &World) -> (ConversationId, OutboxId) {
-    let id = world.take_one(inbound("a", &[])).await;
+    let committed = world.take([inbound("a", &[])]).await;
+    let (item, id) = committed[0].items[0];
+    let outbox = write(world, id, Some(item), &["a"]).await.unwrap();
+    (id, outbox)
+}
+
+/// A person writes an answer to this item, or to whom the conversation is with.
+pub(super) async fn write(
+    world: &World,
+    id: ConversationId,
+    answers: Option<ItemId>,
+    in_reply_to: &[&str],
+) -> StoreResult<OutboxId> {
     let now = world.now();
     let outbox = OutboxEntry {
         id: world.ids.next(now),
@@ -24,10 +37,14 @@ pub(super) async fn answer(world: &World) -> (ConversationId, OutboxId) {
     };
     let mut change = world.change(&world.conversation(id).await);
     change.conversation.status = Status::Pending;
-    change.reply =
-        Some(NewReply { item_id: outbox.item, item: item("ignored", &["a"]), outbox: outbox.clone() });
-    world.store.change_conversation(&change).await.unwrap();
-    (id, outbox.id)
+    change.reply = Some(NewReply {
+        item_id: outbox.item,
+        item: item("ignored", in_reply_to),
+        answers,
+        outbox: outbox.clone(),
+    });
+    world.store.change_conversation(&change).await?;
+    Ok(outbox.id)
 }
 
 pub(crate) async fn an_answer_is_handed_out_once(world: World) {
@@ -36,10 +53,42 @@ pub(crate) async fn an_answer_is_handed_out_once(world: World) {
     let work = world.store.claim_outbox(world.now(), 10).await.unwrap().remove(0);
     assert_eq!((work.entry.id, work.entry.conversation), (outbox, id));
     assert_eq!(work.reply.item.external_id, outbox.to_string());
-    assert_eq!(work.recipient.author.external_id, "mika@example.com");
+    assert_eq!(work.recipient.unwrap().author.external_id, "mika@example.com");
     assert_eq!(work.answers.unwrap().item.external_id, "a");
     assert_eq!(work.references, ["a"]);
     assert!(world.store.claim_outbox(world.now(), 10).await.unwrap().is_empty());
+}
+
+pub(crate) async fn whoever_was_answered_gets_the_answer_wherever_the_conversation_goes(world: World) {
+    let vera = world.take([by("vera", item("a", &[]))]).await[0].items[0];
+    let otto = world.take([by("otto", item("b", &[]))]).await[0].items[0];
+    let to_otto = write(&world, otto.1, Some(otto.0), &["b"]).await.unwrap();
+    // It answers both, so they are one.
+    assert_eq!(world.take_one(by("mia", item("c", &["a", "b"]))).await, vera.1);
+    let again = write(&world, vera.1, Some(otto.0), &["b"]).await.unwrap();
+    let to_vera = write(&world, vera.1, None, &[]).await.unwrap();
+    let work = world.store.claim_outbox(world.now(), 10).await.unwrap();
+    let recipient = |id| {
+        let work = work.iter().find(|it| it.entry.id == id).unwrap();
+        work.recipient.as_ref().unwrap().author.external_id.as_str()
+    };
+    assert_eq!([recipient(to_otto), recipient(again), recipient(to_vera)], ["otto", "otto", "vera"]);
+}
+
+pub(crate) async fn nothing_is_answered_that_is_erased_or_elsewhere(world: World) {
+    let vera = world.take([by("vera", item("a", &[]))]).await[0].items[0];
+    let otto = world.take([by("otto", item("b", &["a"]))]).await[0].items[0];
+    let mia = world.take([by("mia", item("c", &[]))]).await[0].items[0];
+    let identity = world.store.item(otto.0).await.unwrap().unwrap().identity.unwrap();
+    let contact = world.store.identity(identity).await.unwrap().unwrap().contact;
+    world.store.erase_contact(contact, &world.audit("contact.erase")).await.unwrap();
+    let refused = write(&world, vera.1, Some(otto.0), &["b"]).await;
+    assert!(matches!(refused, Err(StoreError::Gone(_))), "{refused:?}");
+    let refused = write(&world, vera.1, Some(mia.0), &["c"]).await;
+    assert!(matches!(refused, Err(StoreError::Missing(_))), "{refused:?}");
+    assert_eq!(world.store.outbox(vera.1).await.unwrap(), [], "nothing is kept of what is refused");
+    assert_eq!(world.conversation(vera.1).await.item_count, 2);
+    write(&world, vera.1, Some(vera.0), &["a"]).await.unwrap();
 }
 
 pub(crate) async fn a_sent_answer_is_known_by_the_channels_id(world: World) {

@@ -63,6 +63,21 @@ impl ErasedKeys {
         URL_SAFE_NO_PAD.encode(code.finalize().into_bytes())
     }
 
+    /// Keeps the digest of one.
+    pub(super) async fn keep(
+        &self,
+        kind: KeyKind,
+        inbox: InboxId,
+        key: &str,
+        connection: &mut SqliteConnection,
+    ) -> StoreResult<()> {
+        sqlx::query("INSERT OR IGNORE INTO erased_keys (digest) VALUES (?)")
+            .bind(self.digest(kind, inbox, key))
+            .execute(connection)
+            .await?;
+        Ok(())
+    }
+
     /// The digest as it stands in place of the key.
     pub(super) fn in_place_of(&self, kind: KeyKind, inbox: InboxId, key: &str) -> String {
         format!("erased:{}", self.digest(kind, inbox, key))

@@ -2,15 +2,17 @@
 
 mod begin;
 mod end;
+mod recipient;
 mod work;
 
+pub(super) use self::recipient::recipient_of;
 use async_trait::async_trait;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, SqliteConnection};
 
 use super::SqliteStore;
 use super::words::{case, word};
-use crate::domain::ids::{ConversationId, InboxId, ItemId, OutboxId};
+use crate::domain::ids::{ConversationId, IdentityId, InboxId, ItemId, OutboxId};
 use crate::domain::outbox::OutboxEntry;
 use crate::domain::time::Timestamp;
 use crate::store::{OutboxStore, OutboxWork, SendEnd, StoreResult};
@@ -78,12 +80,16 @@ fn read(row: &SqliteRow) -> StoreResult<OutboxEntry> {
 }
 
 /// Adds an entry, in the transaction of its item.
-pub(super) async fn insert(entry: &OutboxEntry, connection: &mut SqliteConnection) -> StoreResult<()> {
+pub(super) async fn insert(
+    entry: &OutboxEntry,
+    recipient: IdentityId,
+    connection: &mut SqliteConnection,
+) -> StoreResult<()> {
     sqlx::query(
         "INSERT INTO outbox (
-             id, conversation, item, inbox, state, attempts, next_attempt_at, last_error, created_at
+             id, conversation, item, inbox, state, attempts, next_attempt_at, last_error, created_at, recipient
          )
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
     .bind(entry.id.0)
     .bind(entry.conversation.0)
@@ -94,6 +100,7 @@ pub(super) async fn insert(entry: &OutboxEntry, connection: &mut SqliteConnectio
     .bind(entry.next_attempt_at.as_ms())
     .bind(&entry.last_error)
     .bind(entry.created_at.as_ms())
+    .bind(recipient.0)
     .execute(connection)
     .await?;
     Ok(())

@@ -87,6 +87,7 @@ async fn write_reply(
     content: i64,
     connection: &mut SqliteConnection,
 ) -> StoreResult<Texts> {
+    let recipient = outbox::recipient_of(reply, connection).await?;
     let mut item = reply.item.clone();
     item.external_id = reply.outbox.id.to_string();
     let mut items = ItemRows::default();
@@ -107,7 +108,7 @@ async fn write_reply(
     let texts = items.write(&mut script);
     counts::change(&Change { items: 1, ..Change::default() }, &mut script);
     script.run(connection).await?;
-    outbox::insert(&reply.outbox, connection).await?;
+    outbox::insert(&reply.outbox, recipient, connection).await?;
     Ok(texts)
 }
 

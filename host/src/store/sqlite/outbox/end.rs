@@ -4,11 +4,12 @@ use sqlx::{Row as _, SqliteConnection};
 
 use super::{outbox_columns, read};
 use crate::crash::{self, Point};
-use crate::domain::ids::OutboxId;
+use crate::domain::ids::{ItemId, OutboxId};
 use crate::domain::outbox::{OutboxEntry, OutboxState};
 use crate::domain::time::Timestamp;
 use crate::store::sqlite::SqliteStore;
 use crate::store::sqlite::erase::work::ERASED;
+use crate::store::sqlite::erased_keys::KeyKind;
 use crate::store::sqlite::error::expect_rows;
 use crate::store::sqlite::notes::{NoteRows, SWITCHBOARD};
 use crate::store::sqlite::script::Script;
@@ -30,8 +31,15 @@ pub(super) async fn record(
 
 async fn write(store: &SqliteStore, id: OutboxId, end: &SendEnd, now: Timestamp) -> StoreResult<()> {
     let mut writer = store.writer.lock().await;
+    let erased_keys = writer.books.erased_keys.clone();
     let mut tx = writer.begin().await?;
-    write_in(store, id, end, now, &mut tx).await?;
+    let entry = write_in(store, id, end, now, &mut tx).await?;
+    if let SendEnd::Sent(Some(external_id)) = end
+        && is_erased(entry.item, &mut tx).await?
+    {
+        // The channel may show it once more, and is not to bring it back.
+        erased_keys.keep(KeyKind::Item, entry.inbox, external_id, &mut tx).await?;
+    }
     crash::point(Point::ReplyWritten);
     tx.commit().await?;
     crash::point(Point::ReplyCommitted);
@@ -39,25 +47,21 @@ async fn write(store: &SqliteStore, id: OutboxId, end: &SendEnd, now: Timestamp)
     Ok(())
 }
 
-/// The same, in a transaction.
+/// The same, in a transaction; the entry as it was.
 pub(super) async fn write_in(
     store: &SqliteStore,
     id: OutboxId,
     end: &SendEnd,
     now: Timestamp,
     connection: &mut SqliteConnection,
-) -> StoreResult<()> {
+) -> StoreResult<OutboxEntry> {
     let sql = concat!("SELECT ", outbox_columns!(), " FROM outbox WHERE id = ?");
     let row = sqlx::query(sql).bind(id.0).fetch_optional(&mut *connection).await?;
     let Some(entry) = row.as_ref().map(read).transpose()? else {
         return Err(StoreError::Missing(format!("answer {id}")));
     };
-    let is_erased: bool = sqlx::query_scalar("SELECT erased_at IS NOT NULL FROM items WHERE id = ?")
-        .bind(entry.item.0)
-        .fetch_one(&mut *connection)
-        .await?;
     // What the channel says of it may name the person.
-    let end = if is_erased { &without_words(end) } else { end };
+    let end = if is_erased(entry.item, connection).await? { &without_words(end) } else { end };
     let (state, next_attempt_at, error) = match end {
         SendEnd::Sent(_) => (OutboxState::Sent, entry.next_attempt_at, None),
         SendEnd::Again { at, error } => (OutboxState::Queued, *at, Some(error)),
@@ -86,7 +90,12 @@ pub(super) async fn write_in(
         notes.write(&mut script);
         script.run(connection).await?;
     }
-    Ok(())
+    Ok(entry)
+}
+
+async fn is_erased(item: ItemId, connection: &mut SqliteConnection) -> StoreResult<bool> {
+    let sql = sqlx::query_scalar("SELECT erased_at IS NOT NULL FROM items WHERE id = ?");
+    Ok(sql.bind(item.0).fetch_one(connection).await?)
 }
 
 /// How it ended for somebody who was erased while it was under way: it is not tried again.

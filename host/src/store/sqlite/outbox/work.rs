@@ -2,13 +2,13 @@
 
 use sqlx::SqliteConnection;
 
-use super::{outbox_columns, read};
-use crate::domain::ids::{ConversationId, IdentityId, InboxId, ItemId, OutboxId};
+use super::{outbox_columns, read, recipient};
+use crate::domain::ids::{ConversationId, InboxId, ItemId, OutboxId};
 use crate::domain::item::StoredItem;
 use crate::domain::outbox::OutboxEntry;
 use crate::domain::time::Timestamp;
 use crate::store::sqlite::error::surprise;
-use crate::store::sqlite::{SqliteStore, contacts, item_row};
+use crate::store::sqlite::{SqliteStore, item_row};
 use crate::store::{OutboxWork, StoreResult};
 
 /// How many of a conversation's items an answer refers to, as [`OutboxWork::references`] says.
@@ -59,15 +59,9 @@ async fn take(
 }
 
 async fn load(entry: OutboxEntry, connection: &mut SqliteConnection) -> StoreResult<OutboxWork> {
-    let missing = |what: &str| surprise(format!("{what} of answer {} is not there", entry.id));
-    let reply = item_row::load([entry.item], connection).await?.pop().ok_or_else(|| missing("the item"))?;
-    let identity: i64 = sqlx::query_scalar("SELECT identity FROM conversations WHERE id = ?")
-        .bind(entry.conversation.0)
-        .fetch_one(&mut *connection)
-        .await?;
-    let recipient = contacts::identity(IdentityId(identity), connection)
-        .await?
-        .ok_or_else(|| missing("the recipient"))?;
+    let missing = || surprise(format!("the item of answer {} is not there", entry.id));
+    let reply = item_row::load([entry.item], connection).await?.pop().ok_or_else(missing)?;
+    let recipient = recipient::load(entry.id, connection).await?;
     let answers = match reply.item.in_reply_to.first() {
         Some(external_id) => item_of(entry.inbox, external_id, connection).await?,
         None => None,

@@ -1,0 +1,134 @@
+//! An adapter fails while a reply goes out, or asks for more time than there is.
+
+use serde_json::{Value, json};
+use switchboard::egress::EgressError;
+
+use crate::support::guest::{Guest, LOOP, TRAP};
+use crate::support::reply::text;
+use crate::support::sending::{URL, retry_after, send, sender, sent};
+use crate::support::{HOUR_MS, TestApp};
+
+const DAY_MS: i64 = 24 * HOUR_MS;
+
+/// Enables an adapter, with an inbox of its name.
+async fn with_inbox(app: &TestApp, guest: &Guest) {
+    app.upload(guest.component()).await.json(201);
+    let name = guest.name();
+    app.enable(json!({ "plugin": name, "mode": "active" })).await;
+    let inbox = json!({
+        "name": name, "department": "service", "adapter": name, "access": "open",
+        "reply_hosts": ["hooks.example.com"],
+    });
+    app.post("/v1/inboxes", inbox).await.json(201);
+}
+
+/// Somebody writes to the inbox and is answered; the conversation.
+async fn answered(app: &TestApp, inbox: &str) -> String {
+    let received = app.deliver(inbox, "text/plain", "?").await.json(202);
+    let conversation = app.conversation_of(&received);
+    app.settle().await;
+    let reply = json!({ "agent": "ada", "text": "Good morning, Vera." });
+    app.post(&format!("/v1/conversations/{conversation}/reply"), reply).await.json(202);
+    conversation
+}
+
+async fn answer(app: &TestApp, conversation: &str) -> Value {
+    app.conversation(conversation).await["outbox"][0].clone()
+}
+
+/// The answer is left to people, and nothing is sent any more, however long one waits.
+async fn is_parked(app: &TestApp, conversation: &str, sent: usize) -> Value {
+    app.settle().await;
+    for _ in 0..10 {
+        app.advance_ms(DAY_MS).await;
+    }
+    assert_eq!(app.egress.sent().len(), sent);
+    let parked = answer(app, conversation).await;
+    assert_eq!((text(&parked, "/state"), &parked["attempts"]), ("parked", &json!(1)), "{parked}");
+    let notes = app.conversation(conversation).await["notes"].clone();
+    assert!(text(&notes, "/0/text").contains("may or may not have been sent"), "{notes}");
+    parked
+}
+
+#[tokio::test]
+async fn a_reply_that_went_out_is_not_sent_again_because_the_adapter_fails_on_the_answer() {
+    for (name, fails, failure) in [("traps", TRAP, "trap"), ("loops", LOOP, "fuel")] {
+        let app = TestApp::company().await;
+        with_inbox(&app, &sender(name, &send(), fails)).await;
+        app.egress.answer(200, "it is here");
+        let conversation = answered(&app, name).await;
+        let parked = is_parked(&app, &conversation, 1).await;
+        assert!(text(&parked, "/last_error").contains(failure), "{parked}");
+        assert_eq!(app.egress.only().url, URL);
+    }
+}
+
+#[tokio::test]
+async fn a_reply_of_which_a_part_went_out_is_not_begun_again() {
+    let app = TestApp::company().await;
+    with_inbox(&app, &sender("twice", &send(), &send())).await;
+    app.egress.answer(200, "and the rest?");
+    app.egress.fail(EgressError::NotSent("connection refused".to_owned()));
+    let conversation = answered(&app, "twice").await;
+    // The second one was tried, and did not leave.
+    let parked = is_parked(&app, &conversation, 2).await;
+    assert!(text(&parked, "/last_error").contains("connection refused"), "{parked}");
+}
+
+#[tokio::test]
+async fn a_reply_whose_adapter_fails_before_anything_went_out_is_tried_again() {
+    let app = TestApp::company().await;
+    with_inbox(&app, &sender("traps", TRAP, TRAP)).await;
+    let conversation = answered(&app, "traps").await;
+    app.settle().await;
+    let waiting = answer(&app, &conversation).await;
+    assert_eq!((text(&waiting, "/state"), &waiting["attempts"]), ("queued", &json!(1)), "{waiting}");
+    for _ in 0..10 {
+        app.advance_ms(HOUR_MS).await;
+    }
+    let parked = answer(&app, &conversation).await;
+    assert_eq!((text(&parked, "/state"), &parked["attempts"]), ("parked", &json!(8)), "{parked}");
+    assert_eq!(app.egress.sent(), []);
+}
+
+#[tokio::test]
+async fn an_adapter_has_a_reply_wait_for_a_day_at_most_and_never_less_than_the_host_would() {
+    let waits = [
+        ("none", 0, "2026-03-02T09:00:01.000Z"),
+        // What minus one is to an adapter that does not look.
+        ("below-none", u64::MAX, "2026-03-03T09:00:00.000Z"),
+        ("ages", 1_000_000_000_000_000_000, "2026-03-03T09:00:00.000Z"),
+    ];
+    for (name, ms, until) in waits {
+        let app = TestApp::company().await;
+        with_inbox(&app, &sender(name, &retry_after(ms), TRAP)).await;
+        let conversation = answered(&app, name).await;
+        app.settle().await;
+        let waiting = answer(&app, &conversation).await;
+        assert_eq!((text(&waiting, "/state"), text(&waiting, "/next_attempt_at")), ("queued", until));
+        for _ in 0..8 {
+            app.advance_ms(DAY_MS).await;
+        }
+        let parked = answer(&app, &conversation).await;
+        assert_eq!((text(&parked, "/state"), &parked["attempts"]), ("parked", &json!(8)), "{name}: {parked}");
+    }
+}
+
+#[tokio::test]
+async fn an_adapter_that_fails_too_often_on_replies_gives_way_to_the_release_before() {
+    let app = TestApp::company().await;
+    with_inbox(&app, &sender("sender", &send(), &sent())).await;
+    app.upload(sender("sender", TRAP, TRAP).version("2.0.0").component()).await.json(201);
+    app.patch("/v1/activations/sender", json!({ "version": "2.0.0" })).await.json(202);
+    app.settle().await;
+    let conversation = answered(&app, "sender").await;
+    app.settle().await;
+    for _ in 0..5 {
+        app.advance_ms(HOUR_MS).await;
+    }
+    let put_back = app.get("/v1/activations/sender").await.json(200);
+    assert_eq!(put_back["version"], "1.0.0", "{put_back}");
+    assert_eq!(text(&put_back, "/suspension/failure/name"), "trap", "{put_back}");
+    assert_eq!(app.egress.only().url, URL, "what the bad one could not send was sent by the one before");
+    assert_eq!(text(&answer(&app, &conversation).await, "/state"), "sent");
+}
