@@ -66,7 +66,7 @@ impl Worker {
 
     async fn deliver(self) {
         while !self.stop.is_cancelled() {
-            let due = match deliver::send_due(&self.flow).await {
+            let due = match deliver::send_due(&self.flow, &self.stop).await {
                 Ok(_) => deliver::next_due(&self.flow).await,
                 Err(error) => Err(error),
             };

@@ -6,12 +6,17 @@
 //! Only an adapter whose channel drops repetitions has it sent again, and says so by `retry-after`.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use tokio_util::sync::CancellationToken;
 
 use self::fill::fill;
 use super::pipeline::EnabledAdapter;
 use super::{Flow, FlowError, suspend};
 use crate::crash::{self, Point};
-use crate::domain::ids::OutboxId;
+use crate::domain::ids::{InboxId, OutboxId};
 use crate::domain::item::Visibility;
 use crate::domain::organisation::Inbox;
 use crate::domain::outbox::{ATTEMPTS_MAX, wait_ms};
@@ -25,27 +30,83 @@ mod fill;
 
 /// How many replies one look at the outbox takes.
 const BATCH_MAX: usize = 16;
+/// From so many inboxes replies are sent at once.
+const INBOXES_MAX: usize = 16;
+/// How soon the outbox is looked at again while replies are on their way: a ring may be lost.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// A reply that has taken so long has no further exchange.
+const REPLY_MAX: Duration = Duration::from_secs(60);
 
-/// Sends every reply that is due now; how many were tried.
-pub async fn send_due(flow: &Flow) -> Result<usize, FlowError> {
+/// Sends every reply that is due, until none is or the host stops; how many were tried.
+///
+/// Those from one inbox go one after the other, so that they arrive in order; inboxes do not wait for
+/// one another, because a channel may answer slowly or not at all.
+pub async fn send_due(flow: &Flow, stop: &CancellationToken) -> Result<usize, FlowError> {
+    // Nothing is on its way yet, so what has begun belongs to a host that died.
     park_unfinished(flow).await?;
-    let mut tried = 0;
+    let mut under_way = FuturesUnordered::new();
+    let (mut busy, mut tried, mut failure) = (Vec::new(), 0, None);
     loop {
-        let work = flow.store.claim_outbox(flow.now(), BATCH_MAX).await?;
-        if work.is_empty() {
-            return Ok(tried);
+        if busy.len() < INBOXES_MAX && failure.is_none() && !stop.is_cancelled() {
+            match flow.store.claim_outbox(flow.now(), BATCH_MAX, &busy).await {
+                Ok(due) => {
+                    let may_be_more = due.len() == BATCH_MAX;
+                    tried += due.len();
+                    for (inbox, due) in by_inbox(due) {
+                        busy.push(inbox);
+                        under_way.push(send_from(flow, inbox, due, stop));
+                    }
+                    if may_be_more {
+                        continue;
+                    }
+                }
+                Err(error) => failure = Some(error.into()),
+            }
         }
-        tried += work.len();
-        let claimed: Vec<OutboxId> = work.iter().map(|it| it.entry.id).collect();
-        let done = send_all(flow, work).await;
-        // Where one could not be recorded, those behind it were not tried.
-        flow.store.release_outbox(&claimed).await?;
-        done?;
+        tokio::select! {
+            sent = under_way.next() => match sent {
+                Some((inbox, sent)) => {
+                    busy.retain(|it| *it != inbox);
+                    failure = failure.or(sent.err());
+                }
+                None => return failure.map_or(Ok(tried), Err),
+            },
+            () = flow.wake.outbox.notified(), if !under_way.is_empty() => {}
+            () = tokio::time::sleep(LOOK_AGAIN), if !under_way.is_empty() => {}
+        }
     }
 }
 
-async fn send_all(flow: &Flow, work: Vec<OutboxWork>) -> Result<(), FlowError> {
-    for work in work {
+/// In the order in which they are due.
+fn by_inbox(due: Vec<OutboxWork>) -> Vec<(InboxId, Vec<OutboxWork>)> {
+    let mut found: Vec<(InboxId, Vec<OutboxWork>)> = Vec::new();
+    for work in due {
+        match found.iter_mut().find(|(inbox, _)| *inbox == work.entry.inbox) {
+            Some((_, theirs)) => theirs.push(work),
+            None => found.push((work.entry.inbox, vec![work])),
+        }
+    }
+    found
+}
+
+async fn send_from(
+    flow: &Flow,
+    inbox: InboxId,
+    due: Vec<OutboxWork>,
+    stop: &CancellationToken,
+) -> (InboxId, Result<(), FlowError>) {
+    let claimed: Vec<OutboxId> = due.iter().map(|it| it.entry.id).collect();
+    let sent = send_all(flow, due, stop).await;
+    // Where one could not be recorded, or the host stops, those behind it were not tried.
+    let released = flow.store.release_outbox(&claimed).await.map_err(FlowError::from);
+    (inbox, sent.and(released))
+}
+
+async fn send_all(flow: &Flow, due: Vec<OutboxWork>, stop: &CancellationToken) -> Result<(), FlowError> {
+    for work in due {
+        if stop.is_cancelled() {
+            break;
+        }
         // Before anything leaves the host: whoever finds this without an end knows that it may have.
         flow.store.begin_send(work.entry.id, flow.now()).await?;
         crash::point(Point::ReplyBegun);
@@ -105,17 +166,21 @@ async fn exchange(
     channel: &Channel,
     first: Result<StepResult, String>,
 ) -> SendEnd {
-    let mut step = first;
-    for gone_out in 0..EXCHANGES_MAX {
+    let (mut step, until) = (first, Instant::now() + REPLY_MAX);
+    for gone_out in 0.. {
         let (request, state) = match step {
+            Ok(Ok(Step::Send { .. })) if gone_out == EXCHANGES_MAX => break,
+            Ok(Ok(Step::Send { .. })) if gone_out > 0 && Instant::now() > until => {
+                return SendEnd::Parked(format!("it takes longer than {} s", REPLY_MAX.as_secs()));
+            }
             Ok(Ok(Step::Send { request, state })) => (request, state),
             Ok(Ok(Step::Done(outcome))) => return ended(flow, work, outcome),
-            Ok(Err(error)) => return SendEnd::Failed(error.to_string()),
+            Ok(Err(error)) => return refused(gone_out, error.to_string()),
             Err(failure) => return broken_off(flow, work, gone_out, failure),
         };
         let request = match fill(request, &channel.granted) {
             Ok(request) => request,
-            Err(why) => return SendEnd::Failed(why),
+            Err(why) => return refused(gone_out, why),
         };
         let answer = match flow.egress.send(request, &channel.inbox.reply_hosts).await {
             Ok(answer) => channel.as_seen(answer),
@@ -183,10 +248,21 @@ fn ended(flow: &Flow, work: &OutboxWork, outcome: SendOutcome) -> SendEnd {
 fn unsent(flow: &Flow, work: &OutboxWork, channel: &Channel, gone_out: usize, error: EgressError) -> SendEnd {
     let text = channel.granted.hide(&error.to_string()).into_owned();
     match error {
-        EgressError::Refused(_) => SendEnd::Failed(text),
+        EgressError::Refused(_) => refused(gone_out, text),
         EgressError::NotSent(_) => broken_off(flow, work, gone_out, text),
         EgressError::NoAnswer(_) => SendEnd::Parked(text),
     }
+}
+
+/// It cannot be sent, unless something of it was sent already.
+fn refused(gone_out: usize, error: String) -> SendEnd {
+    if gone_out == 0 { SendEnd::Failed(error) } else { may_have_been_sent(gone_out, &error) }
+}
+
+fn may_have_been_sent(gone_out: usize, error: &str) -> SendEnd {
+    SendEnd::Parked(format!(
+        "it may or may not have been sent: requests that went out: {gone_out}; then: {error}"
+    ))
 }
 
 /// It went no further, after that many requests had gone out: from the first one on, beginning again could
@@ -194,9 +270,7 @@ fn unsent(flow: &Flow, work: &OutboxWork, channel: &Channel, gone_out: usize, er
 fn broken_off(flow: &Flow, work: &OutboxWork, gone_out: usize, error: String) -> SendEnd {
     match gone_out {
         0 => again(flow, work, None, error),
-        _ => SendEnd::Parked(format!(
-            "it may or may not have been sent: requests that went out: {gone_out}; then: {error}"
-        )),
+        _ => may_have_been_sent(gone_out, &error),
     }
 }
 

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::error::StoreResult;
 use crate::domain::contact::Identity;
-use crate::domain::ids::{ConversationId, OutboxId};
+use crate::domain::ids::{ConversationId, InboxId, OutboxId};
 use crate::domain::item::StoredItem;
 use crate::domain::outbox::OutboxEntry;
 use crate::domain::time::Timestamp;
@@ -45,8 +45,14 @@ pub enum SendEnd {
 /// Answers on their way out.
 #[async_trait]
 pub trait OutboxStore: Send + Sync {
-    /// Answers that are due at `now`; each is handed out once until its end is recorded.
-    async fn claim_outbox(&self, now: Timestamp, max: usize) -> StoreResult<Vec<OutboxWork>>;
+    /// Answers that are due at `now`, those from the inboxes in `except` left out; each is handed out
+    /// once until its end is recorded.
+    async fn claim_outbox(
+        &self,
+        now: Timestamp,
+        max: usize,
+        except: &[InboxId],
+    ) -> StoreResult<Vec<OutboxWork>>;
     /// Records that an attempt begins: should its end never be recorded, nobody knows whether it went out.
     async fn begin_send(&self, entry: OutboxId, now: Timestamp) -> StoreResult<()>;
     /// Records how an attempt ended.

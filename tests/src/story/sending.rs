@@ -1,7 +1,11 @@
 //! An adapter fails while a reply goes out, or asks for more time than there is.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use switchboard::egress::EgressError;
+use switchboard::flow::deliver;
+use tokio_util::sync::CancellationToken;
 
 use crate::support::guest::{Guest, LOOP, TRAP};
 use crate::support::reply::text;
@@ -24,12 +28,21 @@ async fn with_inbox(app: &TestApp, guest: &Guest) {
 
 /// Somebody writes to the inbox and is answered; the conversation.
 async fn answered(app: &TestApp, inbox: &str) -> String {
+    let conversation = asked(app, inbox).await;
+    reply(app, &conversation).await;
+    conversation
+}
+
+/// Somebody writes to the inbox; the conversation.
+async fn asked(app: &TestApp, inbox: &str) -> String {
     let received = app.deliver(inbox, "text/plain", "?").await.json(202);
-    let conversation = app.conversation_of(&received);
     app.settle().await;
+    app.conversation_of(&received)
+}
+
+async fn reply(app: &TestApp, conversation: &str) {
     let reply = json!({ "agent": "ada", "text": "Good morning, Vera." });
     app.post(&format!("/v1/conversations/{conversation}/reply"), reply).await.json(202);
-    conversation
 }
 
 async fn answer(app: &TestApp, conversation: &str) -> Value {
@@ -48,6 +61,72 @@ async fn is_parked(app: &TestApp, conversation: &str, sent: usize) -> Value {
     let notes = app.conversation(conversation).await["notes"].clone();
     assert!(text(&notes, "/0/text").contains("may or may not have been sent"), "{notes}");
     parked
+}
+
+/// Looks again and again; far longer than it takes anywhere.
+async fn until(is_so: impl AsyncFn() -> bool) {
+    let look = async {
+        while !is_so().await {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), look).await.expect("it did not become so in a minute");
+}
+
+/// Somebody is answered from each of these inboxes, and nothing is sent yet.
+async fn all_answered(app: &TestApp, inboxes: &[&str]) -> Vec<String> {
+    let mut conversations = Vec::new();
+    for inbox in inboxes {
+        with_inbox(app, &sender(inbox, &send(), &sent())).await;
+        conversations.push(asked(app, inbox).await);
+    }
+    for conversation in &conversations {
+        reply(app, conversation).await;
+    }
+    conversations
+}
+
+#[tokio::test]
+async fn a_channel_that_does_not_answer_keeps_no_other_inboxs_replies_waiting() {
+    let app = TestApp::company().await;
+    let conversations = all_answered(&app, &["silent", "prompt"]).await;
+    let release = app.egress.hold_next();
+    let stop = CancellationToken::new();
+    let mut sending = std::pin::pin!(deliver::send_due(app.flow(), &stop));
+    let other_is_sent = until(async || answer(&app, &conversations[1]).await["state"] == "sent");
+    tokio::select! {
+        ended = &mut sending => panic!("nobody answered the first one: {ended:?}"),
+        () = other_is_sent => {}
+    }
+    assert_eq!(answer(&app, &conversations[0]).await["state"], "queued");
+    release.send(()).unwrap();
+    assert_eq!(sending.await.unwrap(), 2);
+    assert_eq!(answer(&app, &conversations[0]).await["state"], "sent");
+}
+
+#[tokio::test]
+async fn a_host_that_is_to_stop_finishes_the_reply_that_is_on_its_way_and_begins_no_other() {
+    let app = TestApp::company().await;
+    let first = all_answered(&app, &["silent"]).await.remove(0);
+    reply(&app, &first).await;
+    let release = app.egress.hold_next();
+    let stop = CancellationToken::new();
+    let mut sending = std::pin::pin!(deliver::send_due(app.flow(), &stop));
+    let is_on_its_way = until(async || !app.egress.sent().is_empty());
+    tokio::select! {
+        ended = &mut sending => panic!("nobody answered the first one: {ended:?}"),
+        () = is_on_its_way => {}
+    }
+    stop.cancel();
+    release.send(()).unwrap();
+    sending.await.unwrap();
+    let states = async || {
+        let conversation = app.conversation(&first).await;
+        [conversation["outbox"][0]["state"].clone(), conversation["outbox"][1]["state"].clone()]
+    };
+    assert_eq!(states().await, ["sent", "queued"]);
+    app.settle().await;
+    assert_eq!(states().await, ["sent", "sent"], "the other is sent by whoever comes next");
 }
 
 #[tokio::test]

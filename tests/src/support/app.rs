@@ -16,6 +16,7 @@ use switchboard::http as interface;
 use switchboard::plugin::{ChildLimits, PluginConfig};
 use switchboard::store::sqlite::StorePath;
 use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use super::egress::RecordingEgress;
@@ -168,7 +169,7 @@ impl TestApp {
             self.prepared().await;
             let fired = escalate::fire_due(self.flow()).await.unwrap();
             let routed = route::route_batch(self.flow()).await.unwrap();
-            let sent = deliver::send_due(self.flow()).await.unwrap();
+            let sent = deliver::send_due(self.flow(), &CancellationToken::new()).await.unwrap();
             if fired + routed + sent == 0 {
                 return;
             }

@@ -6,12 +6,14 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 use serde_json::Value;
 use switchboard::egress::{Answer, Egress, EgressError, Request, allow};
+use tokio::sync::oneshot;
 
 /// Keeps requests. It checks the list of allowed hosts as the real one does.
 #[derive(Default)]
 pub struct RecordingEgress {
     sent: Mutex<Vec<Request>>,
     answers: Mutex<VecDeque<Result<Answer, EgressError>>>,
+    held: Mutex<Option<oneshot::Receiver<()>>>,
 }
 
 impl RecordingEgress {
@@ -34,6 +36,13 @@ impl RecordingEgress {
         self.answers.lock().unwrap().push_back(Ok(answer));
     }
 
+    /// The next request is not answered until something is sent here.
+    pub fn hold_next(&self) -> oneshot::Sender<()> {
+        let (release, held) = oneshot::channel();
+        *self.held.lock().unwrap() = Some(held);
+        release
+    }
+
     /// The next request fails so.
     pub fn fail(&self, error: EgressError) {
         self.answers.lock().unwrap().push_back(Err(error));
@@ -45,6 +54,10 @@ impl Egress for RecordingEgress {
     async fn send(&self, request: Request, allowed_hosts: &[String]) -> Result<Answer, EgressError> {
         allow::check(&request.url, allowed_hosts)?;
         self.sent.lock().unwrap().push(request);
+        let held = self.held.lock().unwrap().take();
+        if let Some(held) = held {
+            held.await.unwrap();
+        }
         let scripted = self.answers.lock().unwrap().pop_front();
         scripted.unwrap_or_else(|| Ok(Answer { status: 202, headers: Vec::new(), body: Vec::new() }))
     }

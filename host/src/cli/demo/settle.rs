@@ -1,6 +1,8 @@
 //! Everything that can be done now is done: what the workers do otherwise, but with an end, so that the
 //! story is the same each time.
 
+use tokio_util::sync::CancellationToken;
+
 use crate::flow::{Flow, FlowError, deliver, escalate, route};
 
 /// How much there was to do.
@@ -20,7 +22,7 @@ pub async fn settle(flow: &Flow) -> Result<Settled, FlowError> {
     loop {
         let fired = escalate::fire_due(flow).await?;
         let routed = route::route_batch(flow).await?;
-        let sent = deliver::send_due(flow).await?;
+        let sent = deliver::send_due(flow, &CancellationToken::new()).await?;
         if fired + routed + sent == 0 {
             return Ok(all);
         }

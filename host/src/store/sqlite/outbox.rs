@@ -27,8 +27,13 @@ use outbox_columns;
 
 #[async_trait]
 impl OutboxStore for SqliteStore {
-    async fn claim_outbox(&self, now: Timestamp, max: usize) -> StoreResult<Vec<OutboxWork>> {
-        work::claim(self, now, max).await
+    async fn claim_outbox(
+        &self,
+        now: Timestamp,
+        max: usize,
+        except: &[InboxId],
+    ) -> StoreResult<Vec<OutboxWork>> {
+        work::claim(self, now, max, except).await
     }
 
     async fn begin_send(&self, entry: OutboxId, now: Timestamp) -> StoreResult<()> {

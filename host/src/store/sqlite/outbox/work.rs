@@ -14,9 +14,14 @@ use crate::store::{OutboxWork, StoreResult};
 /// How many of a conversation's items an answer refers to, as [`OutboxWork::references`] says.
 const REFERENCES_MAX: i64 = 50;
 
-pub(super) async fn claim(store: &SqliteStore, now: Timestamp, max: usize) -> StoreResult<Vec<OutboxWork>> {
+pub(super) async fn claim(
+    store: &SqliteStore,
+    now: Timestamp,
+    max: usize,
+    except: &[InboxId],
+) -> StoreResult<Vec<OutboxWork>> {
     let mut reader = store.readers.acquire().await?;
-    let claimed = take(store, now, max, &mut reader).await?;
+    let claimed = take(store, now, max, except, &mut reader).await?;
     let mut works = Vec::with_capacity(claimed.len());
     for entry in &claimed {
         match load(entry.clone(), &mut reader).await {
@@ -39,6 +44,7 @@ async fn take(
     store: &SqliteStore,
     now: Timestamp,
     max: usize,
+    except: &[InboxId],
     connection: &mut SqliteConnection,
 ) -> StoreResult<Vec<OutboxEntry>> {
     let _order = store.claim_order.lock().await;
@@ -48,10 +54,13 @@ async fn take(
         outbox_columns!(),
         " FROM outbox
           WHERE state = 'queued' AND begun_at IS NULL AND next_attempt_at <= ?
+              AND inbox NOT IN (SELECT value FROM json_each(?))
           ORDER BY next_attempt_at
           LIMIT ?"
     );
-    let rows = sqlx::query(sql).bind(now.as_ms()).bind(limit as i64).fetch_all(connection).await?;
+    let except = serde_json::to_string(&except.iter().map(|it| it.0).collect::<Vec<_>>())?;
+    let rows = sqlx::query(sql).bind(now.as_ms()).bind(except).bind(limit as i64);
+    let rows = rows.fetch_all(connection).await?;
     let due = rows.iter().map(read).collect::<StoreResult<Vec<_>>>()?;
     let mut held = store.outbox_claims();
     let mut is_free = |id: OutboxId| held.insert(id);
