@@ -2,10 +2,15 @@
 //! the same questions (see [`aftermath`]).
 
 pub mod aftermath;
+mod arrivals;
+mod checks;
 mod confinement;
 mod cpu;
 mod lifting;
 mod memory;
 mod record;
+mod returns;
+mod sending;
+mod setup;
 mod state;
 mod upload;
