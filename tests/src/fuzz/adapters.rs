@@ -9,7 +9,7 @@ use switchboard::domain::time::Timestamp;
 use switchboard::vault::Granted;
 
 use super::each_input;
-use super::mutate::{changed, shown};
+use super::mutate::{changed, shown, stirred};
 use crate::support::TestApp;
 use crate::support::samples::{event, mail, mail_answer};
 
@@ -50,7 +50,7 @@ async fn try_adapter(inbox: &str, types: &[&str], samples: &[String]) {
                 &mut rng,
             ),
             headers: headers(types, &mut rng),
-            body: changed(&samples, &mut rng),
+            body: body(&samples, &mut rng),
             received_at: Timestamp::from_ms(1_800_000_000_000),
         };
         let call = adapter.adapter.receive(&inbox, &Granted::nothing(), &delivery);
@@ -66,6 +66,17 @@ async fn try_adapter(inbox: &str, types: &[&str], samples: &[String]) {
     })
     .await;
     assert!(found > 10, "whatever was delivered was nearly always refused: {found} arrivals");
+}
+
+/// A sample as it is now and then, or changed: as bytes, or where it is JSON in its values alone, so that
+/// what it means is looked at.
+fn body(samples: &[Vec<u8>], rng: &mut Rng) -> Vec<u8> {
+    let sample = &samples[rng.usize(..samples.len())];
+    match (rng.u8(..4), serde_json::from_slice(sample)) {
+        (0, _) => sample.clone(),
+        (1, Ok(document)) => stirred(&document, rng).to_string().into_bytes(),
+        _ => changed(samples, rng),
+    }
 }
 
 /// The method of most deliveries first.

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use switchboard::plugin::ChildLimits;
 
 use super::aftermath::{compiles_on, goes_on};
+use super::network::has_no_network;
 use crate::support::TestApp;
 use crate::support::guest::{DONE, Guest, body_of, module_of, with_idle_modules};
 use crate::support::reply::text;
@@ -185,30 +186,6 @@ fn has_little_address_space(pid: u32, limits: ChildLimits, limit: &str) {
     assert!(limit >= peak, "{limit} bytes, and {peak} taken");
     let reserved = limit.checked_sub(limits.memory_bytes).expect("more than nothing is reserved");
     assert!(reserved <= peak, "{reserved} bytes count as reserved, and it never had more than {peak}");
-}
-
-/// It is in a name space of its own, where the system lets it make one, and nothing but the loopback
-/// is there.
-fn has_no_network(pid: u32) {
-    let namespace = |pid: &str| {
-        fs::read_link(format!("/proc/{pid}/ns/net")).unwrap_or_else(|error| panic!("look at {pid}: {error}"))
-    };
-    if namespace("self") == namespace(&pid.to_string()) {
-        assert!(!may_leave_network(), "it could have left the network and did not");
-        return;
-    }
-    let devices = fs::read_to_string(format!("/proc/{pid}/net/dev")).unwrap();
-    let names: Vec<_> =
-        devices.lines().skip(2).filter_map(|line| line.split(':').next()).map(str::trim).collect();
-    assert!(names.iter().all(|name| *name == "lo"), "{names:?}");
-}
-
-/// Whether this system lets a process like ours leave the network.
-fn may_leave_network() -> bool {
-    ["--net", "--map-root-user --net"].iter().any(|flags| {
-        let unshare = std::process::Command::new("unshare").args(flags.split(' ')).arg("true").output();
-        unshare.is_ok_and(|it| it.status.success())
-    })
 }
 
 /// How many giants a department uploads at once: as many as may wait.

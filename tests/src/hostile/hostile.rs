@@ -8,6 +8,7 @@ mod confinement;
 mod cpu;
 mod lifting;
 mod memory;
+mod network;
 mod record;
 mod returns;
 mod sending;

@@ -194,19 +194,41 @@ mod tests {
         assert_eq!(order, [A, B, C, A, B, A]);
     }
 
+    /// Two owners with many jobs have every place, the first of them two; a third comes.
+    fn between_two_floods() -> (Vec<Place>, Vec<Taking>, Taking) {
+        let turns = Turns::new(3);
+        let (mut at_work, mut waiting) = (Vec::new(), Vec::new());
+        for owner in [A, B, A, B, A, B, A, B] {
+            match take(&turns, owner) {
+                (_, Some(place)) => at_work.push(place),
+                (taking, None) => waiting.push(taking),
+            }
+        }
+        assert_eq!(at_work.iter().map(|it| it.owner).collect::<Vec<_>>(), [A, B, A]);
+        let (newcomer, place) = take(&turns, C);
+        assert!(place.is_none());
+        (at_work, waiting, newcomer)
+    }
+
     #[test]
     fn whoever_has_nothing_at_work_is_called_before_owners_that_have() {
-        for ends in 0..3 {
-            let turns = Turns::new(3);
-            // Two owners with many jobs have every place.
-            let mut lines: Vec<_> =
-                (0..12).map(|number| take(&turns, if number % 2 == 0 { A } else { B })).collect();
-            let mut at_work: Vec<_> = lines.iter_mut().filter_map(|(_, place)| place.take()).collect();
-            assert_eq!(at_work.len(), 3);
-            let (mut newcomer, place) = take(&turns, C);
-            assert!(place.is_none());
+        for ends in [0, 2] {
+            let (mut at_work, _waiting, mut newcomer) = between_two_floods();
             drop(at_work.remove(ends));
             assert!(called(&mut newcomer).is_some(), "whichever of them ends");
+        }
+    }
+
+    #[test]
+    fn who_came_before_and_has_nothing_at_work_either_is_called_once_before() {
+        for then in [0, 1] {
+            let (mut at_work, mut waiting, mut newcomer) = between_two_floods();
+            drop(at_work.remove(1));
+            let before: Vec<_> = waiting.iter_mut().filter_map(called).collect();
+            assert_eq!(before.iter().map(|it| it.owner).collect::<Vec<_>>(), [B]);
+            assert!(called(&mut newcomer).is_none());
+            drop(at_work.remove(then));
+            assert!(called(&mut newcomer).is_some());
         }
     }
 
