@@ -12,8 +12,8 @@
 //!    out what fails too often ([`health`]). [`organise`]: departments, agents, queues and inboxes change.
 //! 6. [`erase`] takes a person out, [`export`] hands out what is about one, [`purge`] keeps nothing
 //!    longer than agreed.
-//! 7. [`safe`] keeps the secrets, [`keyring`] knows who asks, [`access`] what that caller may see, [`rate`]
-//!    how often it may ask.
+//! 7. [`overhear`] writes down what adapters say, [`safe`] keeps the secrets, [`keyring`] knows who asks,
+//!    [`access`] what that caller may see, [`rate`] how often it may ask.
 //!
 //! Called by `http`, `worker`, `app` and `cli`; calls `plugin`, `store`, `egress` and `vault`.
 //!
@@ -53,6 +53,7 @@ pub mod import;
 pub mod ingest;
 pub mod keyring;
 pub mod organise;
+mod overhear;
 pub mod pipeline;
 pub mod publish;
 pub mod purge;

@@ -1,6 +1,7 @@
 //! Lines for the people who look after the plugin.
 //!
-//! In a component they go to the host, which keeps them with the decision or delivery. In a native
+//! In a component they go to the host, which keeps a policy's with the decision and writes an adapter's
+//! into its own log, at the level `debug`. In a native
 //! test they are printed, and [`testing::logged`](crate::testing::logged) hands them over. They never
 //! change an answer, and nothing may be logged while configuring.
 

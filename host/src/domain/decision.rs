@@ -101,6 +101,13 @@ pub struct Contribution {
     /// What it logged, `level: line`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub log: Vec<String>,
+    /// How many lines beyond these were not kept: at most 64 KiB of one call are.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub log_dropped: u64,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// What a failure is called when an activation was not asked because it had failed too often.

@@ -13,6 +13,7 @@ use futures::stream::FuturesUnordered;
 use tokio_util::sync::CancellationToken;
 
 use self::fill::fill;
+use super::overhear::overhear;
 use super::pipeline::EnabledAdapter;
 use super::{Flow, FlowError, suspend};
 use crate::crash::{self, Point};
@@ -154,7 +155,7 @@ async fn send(flow: &Flow, work: &OutboxWork) -> SendEnd {
         return SendEnd::Failed("whom it answers was erased before it was sent".to_owned());
     };
     let granted = flow.safe.granted(&adapter.manifest, &inbox);
-    let channel = Channel { adapter, inbox, granted };
+    let channel = Channel { adapter, inbox, granted, reply: work.entry.id };
     let first = channel.begin(flow, outbound).await;
     exchange(flow, work, &channel, first).await
 }
@@ -191,22 +192,23 @@ async fn exchange(
     SendEnd::Parked(format!("the adapter wanted more than {EXCHANGES_MAX} exchanges"))
 }
 
-/// An inbox, its adapter, and the secrets it may send.
+/// An inbox, its adapter, the secrets it may send, and the reply it sends.
 #[derive(Clone)]
 struct Channel {
     adapter: Arc<EnabledAdapter>,
     inbox: Arc<Inbox>,
     granted: Granted,
+    reply: OutboxId,
 }
 
 impl Channel {
     async fn begin(&self, flow: &Flow, outbound: Outbound) -> Result<StepResult, String> {
-        let Self { adapter, inbox, granted } = self.clone();
+        let Self { adapter, inbox, granted, .. } = self.clone();
         self.call(flow, "begin", move || adapter.adapter.begin(&inbox, &granted, &outbound)).await
     }
 
     async fn resume(&self, flow: &Flow, state: Vec<u8>, answer: Answer) -> Result<StepResult, String> {
-        let Self { adapter, inbox, granted } = self.clone();
+        let Self { adapter, inbox, granted, .. } = self.clone();
         let resume = move || adapter.adapter.resume(&inbox, &granted, &state, &answer);
         self.call(flow, "resume", resume).await
     }
@@ -221,6 +223,7 @@ impl Channel {
         let lane = Lane::Sending(self.inbox.id);
         let call = flow.plugins.executor().run(lane, job).await.map_err(|error| error.to_string())?;
         suspend::count_adapter(&self.adapter, flow.now(), &call);
+        overhear(&self.adapter.activation.plugin, self.reply, &self.granted, &call);
         suspend::suspend_adapter(flow, &self.adapter);
         let failure = call.result.as_ref().err().map(|failure| failure.kind.name());
         flow.telemetry.plugin_call(&self.adapter.activation.plugin, step, call.micros, failure);

@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 pub use self::commit::Committer;
 use self::commit::ReadDelivery;
 use super::keyring::Bearer;
+use super::overhear::overhear;
 use super::pipeline::EnabledAdapter;
 use super::{Flow, FlowError, suspend};
 use crate::domain::allowance::Allowance;
@@ -167,6 +168,7 @@ pub(super) async fn read_and_store(
             Some(adapter) => {
                 let call = adapter.adapter.receive(&inbox, &granted, &raw);
                 suspend::count_adapter(adapter, now, &call);
+                overhear(&adapter.activation.plugin, delivery, &granted, &call);
                 content_of_call(adapter, call, &telemetry)
             }
             None => not_enabled(&inbox.adapter),

@@ -112,6 +112,12 @@ pub struct ChildLimits {
 }
 
 impl ChildLimits {
+    /// How large a file may be that it writes: the image of a snapshot's memory, which is in memory
+    /// itself. It has no other to write.
+    pub const fn file_bytes(&self) -> u64 {
+        Budget::SNAPSHOT.memory_bytes as u64
+    }
+
     /// The largest components (JavaScript's, Python's) take up to half a minute of the wall clock and
     /// well below a gigabyte on a busy machine with two cores.
     pub const ORDINARY: ChildLimits = ChildLimits {
@@ -127,6 +133,23 @@ impl ChildLimits {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// As the contract's documents and the operator's manual have them.
+    #[test]
+    fn the_limits_are_those_that_were_agreed() {
+        let limits = |budget: Budget| {
+            let Budget { fuel, wall, memory_bytes, lifted_bytes } = budget;
+            (fuel, wall.as_millis(), memory_bytes >> 20, lifted_bytes >> 20)
+        };
+        assert_eq!(limits(Budget::POLICY), (50_000_000, 100, 64, 2));
+        assert_eq!(limits(Budget::ADAPTER), (200_000_000, 500, 64, 16));
+        assert_eq!(limits(Budget::SETUP), (20_000_000_000, 30_000, 64, 2));
+        assert_eq!(limits(Budget::SNAPSHOT), (20_000_000_000, 30_000, 65, 130));
+        assert_eq!((LOG_LINE_BYTES_MAX, LOG_BYTES_MAX, UPLOAD_BYTES_MAX >> 20), (4_096, 65_536, 32));
+        let ChildLimits { wall, cpu, memory_bytes, open_files, threads } = ChildLimits::ORDINARY;
+        assert_eq!((wall.as_secs(), cpu.as_secs(), memory_bytes >> 30), (120, 240, 4));
+        assert_eq!((open_files, threads), (256, 4));
+    }
 
     #[test]
     fn a_large_delivery_has_more_fuel_and_time_up_to_a_bound() {

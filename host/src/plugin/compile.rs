@@ -17,7 +17,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use bytes::Bytes;
 use rustix::process::Signal;
@@ -53,6 +53,8 @@ pub(super) struct Compiler {
     limits: ChildLimits,
     turns: Arc<Turns>,
     started: AtomicU64,
+    /// Whether it was said that children keep their network: once is enough.
+    network_told: AtomicBool,
 }
 
 /// Why a child gave no answer.
@@ -74,7 +76,13 @@ pub(super) enum ChildError {
 
 impl Compiler {
     pub(super) fn new(program: PathBuf, children_max: usize, limits: ChildLimits) -> Self {
-        Self { program, limits, turns: Turns::new(children_max), started: AtomicU64::new(0) }
+        Self {
+            program,
+            limits,
+            turns: Turns::new(children_max),
+            started: AtomicU64::new(0),
+            network_told: AtomicBool::new(false),
+        }
     }
 
     /// Has one job done. Waits for the owner's turn first; the time limit counts from its start.
@@ -146,11 +154,22 @@ impl Compiler {
         let hear = async { Ok(last_words(stderr).await) };
         let ((), answer, last_words) = tokio::try_join!(write, read_answer(stdout), hear)?;
         let status = child.wait().await.map_err(|error| ChildError::Unavailable(error.to_string()))?;
+        self.tell_of_network(&last_words);
         if !status.success() {
             return Err(self.ended(status, last_words.trim()));
         }
         let (answer, artefact) = protocol::decode(&answer).map_err(ChildError::Unavailable)?;
         Ok((answer, artefact.to_vec()))
+    }
+
+    /// Tells the operator if a second wall is missing here.
+    fn tell_of_network(&self, last_words: &str) {
+        let Some(told) = last_words.lines().find(|line| line.starts_with(confine::KEEPS_NETWORK)) else {
+            return;
+        };
+        if !self.network_told.swap(true, Ordering::Relaxed) {
+            tracing::warn!(told, "uploads are compiled with the network in reach; plugins have no way to it");
+        }
     }
 
     /// Names the end of a child that gave no answer.

@@ -70,7 +70,7 @@ pub struct Failure {
 impl Failure {
     /// A failure whose text may come from a guest.
     pub fn new(kind: FailureKind, detail: &str) -> Self {
-        Self { kind, detail: cut(detail, DETAIL_BYTES_MAX) }
+        Self { kind, detail: kept(detail) }
     }
 
     /// Names what wasmtime reports.
@@ -116,6 +116,11 @@ fn classify(error: &wasmtime::Error, limiter: &Limiter) -> FailureKind {
         // What is no trap happened while the host read the answer.
         None => FailureKind::BadOutput,
     }
+}
+
+/// What is kept of a guest's text that says why it did not do something.
+pub(super) fn kept(text: &str) -> String {
+    cut(text, DETAIL_BYTES_MAX)
 }
 
 /// A guest's text, made harmless: control characters escaped, then cut at a character's border.

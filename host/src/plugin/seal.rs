@@ -158,9 +158,16 @@ mod tests {
     #[test]
     fn what_was_made_of_something_else_opens_nothing() {
         let seal = Seal::of_this_process().unwrap();
-        for other in
-            [made_of("another", "settings"), made_of("release", "others"), made_of("releases", "ettings")]
-        {
+        let by =
+            |settings: &str, engine: &str| MadeOf { engine: engine.into(), ..made_of("release", settings) };
+        for other in [
+            made_of("another", "settings"),
+            made_of("release", "others"),
+            made_of("releases", "ettings"),
+            by("settings", "engines"),
+            by("settings", ""),
+            by("settingse", "ngine"),
+        ] {
             assert_eq!(seal.open(&other, &kept(&seal)), None, "{other:?}");
         }
     }

@@ -140,3 +140,33 @@ fn lower_denial(denial: Denial) -> secrets::Denial {
         Denial::Malformed => secrets::Denial::Malformed,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plugin::budget::Budget;
+
+    /// Whether a check of so many bytes is one too many; it is refused for another reason otherwise.
+    fn is_too_much(state: &mut CallState, bytes: usize) -> bool {
+        let check = secrets::Host::verify;
+        let secret = "signing".to_owned();
+        let answer = check(state, secret, secrets::Algorithm::HmacSha256, vec![0; bytes], Vec::new());
+        match answer.unwrap() {
+            Err(secrets::Denial::TooMuch) => true,
+            Err(secrets::Denial::Undeclared) => false,
+            other => panic!("nothing is declared: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_call_has_so_many_checks_of_so_many_bytes_and_no_more() {
+        let call = || CallState::new(Budget::ADAPTER.memory_bytes, Imports::without_secrets());
+        let mut many = call();
+        assert!((0..CHECKS_MAX).all(|_| !is_too_much(&mut many, 1)));
+        assert!(is_too_much(&mut many, 0));
+        let mut large = call();
+        assert!((0..8).all(|_| !is_too_much(&mut large, CHECKED_BYTES_MAX / 8)));
+        assert!(is_too_much(&mut large, 1));
+        assert!(is_too_much(&mut call(), CHECKED_BYTES_MAX + 1));
+    }
+}

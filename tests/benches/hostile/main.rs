@@ -6,7 +6,7 @@
 use std::process::ExitCode;
 
 mod bombs;
-#[allow(dead_code, reason = "shared with the tests, which use more of it")]
+#[allow(dead_code, unused_imports, reason = "shared with the tests, which use more of it")]
 #[path = "../../src/support/guest.rs"]
 mod guest;
 mod guests;

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use fastrand::Rng;
+use serde_json::{Value, json};
 
 /// What parsers trip over.
 const TOKENS: [&[u8]; 24] = [
@@ -30,6 +31,22 @@ const TOKENS: [&[u8]; 24] = [
     b"[[[[[[[[",
     b"{\"a\":",
     b"null",
+];
+
+/// What is a text like any other, and trips up whoever makes something of it.
+const TEXTS: [&str; 12] = [
+    "",
+    " ",
+    "(",
+    "(?i)[[:alpha:]",
+    "\\p{Greek}{1000}{1000}",
+    "(a|b|ab)*c",
+    "a{1,100000}",
+    "x\u{301}\u{200d}\u{feff}",
+    "\u{0}\u{7f}",
+    "https://[::1",
+    "9999999999w",
+    "-1",
 ];
 
 /// How often a sample is changed at most.
@@ -73,6 +90,33 @@ fn change(bytes: &mut Vec<u8>, samples: &[Vec<u8>], rng: &mut Rng) {
             let token = TOKENS[rng.usize(..TOKENS.len())].repeat(1 << rng.u8(..6));
             drop(bytes.splice(at..at, token));
         }
+    }
+}
+
+/// A document of the same shape, in which some values are others.
+pub fn stirred(document: &Value, rng: &mut Rng) -> Value {
+    match document {
+        Value::Object(fields) => {
+            fields.iter().map(|(name, value)| (name.clone(), stirred(value, rng))).collect()
+        }
+        Value::Array(entries) => {
+            let mut entries: Vec<_> = entries.iter().map(|entry| stirred(entry, rng)).collect();
+            if rng.u8(..8) == 0 && !entries.is_empty() {
+                let again = entries[rng.usize(..entries.len())].clone();
+                entries.resize(entries.len() + rng.usize(..40), again);
+            }
+            Value::Array(entries)
+        }
+        // One value in eight.
+        leaf if rng.u8(..8) > 0 => leaf.clone(),
+        Value::String(text) => match rng.u8(..3) {
+            0 => json!(TEXTS[rng.usize(..TEXTS.len())]),
+            1 => json!(text.repeat(1 << rng.u8(..12))),
+            _ => json!(String::from_utf8_lossy(&changed(&[text.clone().into_bytes()], rng))),
+        },
+        Value::Number(_) => json!(rng.i64(..)),
+        Value::Bool(yes) => json!(!yes),
+        Value::Null => json!(0),
     }
 }
 

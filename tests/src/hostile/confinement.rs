@@ -1,14 +1,15 @@
 //! What the compile child may use, and what happens when it wants more: with the real child.
 
 use std::fs;
-use std::path::Path;
 use std::pin::pin;
-use std::time::Duration;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use switchboard::plugin::ChildLimits;
 
-use super::aftermath::is_alive;
+use super::aftermath::{compiles_on, goes_on};
+use super::network::has_no_network;
 use crate::support::TestApp;
 use crate::support::guest::{DONE, Guest, body_of, module_of, with_idle_modules};
 use crate::support::reply::text;
@@ -36,7 +37,7 @@ async fn refused(limits: ChildLimits) -> Value {
     assert_eq!(problem["type"], "urn:switchboard:problem:refused");
     assert!(text(&problem, "/remedy").contains("smaller"), "{problem}");
     app.get("/v1/plugins/giant").await.problem(404);
-    is_alive(&app).await;
+    goes_on(&app).await;
     problem
 }
 
@@ -82,15 +83,19 @@ async fn an_activation_that_is_too_large_or_too_slow_fails_by_that_name() {
         assert_eq!(shown["preparation"]["state"], "failed");
         assert_eq!(shown["preparation"]["failure"], failure, "{shown}");
         assert!(!text(&shown, "/preparation/reason").is_empty());
-        is_alive(&app).await;
+        goes_on(&app).await;
     }
 }
+
+/// How long a child is looked for. It is there within seconds, or not at all.
+const LOOK_MAX: Duration = Duration::from_secs(60);
 
 /// The child that works under these limits, as soon as it does. They are its arguments, and no other
 /// test's.
 async fn child_with(limits: ChildLimits) -> u32 {
     let mine = format!("--memory-bytes\0{}\0", limits.memory_bytes);
-    loop {
+    let began = Instant::now();
+    while began.elapsed() < LOOK_MAX {
         for entry in fs::read_dir("/proc").unwrap().flatten() {
             let pid = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok());
             let arguments = fs::read_to_string(entry.path().join("cmdline")).unwrap_or_default();
@@ -100,6 +105,16 @@ async fn child_with(limits: ChildLimits) -> u32 {
                 return pid;
             }
         }
+        tokio::task::yield_now().await;
+    }
+    panic!("no child has confined itself within {LOOK_MAX:?}");
+}
+
+/// Waits until a process is gone, or is nothing but its exit status.
+async fn is_gone(pid: u32) {
+    let began = Instant::now();
+    while fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|it| !it.is_empty()) {
+        assert!(began.elapsed() < LOOK_MAX, "the child is still there");
         tokio::task::yield_now().await;
     }
 }
@@ -129,8 +144,7 @@ async fn a_child_that_crashes_takes_nothing_with_it_and_says_so() {
     let problem = reply.problem(422);
     assert_eq!(problem["name"], "crashed", "{problem}");
     assert!(text(&problem, "/detail").contains("signal: 6"), "{problem}");
-    is_alive(&app).await;
-    app.upload(Guest::policy("after-the-crash", DONE).component()).await.json(201);
+    compiles_on(&app).await;
 }
 
 #[tokio::test]
@@ -143,6 +157,8 @@ async fn the_child_has_confined_itself_before_it_compiles() {
         // The hard limit: a second after the one that ends it.
         assert_eq!(limit("Max cpu time"), (limits.cpu.as_secs() + 1).to_string());
         assert_eq!(limit("Max data size"), limits.memory_bytes.to_string());
+        has_little_address_space(pid, limits, &limit("Max address space"));
+        assert_eq!(limit("Max file size"), limits.file_bytes().to_string());
         assert_eq!(limit("Max open files"), limits.open_files.to_string());
         assert_eq!(limit("Max core file size"), "0");
         let process = |file: &str| fs::read(format!("/proc/{pid}/{file}")).unwrap();
@@ -161,51 +177,66 @@ async fn the_child_has_confined_itself_before_it_compiles() {
     }
 }
 
-/// It is in a name space of its own, where the system lets it make one, and nothing but the loopback
-/// is there.
-fn has_no_network(pid: u32) {
-    let namespace = |pid: &str| fs::read_link(format!("/proc/{pid}/ns/net"));
-    let (Ok(ours), Ok(its)) = (namespace("self"), namespace(&pid.to_string())) else { return };
-    if ours == its {
-        assert!(!may_leave_network(), "it could have left the network and did not");
-        return;
-    }
-    let devices = fs::read_to_string(format!("/proc/{pid}/net/dev")).unwrap();
-    let names: Vec<_> =
-        devices.lines().skip(2).filter_map(|line| line.split(':').next()).map(str::trim).collect();
-    assert!(names.iter().all(|name| *name == "lo"), "{names:?}");
+/// What its engine had reserved before, and its memory; what it has now cannot be more than that.
+fn has_little_address_space(pid: u32, limits: ChildLimits, limit: &str) {
+    let limit: u64 = limit.parse().unwrap();
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmPeak:")).unwrap();
+    let peak = peak.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024;
+    assert!(limit >= peak, "{limit} bytes, and {peak} taken");
+    let reserved = limit.checked_sub(limits.memory_bytes).expect("more than nothing is reserved");
+    assert!(reserved <= peak, "{reserved} bytes count as reserved, and it never had more than {peak}");
 }
 
-/// Whether this system lets a process like ours leave the network.
-fn may_leave_network() -> bool {
-    ["--net", "--map-root-user --net"].iter().any(|flags| {
-        let unshare = std::process::Command::new("unshare").args(flags.split(' ')).arg("true").output();
-        unshare.is_ok_and(|it| it.status.success())
-    })
+/// How many giants a department uploads at once: as many as may wait.
+const FLOOD: usize = 8;
+
+/// Uploads giants for a department without an end in sight, and counts those that are done.
+async fn flood(app: &TestApp, department: &str, done: &AtomicUsize) {
+    let uploads = (0..FLOOD).map(async |number| {
+        app.upload_for(department, giant(&format!("{department}-{number}"))).await.json(201);
+        done.fetch_add(1, Ordering::Relaxed);
+    });
+    futures::future::join_all(uploads).await;
+}
+
+/// Once so many children are at work, uploads a small plugin for a department and lets a new item come
+/// in; where it went.
+async fn meanwhile(app: &TestApp, children: u64, department: &str) -> String {
+    while app.flow().plugins.compilations() < children {
+        tokio::task::yield_now().await;
+    }
+    let small = Guest::policy("meanwhile", &format!("(nop) {DONE}")).component();
+    app.upload_for(department, small).await.json(201);
+    let conversation = app.say("hello").await;
+    app.settle().await;
+    app.place(&conversation).await
 }
 
 #[tokio::test]
 async fn one_departments_uploads_delay_neither_anothers_nor_routing() {
     let app = TestApp::company_within(ORDINARY).await;
-    let flood = futures::future::join_all((0..6).map(|number| {
-        let component = giant(&format!("flood-{number}"));
-        app.upload_for("billing", component)
-    }));
-    let meanwhile = async {
-        // The flood's children are at work.
-        while app.flow().plugins.compilations() < 2 {
-            tokio::task::yield_now().await;
-        }
-        let small = Guest::policy("meanwhile", &format!("(nop) {DONE}")).component();
-        app.upload_for("service", small).await.json(201);
-        let conversation = app.say("hello").await;
-        app.settle().await;
-        app.place(&conversation).await
+    let done = AtomicUsize::new(0);
+    tokio::select! {
+        () = flood(&app, "billing", &done) => panic!("the flood was over before anybody else was served"),
+        place = meanwhile(&app, 2, "service") => assert_eq!(place, "service/operator"),
+    }
+    // In the order of their coming, all but the last of the flood would have come first.
+    assert!(done.into_inner() <= 2, "nobody waited for more than what was at work already");
+}
+
+#[tokio::test]
+async fn two_departments_that_flood_delay_a_third_by_no_more_than_what_is_at_work() {
+    let app = TestApp::company_within(ORDINARY).await;
+    let done = AtomicUsize::new(0);
+    let floods = async {
+        tokio::join!(flood(&app, "billing", &done), flood(&app, "communications", &done));
     };
     tokio::select! {
-        _ = flood => panic!("the flood was over before anybody could be delayed"),
-        place = meanwhile => assert_eq!(place, "service/operator"),
+        () = floods => panic!("the floods were over before anybody else was served"),
+        place = meanwhile(&app, 3, "service") => assert_eq!(place, "service/operator"),
     }
+    assert!(done.into_inner() <= 3, "nobody waited for more than what was at work already");
 }
 
 #[tokio::test]
@@ -217,10 +248,6 @@ async fn an_upload_whose_sender_goes_away_leaves_no_child_behind() {
         pid = child_with(limits) => pid,
     };
     // The upload is gone; the child is killed, and forgotten by the system.
-    while Path::new(&format!("/proc/{pid}/cmdline")).exists()
-        && !fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default().is_empty()
-    {
-        tokio::task::yield_now().await;
-    }
-    app.upload(Guest::policy("next", DONE).component()).await.json(201);
+    is_gone(pid).await;
+    compiles_on(&app).await;
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::aftermath::{ENDLESS, adapter_is_survived, is_alive, policy_is_survived};
+use super::aftermath::{ENDLESS, adapter_is_survived, compiles_on, counted, goes_on, policy_is_survived};
 use crate::support::TestApp;
 use crate::support::guest::{DONE, Guest, LOOP, TRAP};
 use crate::support::reply::text;
@@ -42,7 +42,8 @@ async fn an_adapters_start_that_burns_more_than_a_call_may_gets_no_inbox() {
     let inbox = json!({ "name": "web", "department": "service", "adapter": "hostile" });
     let problem = app.post("/v1/inboxes", inbox).await.problem(422);
     assert!(ENDLESS.iter().any(|it| text(&problem, "/detail").contains(it)), "{problem}");
-    is_alive(&app).await;
+    app.get("/v1/inboxes/web").await.problem(404);
+    goes_on(&app).await;
 }
 
 #[tokio::test]
@@ -53,6 +54,7 @@ async fn a_policys_start_is_run_once_and_never_in_a_call() {
     let conversation = app.say("hello").await;
     app.settle().await;
     assert_eq!(app.decision(&conversation).await["contributions"][0].get("failure"), None);
+    goes_on(&app).await;
 }
 
 #[tokio::test]
@@ -62,7 +64,7 @@ async fn a_start_that_recurses_without_end_is_not_published() {
     let problem = app.upload(Guest::policy("hostile", DONE).with(start).component()).await.problem(422);
     assert_eq!(problem["name"], "describe-failed");
     assert!(text(&problem, "/detail").contains("stack"), "{problem}");
-    is_alive(&app).await;
+    compiles_on(&app).await;
 }
 
 #[tokio::test]
@@ -118,11 +120,14 @@ async fn a_storm_of_long_lines_to_the_host() {
 #[tokio::test]
 async fn a_hostile_policy_in_shadow_is_recorded_too() {
     let app = TestApp::company().await;
-    app.upload(Guest::policy("hostile", TRAP).component()).await.json(201);
+    let guest = Guest::policy("hostile", TRAP);
+    app.upload(guest.component()).await.json(201);
     app.enable(json!({ "plugin": "hostile", "mode": "shadow" })).await;
     let conversation = app.say("hello").await;
     app.settle().await;
     let decision = app.decision(&conversation).await;
     assert_eq!(decision["contributions"][0]["failure"]["name"], "trap");
     assert_eq!(app.place(&conversation).await, "service/operator");
+    assert_eq!(counted(&app, &guest, &["trap"]).await, 1);
+    goes_on(&app).await;
 }

@@ -2,10 +2,16 @@
 //! the same questions (see [`aftermath`]).
 
 pub mod aftermath;
+mod arrivals;
+mod checks;
 mod confinement;
 mod cpu;
 mod lifting;
 mod memory;
+mod network;
 mod record;
+mod returns;
+mod sending;
+mod setup;
 mod state;
 mod upload;

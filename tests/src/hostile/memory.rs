@@ -1,18 +1,13 @@
 //! Guests that want all memory.
 
-use super::aftermath::{adapter_is_survived, is_alive, policy_is_survived};
+use super::aftermath::{adapter_is_survived, compiles_on, policy_is_survived};
 use crate::support::TestApp;
-use crate::support::guest::{DONE, GROW, Guest, with_modules};
+use crate::support::guest::{DONE, Guest, filling, with_modules};
 use crate::support::reply::text;
 
 #[tokio::test]
-async fn a_policy_that_grows_its_memory() {
-    policy_is_survived(Guest::policy("hostile", GROW), &["memory"]).await;
-}
-
-#[tokio::test]
-async fn an_adapter_that_grows_its_memory() {
-    adapter_is_survived(Guest::adapter("hostile", GROW), &["memory"]).await;
+async fn an_adapter_that_grows_its_memory_and_fills_it() {
+    adapter_is_survived(Guest::adapter("hostile", &filling()), &["memory"]).await;
 }
 
 #[tokio::test]
@@ -38,7 +33,7 @@ async fn a_million_handles() {
 async fn refused(component: Vec<u8>) -> (String, String) {
     let app = TestApp::staffed().await;
     let problem = app.upload(component).await.problem(422);
-    is_alive(&app).await;
+    compiles_on(&app).await;
     (text(&problem, "/name").to_owned(), text(&problem, "/detail").to_owned())
 }
 

@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use super::aftermath::counted;
+use super::aftermath::{counted, goes_on};
 use crate::support::TestApp;
-use crate::support::guest::{DONE, GROW, Guest, Kind, LOOP, TRAP, answering_list, refusing};
+use crate::support::guest::{DONE, Guest, Kind, LOOP, TRAP, answering_list, filling, refusing};
 use crate::support::reply::text;
 
 /// A guest for each name. The clock's is last, because only it depends on the machine.
@@ -17,7 +17,7 @@ fn guests() -> Vec<(&'static str, Guest)> {
         unreachable";
     vec![
         ("fuel", Guest::policy("fuel", LOOP)),
-        ("memory", Guest::policy("memory", GROW)),
+        ("memory", Guest::policy("memory", &filling())),
         ("stack", recursion),
         ("output-too-large", Guest::policy("output-too-large", &refusing(0, 3 << 20))),
         ("trap", Guest::policy("trap", TRAP)),
@@ -49,6 +49,7 @@ async fn each_limit_is_named_in_decision_metrics_and_activation() {
         assert!(names.contains(&text(&shown, "/health/last_failure/name")), "{shown}");
         assert_eq!(shown["health"]["failures"], 1);
     }
+    goes_on(&app).await;
 }
 
 #[tokio::test]
@@ -63,6 +64,7 @@ async fn a_proposal_that_is_not_declared_is_named_and_counted() {
     assert_eq!(decision["contributions"][0]["proposals"][0]["verdict"], "undeclared-proposal");
     assert_eq!(app.place(&conversation).await, "service/operator", "it has no effect");
     assert_eq!(counted(&app, &guest, &["undeclared-proposal"]).await, 1);
+    goes_on(&app).await;
 }
 
 #[tokio::test]
@@ -80,4 +82,5 @@ async fn an_adapters_failure_is_named_in_the_delivery_and_the_metrics() {
         let shown = app.get(&format!("/v1/activations/{name}")).await.json(200);
         assert_eq!(shown["health"]["last_failure"]["name"], name, "{shown}");
     }
+    goes_on(&app).await;
 }

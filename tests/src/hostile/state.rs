@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use serde_json::json;
-use switchboard::plugin::{Lane, Policy, ReusedPolicy};
+use switchboard::plugin::{Lane, Policy};
 
-use super::aftermath::{case, event, policy_is_survived};
+use super::aftermath::{all_slots_but_one, case, event, goes_on, policy, policy_is_survived};
 use crate::support::TestApp;
 use crate::support::guest::{DONE, Guest, answering_list, refusing};
 
@@ -47,15 +47,7 @@ fn found(value: &str) -> String {
 async fn enabled(app: &TestApp, guest: &Guest) -> Policy {
     app.upload(guest.component()).await.json(201);
     app.enable(json!({ "plugin": guest.name(), "mode": "shadow" })).await;
-    let pipeline = app.flow().pipeline.load_full();
-    pipeline.policies.iter().find(|it| it.activation.name == guest.name()).unwrap().policy.clone()
-}
-
-/// Takes every slot of the pool but one, for as long as it lives.
-fn all_slots_but_one(policy: &Policy) -> Vec<ReusedPolicy> {
-    let mut held: Vec<_> = std::iter::from_fn(|| policy.reused().ok()).collect();
-    assert!(held.pop().is_some_and(|_| !held.is_empty()), "there is more than one slot");
-    held
+    policy(app, guest.name())
 }
 
 #[tokio::test]
@@ -74,6 +66,7 @@ async fn what_one_guest_writes_another_never_reads_in_the_same_slot() {
         hits
     });
     assert_eq!(hits.await.unwrap(), 0);
+    goes_on(&app).await;
 }
 
 #[tokio::test]
@@ -103,16 +96,16 @@ async fn a_panic_after_partial_proposals_leaves_nothing() {
 async fn a_trap_spoils_no_other_thread() {
     let app = TestApp::staffed().await;
     let hostile = Arc::new(enabled(&app, &Guest::policy("hostile", "unreachable")).await);
-    let pipeline = app.flow().pipeline.load_full();
-    let honest = pipeline.policies.iter().find(|it| it.activation.name == "keyword-router").unwrap().clone();
+    let honest = policy(&app, "keyword-router");
     let executor = app.flow().plugins.executor();
     let calls = (0..200).map(|_| {
         let (hostile, honest) = (Arc::clone(&hostile), honest.clone());
         executor.run(Lane::Judging, move || {
             assert!(hostile.evaluate(&event(), &case()).result.is_err());
-            honest.policy.evaluate(&event(), &case()).result
+            honest.evaluate(&event(), &case()).result
         })
     });
     let answers = futures::future::join_all(calls).await;
     assert!(answers.windows(2).all(|pair| pair[0] == pair[1]) && answers[0].as_ref().unwrap().is_ok());
+    goes_on(&app).await;
 }

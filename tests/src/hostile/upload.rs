@@ -2,7 +2,12 @@
 //!
 //! What each ordinary mistake is called is tested with the marketplace (`api::plugins`).
 
-use super::aftermath::is_alive;
+use std::time::Duration;
+
+use bytes::Bytes;
+use switchboard::plugin::{ChildLimits, MadeOf, Seal};
+
+use super::aftermath::{compiles_on, goes_on};
 use crate::support::TestApp;
 use crate::support::guest::{
     DONE, Guest, body_of, module_of, with_idle_modules, with_nested_components, with_other_bytes,
@@ -13,8 +18,9 @@ fn guest() -> Guest {
     Guest::policy("hostile", DONE)
 }
 
-/// The names under which an upload may be refused; the host is alive and has kept nothing of it.
-async fn is_refused_as(names: &[&str], component: Vec<u8>) {
+/// The names under which an upload may be refused; the host goes on and has kept nothing of it. What
+/// was found.
+async fn is_refused_as(names: &[&str], component: Vec<u8>) -> String {
     let app = TestApp::company().await;
     let before = app.get("/v1/plugins").await.json(200);
     let problem = app.upload(component).await.problem(422);
@@ -22,13 +28,31 @@ async fn is_refused_as(names: &[&str], component: Vec<u8>) {
     assert!(!text(&problem, "/remedy").is_empty(), "{problem}");
     assert!(text(&problem, "/detail").len() <= 8 * 1024);
     assert_eq!(app.get("/v1/plugins").await.json(200), before);
-    is_alive(&app).await;
+    compiles_on(&app).await;
+    text(&problem, "/detail").to_owned()
 }
 
 #[tokio::test]
 async fn more_than_a_million_functions() {
     let module = module_of(1_000_001, &body_of(0, &[]));
     is_refused_as(&["invalid"], with_idle_modules(&guest().component(), &[module])).await;
+}
+
+#[tokio::test]
+async fn a_million_functions_that_are_allowed() {
+    let limits =
+        ChildLimits { cpu: Duration::from_secs(10), wall: Duration::from_secs(60), ..ChildLimits::ORDINARY };
+    let app = TestApp::company_within(limits).await;
+    let module = module_of(1_000_000, &body_of(0, &[]));
+    let reply = app.upload(with_idle_modules(&guest().component(), &[module])).await;
+    // A fast machine may get through; whatever comes of it has a name.
+    if reply.status != 201 {
+        let problem = reply.problem(422);
+        let name = text(&problem, "/name");
+        assert!(["too-slow-to-compile", "too-large-to-compile"].contains(&name), "{problem}");
+        app.get("/v1/plugins/hostile").await.problem(404);
+    }
+    compiles_on(&app).await;
 }
 
 #[tokio::test]
@@ -49,7 +73,7 @@ async fn fifty_thousand_locals_that_are_allowed() {
     let module = module_of(1, &body_of(50_000, &[]));
     let app = TestApp::company().await;
     app.upload(with_idle_modules(&guest().component(), &[module])).await.json(201);
-    is_alive(&app).await;
+    compiles_on(&app).await;
 }
 
 #[tokio::test]
@@ -64,8 +88,8 @@ async fn thousands_of_components_one_inside_another() {
             let name = text(&problem, "/name");
             assert!(["invalid", "not-compilable", "crashed"].contains(&name), "{problem}");
         }
-        is_alive(&app).await;
     }
+    compiles_on(&app).await;
 }
 
 #[tokio::test]
@@ -93,7 +117,48 @@ async fn compiled_machine_code() {
     // As wasmtime writes it: an ELF file.
     let problem = app.upload(b"\x7fELF\x02\x01\x01\0and so on".to_vec()).await.problem(422);
     assert_eq!(problem["name"], "precompiled");
-    is_alive(&app).await;
+    compiles_on(&app).await;
+}
+
+#[tokio::test]
+async fn machine_code_that_this_host_made_itself() {
+    let app = TestApp::company().await;
+    let made = app.flow().plugins.inspect(None, Bytes::from(guest().component())).await.unwrap();
+    let of = MadeOf { release: made.digest.clone(), settings: String::new(), engine: "any".to_owned() };
+    // Under seal as it is kept, and as it is loaded: behind the seal's 32 bytes.
+    let sealed = Seal::of_this_process().unwrap().close(&of, &made.artefact);
+    let code = sealed[32..].to_vec();
+    assert!(code.starts_with(b"\x7fELF"), "this is what wasmtime makes");
+    for (file, name) in [(code, "precompiled"), (sealed, "not-wasm")] {
+        let problem = app.upload(file).await.problem(422);
+        assert_eq!(problem["name"], name, "{problem}");
+    }
+    app.get("/v1/plugins/hostile").await.problem(404);
+    compiles_on(&app).await;
+}
+
+#[tokio::test]
+async fn what_the_contract_has_no_use_for_is_refused_by_its_name() {
+    let fields = [
+        ("(memory 1 1 shared)", "shared memories"),
+        ("(memory 1) (memory 1)", "multiple memories"),
+        (
+            "(func (param v128 v128) (result v128) (i8x16.relaxed_swizzle (local.get 0) (local.get 1)))",
+            "relaxed SIMD",
+        ),
+    ];
+    for (field, name) in fields {
+        let module = wat::parse_str(format!("(module {field})")).unwrap();
+        let found = is_refused_as(&["invalid"], with_idle_modules(&guest().component(), &[module])).await;
+        assert!(found.contains(name), "{found}");
+    }
+}
+
+#[tokio::test]
+async fn a_policy_that_would_verify_signatures() {
+    let component = guest().with_secrets_for_a_policy().component();
+    let found = is_refused_as(&["foreign-import"], component).await;
+    assert!(found.contains("is a policy and imports `switchboard:plugin/secrets@0.2.0`"), "{found}");
 }
 
 #[tokio::test]
@@ -124,7 +189,7 @@ async fn names_that_are_paths_or_look_like_another() {
         assert_eq!(problem["name"], "bad-manifest", "{name:?}: {problem}");
     }
     assert_eq!(entries(&app.get("/v1/plugins").await.json(200)).len(), before);
-    is_alive(&app).await;
+    compiles_on(&app).await;
 }
 
 #[tokio::test]
@@ -137,7 +202,7 @@ async fn another_departments_name() {
     let bundled = Guest::policy("keyword-router", DONE).version("99.0.0").component();
     app.upload_for("service", bundled).await.problem(403);
     app.upload_for("billing", guest().version("2.0.0").component()).await.json(201);
-    is_alive(&app).await;
+    compiles_on(&app).await;
 }
 
 #[tokio::test]
@@ -145,7 +210,7 @@ async fn the_same_version_with_other_bytes() {
     let app = TestApp::company().await;
     app.upload(guest().component()).await.json(201);
     app.upload(with_other_bytes(&guest().component())).await.problem(409);
-    is_alive(&app).await;
+    compiles_on(&app).await;
 }
 
 #[tokio::test]
@@ -158,7 +223,7 @@ async fn a_component_cut_at_every_border() {
         let name = text(&problem, "/name");
         assert!(["truncated", "invalid", "wrong-world"].contains(&name), "{end}: {problem}");
     }
-    is_alive(&app).await;
+    compiles_on(&app).await;
 }
 
 #[tokio::test]
@@ -172,5 +237,5 @@ async fn settings_of_ten_megabytes_or_ten_thousand_levels() {
     let refused = app.ask("POST", "/v1/activations", &json, deep).await;
     assert!([400, 422].contains(&refused.status.as_u16()), "{}", refused.text());
     assert_eq!(app.flow().plugins.compilations(), 0, "no plugin saw any of it");
-    is_alive(&app).await;
+    goes_on(&app).await;
 }

@@ -2,6 +2,7 @@
 //! beside it; here is what holds only through the whole.
 
 mod cloudevents;
+mod compile;
 mod email;
 mod escalate_on_silence;
 mod feed;

@@ -1,6 +1,9 @@
 //! The rules change: prepared in the background, taken over when ready, put back when wrong.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
+use switchboard::flow::route;
 
 use crate::support::TestApp;
 use crate::support::company::word_to;
@@ -155,4 +158,65 @@ async fn work_in_flight_and_a_change_of_rules_do_not_lose_each_other() {
         let place = app.place(&conversation).await;
         assert!(["billing/general", "management/general"].contains(&place.as_str()), "{place}");
     }
+}
+
+/// The release and settings' digest that each generation says a policy has.
+async fn said_by(app: &TestApp, generation: &str) -> (String, String) {
+    let newest = app.get("/readyz").await.json(200)["generation"].as_i64().unwrap();
+    for number in (1..=newest).rev() {
+        let shown = app.get(&format!("/v1/generations/{number}")).await.json(200);
+        if shown["id"] == generation {
+            let entries = shown["entries"].as_array().unwrap();
+            let judge = entries.iter().find(|it| it["name"] == "judge").unwrap();
+            return (text(judge, "/release").to_owned(), text(judge, "/digest").to_owned());
+        }
+    }
+    panic!("there is no generation {generation}");
+}
+
+#[tokio::test]
+async fn a_roll_back_with_work_in_flight_has_each_event_judged_once_by_what_its_generation_says() {
+    let app = TestApp::company().await;
+    app.upload(Guest::proposing("judge", Kind::Abstain, "no idea").component()).await.json(201);
+    app.enable(json!({ "plugin": "judge", "phase": "qualify", "mode": "active" })).await;
+    app.upload(Guest::proposing("judge", Kind::Spam, "all is spam").version("2.0.0").component())
+        .await
+        .json(201);
+    app.patch("/v1/activations/judge", json!({ "version": "2.0.0" })).await.json(202);
+    app.settle().await;
+    let before = app.get("/readyz").await.json(200)["generation"].as_i64().unwrap();
+
+    let mut conversations = vec![app.say("is this spam?").await];
+    app.settle().await;
+    // What comes in and is judged, and the roll-back, take turns at every step.
+    let coming = async {
+        for _ in 0..60 {
+            conversations.push(app.say("is this spam?").await);
+            route::route_batch(app.flow()).await.unwrap();
+        }
+    };
+    let back = async {
+        app.post("/v1/activations/judge/roll-back", json!({})).await.json(202);
+        app.prepared().await;
+    };
+    tokio::join!(coming, back);
+    // And once more after it, however fast the machine was.
+    conversations.push(app.say("is this spam?").await);
+    app.settle().await;
+    let after = app.get("/readyz").await.json(200)["generation"].as_i64().unwrap();
+    assert!(after > before, "the roll-back made a generation");
+
+    let mut releases = BTreeMap::new();
+    for conversation in &conversations {
+        let decisions = app.decisions(conversation).await;
+        assert_eq!(decisions.len(), 1, "each event is judged once");
+        let said = &decisions[0]["contributions"][0];
+        let release = text(said, "/release").to_owned();
+        let by = (release.clone(), text(said, "/digest").to_owned());
+        assert_eq!(said_by(&app, text(&decisions[0], "/generation")).await, by, "as its generation has it");
+        let place = if release == "judge@2.0.0" { "service/junk" } else { "service/operator" };
+        assert_eq!(app.place(conversation).await, place, "{release}");
+        *releases.entry(release).or_insert(0) += 1;
+    }
+    assert_eq!(releases.keys().collect::<Vec<_>>(), ["judge@1.0.0", "judge@2.0.0"], "{releases:?}");
 }

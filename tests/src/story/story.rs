@@ -7,6 +7,7 @@ mod escalation;
 mod evaluation;
 mod failing;
 mod ingest;
+mod logging;
 mod merging;
 mod order;
 mod people;

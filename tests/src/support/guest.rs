@@ -6,8 +6,17 @@
 
 use std::path::Path;
 
+pub use self::bodies::{DONE, LOOP, SENT, TRAP, answering_list, burning, filling, refusing, sending};
+pub use self::bytes::{
+    body_of, module_of, with_idle_modules, with_modules, with_nested_components, with_other_bytes,
+};
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
+
+#[path = "guest/bodies.rs"]
+mod bodies;
+#[path = "guest/bytes.rs"]
+mod bytes;
 
 /// Where the answers are.
 pub const ANSWER: u32 = 512;
@@ -16,15 +25,12 @@ const MANIFEST: u32 = 1_024;
 /// Where an answer's contents are.
 pub const CONTENT: u32 = 4_096;
 
-/// The body of a function that answers what lies at [`ANSWER`].
-pub const DONE: &str = "i32.const 512";
-/// A body that traps.
-pub const TRAP: &str = "unreachable";
-/// A body that never ends.
-pub const LOOP: &str = "(loop $again (br $again)) unreachable";
-/// A body that takes memory until there is none.
-pub const GROW: &str =
-    "(loop $again (br_if $again (i32.ne (memory.grow (i32.const 16)) (i32.const -1)))) unreachable";
+/// Where an adapter made here wants its requests sent.
+pub const REPLIES: &str = "https://hooks.example.com/replies";
+
+/// The contract's world for policies, and the secrets that are for adapters alone.
+const SECRETS_WORLD: &str = "package hostile:guest;
+    world hostile { include switchboard:plugin/policy-plugin@0.2.0; import switchboard:plugin/secrets@0.2.0; }";
 
 /// The contract's world for policies, and a resource of the guest's own.
 const HANDLES_WORLD: &str = "package hostile:guest;
@@ -55,6 +61,8 @@ pub struct Guest {
     events: Vec<u8>,
     /// The name of the secret it wants, and what for, as the contract's flags.
     wants: Option<(&'static str, u8)>,
+    /// The bodies of its functions.
+    describe: String,
     configure: String,
     body: String,
     /// Of an adapter that sends.
@@ -82,10 +90,11 @@ impl Guest {
             // New items.
             events: vec![0],
             wants: None,
+            describe: format!("i32.const {MANIFEST}"),
             configure: DONE.to_owned(),
             body: body.to_owned(),
-            begin: DONE.to_owned(),
-            resume: DONE.to_owned(),
+            begin: SENT.to_owned(),
+            resume: SENT.to_owned(),
             content: Vec::new(),
             imports: String::new(),
             fields: String::new(),
@@ -125,20 +134,7 @@ impl Guest {
     /// A policy that takes memory until there is none, and touches every page of it, so that it would
     /// stay if it were not given back.
     pub fn bomb(name: &str) -> Self {
-        let touch: String = (0..16)
-            .map(|part| format!("(i32.store8 offset={} (local.get $at) (i32.const 7))", part * 4096))
-            .collect();
-        let fill = format!(
-            "(local $at i32)
-             (loop $again
-                (local.set $at (memory.grow (i32.const 1)))
-                (if (i32.eq (local.get $at) (i32.const -1)) (then (unreachable)))
-                (local.set $at (i32.shl (local.get $at) (i32.const 16)))
-                {touch}
-                (br $again))
-             unreachable"
-        );
-        Self::policy(name, &fill)
+        Self::policy(name, &filling())
     }
 
     /// An adapter of this name whose `receive` has this body.
@@ -161,6 +157,27 @@ impl Guest {
         content[12..16].copy_from_slice(&(id.len() as u32).to_le_bytes());
         content.extend_from_slice(id.as_bytes());
         Self { content, ..Self::adapter(name, &answer_list()) }
+    }
+
+    /// An adapter that finds one new item in every delivery, and works on its answers by these bodies.
+    /// Where it wants something sent, that is to [`REPLIES`].
+    pub fn adapter_that_answers(name: &str, begin: &str, resume: &str) -> Self {
+        let mut guest = Self {
+            begin: begin.to_owned(),
+            resume: resume.to_owned(),
+            ..Self::adapter(name, &answering_list(CONTENT + 128, 1))
+        };
+        guest.put(0, b"POST");
+        guest.put(16, REPLIES.as_bytes());
+        // An arrival has its kind first, a new item, which has its id from 8 on, its author's from 32 on
+        // and its text from 100 on. One word does for all three.
+        let word = CONTENT + 512;
+        for at in [8, 32, 100] {
+            let text = [word, 4].map(u32::to_le_bytes).concat();
+            guest.put(128 + at, &text);
+        }
+        guest.put(512, b"word");
+        guest
     }
 
     /// The same with another version.
@@ -199,6 +216,34 @@ impl Guest {
     /// The same, doing this when it is called.
     pub fn doing(self, body: &str) -> Self {
         Self { body: body.to_owned(), ..self }
+    }
+
+    /// The same, doing this to describe itself.
+    pub fn describing(self, body: &str) -> Self {
+        Self { describe: body.to_owned(), ..self }
+    }
+
+    /// The same, doing this to take its settings.
+    pub fn configuring(self, body: &str) -> Self {
+        Self { configure: body.to_owned(), ..self }
+    }
+
+    /// The same, which may call `$verify`: a secret's name, the algorithm, the message, the signature,
+    /// where to.
+    pub fn verifying(self) -> Self {
+        let import = r#"(import "switchboard:plugin/secrets@0.2.0" "verify"
+            (func $verify (param i32 i32 i32 i32 i32 i32 i32 i32)))"#;
+        Self { imports: import.to_owned(), ..self }
+    }
+
+    /// The same policy in a world that would have it verify signatures, as if it were an adapter.
+    pub fn with_secrets_for_a_policy(self) -> Self {
+        Self { own_world: Some(SECRETS_WORLD), ..self.verifying() }
+    }
+
+    /// The same, doing this before the rest when it is called.
+    pub fn saying_first(self, body: &str) -> Self {
+        Self { body: format!("{body} {}", self.body), ..self }
     }
 
     /// The same, declaring proposals of this kind alone.
@@ -271,7 +316,7 @@ impl Guest {
 
     /// Its text.
     pub fn text(&self) -> String {
-        let Self { configure, imports, fields, allocate, pages, .. } = self;
+        let Self { describe, configure, imports, fields, allocate, pages, .. } = self;
         let (manifest, content) = (self.manifest(), escaped(&self.content));
         let functions = match self.world {
             "channel-adapter" => self.adapter_functions(),
@@ -290,7 +335,7 @@ impl Guest {
                     (local.set $at (i32.and (i32.add (global.get $next) (i32.const 15)) (i32.const -16)))
                     (global.set $next (i32.add (local.get $at) (local.get 3)))
                     local.get $at)
-                (func (export "switchboard:plugin/plugin@0.2.0#describe") (result i32) i32.const {MANIFEST})
+                (func (export "switchboard:plugin/plugin@0.2.0#describe") (result i32) {describe})
                 (func (export "switchboard:plugin/plugin@0.2.0#configure") (param i32 i32) (result i32)
                     {configure})
                 {functions}
@@ -355,91 +400,4 @@ fn answer_list() -> String {
 
 fn escaped(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("\\{byte:02x}")).collect()
-}
-
-/// A body that refuses with the text at this place of the memory.
-pub fn refusing(pointer: u32, length: u32) -> String {
-    format!(
-        "(i32.store8 (i32.const 512) (i32.const 1)) (i32.store8 (i32.const 516) (i32.const 1))
-         (i32.store (i32.const 520) (i32.const {pointer})) (i32.store (i32.const 524) (i32.const {length}))
-         {DONE}"
-    )
-}
-
-/// A body that answers with a list of that many elements at this place of the memory.
-pub fn answering_list(pointer: u32, length: u32) -> String {
-    let (list, count) = (ANSWER + 4, ANSWER + 8);
-    format!(
-        "(i32.store (i32.const {list}) (i32.const {pointer}))
-         (i32.store (i32.const {count}) (i32.const {length})) {DONE}"
-    )
-}
-
-/// The same component with other bytes: a section of its own says nothing, but is there.
-pub fn with_other_bytes(component: &[u8]) -> Vec<u8> {
-    let name = b"remark";
-    let content = [&[name.len() as u8][..], name].concat();
-    [component, &section(0, &content)].concat()
-}
-
-/// The same component with further core modules, each of which is instantiated once.
-pub fn with_modules(component: &[u8], modules: &[Vec<u8>]) -> Vec<u8> {
-    let mut whole = with_idle_modules(component, modules);
-    // The guest's own module is the first.
-    for index in 1..=modules.len() {
-        let instance = [&[1, 0][..], &leb(index), &[0]].concat();
-        whole.extend_from_slice(&section(2, &instance));
-    }
-    whole
-}
-
-/// The same component with further core modules, which are compiled and never instantiated.
-pub fn with_idle_modules(component: &[u8], modules: &[Vec<u8>]) -> Vec<u8> {
-    let sections: Vec<_> = modules.iter().map(|module| section(1, module)).collect();
-    [component, &sections.concat()].concat()
-}
-
-/// The same component with one inside another inside another, that deep.
-pub fn with_nested_components(component: &[u8], depth: usize) -> Vec<u8> {
-    let inner = (0..depth).fold(Vec::new(), |inner, _| section(4, &[COMPONENT, &inner].concat()));
-    [component, &inner].concat()
-}
-
-/// A core module of that many functions of this body, which has no parameters and no result.
-pub fn module_of(functions: usize, body: &[u8]) -> Vec<u8> {
-    let sized = [&leb(body.len())[..], body].concat();
-    let types = section(1, &[1, 0x60, 0, 0]);
-    let declared = section(3, &[&leb(functions)[..], &vec![0; functions]].concat());
-    let code = section(10, &[&leb(functions)[..], &sized.repeat(functions)].concat());
-    [MODULE, &types, &declared, &code].concat()
-}
-
-/// A function's body with that many locals and these instructions between its beginning and end.
-pub fn body_of(locals: usize, instructions: &[u8]) -> Vec<u8> {
-    let locals = match locals {
-        0 => vec![0],
-        some => [&[1][..], &leb(some), &[0x7f]].concat(),
-    };
-    [&locals[..], instructions, &[0x0b]].concat()
-}
-
-const MODULE: &[u8] = b"\0asm\x01\0\0\0";
-const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
-
-fn section(id: u8, content: &[u8]) -> Vec<u8> {
-    [&[id][..], &leb(content.len()), content].concat()
-}
-
-/// A number as WebAssembly writes it.
-fn leb(mut number: usize) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    loop {
-        let low = (number & 0x7f) as u8;
-        number >>= 7;
-        if number == 0 {
-            bytes.push(low);
-            return bytes;
-        }
-        bytes.push(low | 0x80);
-    }
 }

@@ -23,6 +23,7 @@ pub struct Heard {
     fuel: u64,
     micros: u64,
     log: Vec<String>,
+    log_dropped: u64,
 }
 
 /// Whether calls count towards the policies' own record.
@@ -136,6 +137,7 @@ impl Heard {
             fuel: 0,
             micros: 0,
             log: Vec::new(),
+            log_dropped: 0,
         }
     }
 }
@@ -159,6 +161,7 @@ fn ask_one(policy: &Arc<EnabledPolicy>, event: &Event, case: &Case, telemetry: &
         fuel: call.fuel,
         micros: call.micros,
         log: call.log,
+        log_dropped: call.log_dropped,
     }
 }
 
@@ -185,6 +188,7 @@ pub fn conclude(around: Circumstances<'_>, heard: Vec<Heard>) -> (Outcome, Vec<C
                 fuel: heard.fuel,
                 micros: heard.micros,
                 log: heard.log,
+                log_dropped: heard.log_dropped,
             }
         })
         .collect();

@@ -2,7 +2,7 @@
 //!
 //! The upload decides what the compiler does, and a compiler that big has defects. So the process in
 //! which it runs can do little: it gives way to the host's own work, leaves no core dump, and has a
-//! limit on files, processor time and memory; where the system lets it, it has no network either.
+//! limit on files, their size, processor time and memory; where the system lets it, it has no network either.
 //! Time by the wall clock is the host's to limit, because a process that waits cannot.
 
 use rustix::io;
@@ -14,16 +14,24 @@ use super::ChildLimits;
 /// As far back as the system lets a process stand: whoever routes an item goes first.
 const NICENESS: i32 = 19;
 
+/// How a child begins to say that the system did not let it leave the network.
+pub(super) const KEEPS_NETWORK: &str = "the system does not let the compile child leave the network";
+
 /// Takes away what needs no engine to be there: everything but the address space.
 pub(super) fn begin(limits: &ChildLimits) -> io::Result<()> {
     nice(NICENESS)?;
     limit(Resource::Core, 0)?;
     limit(Resource::Nofile, limits.open_files)?;
+    // Not of processes: the system counts those of the whole user, the host's threads among them.
+    limit(Resource::Fsize, limits.file_bytes())?;
     limit_cpu(limits.cpu.as_secs().max(1))?;
     // Private pages that can be written, whether or not they have been.
     limit(Resource::Data, limits.memory_bytes)?;
     prefer_as_victim();
-    leave_network();
+    if let Err(error) = leave_network() {
+        // Its last words, which the host reads.
+        eprintln!("{KEEPS_NETWORK}: {error}");
+    }
     Ok(())
 }
 
@@ -68,12 +76,10 @@ fn prefer_as_victim() {
 
 /// Goes where there is no network. A system may keep that for its administrator or forbid it
 /// altogether; the guest has no way to a socket in any case, so this is a second wall and its absence
-/// no reason not to compile.
-fn leave_network() {
+/// no reason not to compile, but one to say so.
+fn leave_network() -> io::Result<()> {
     // As an administrator alone, else as the administrator of a user's own name space.
-    if unshare(UnshareFlags::NEWNET).is_err() {
-        let _ = unshare(UnshareFlags::NEWUSER | UnshareFlags::NEWNET);
-    }
+    unshare(UnshareFlags::NEWNET).or_else(|_| unshare(UnshareFlags::NEWUSER | UnshareFlags::NEWNET))
 }
 
 #[expect(

@@ -1,7 +1,9 @@
 //! Whose job is next: a few at once, and nobody's uploads wait for somebody else's.
 //!
-//! Each owner has a line of its own, and the lines take turns. Whoever has many jobs never holds the
-//! last place, so that another's first job begins at once.
+//! Each owner has a line of its own. Whoever has many jobs never holds the last place, so that another's
+//! first job begins at once where one owner has many. A place that becomes free goes to the owner who
+//! has the fewest jobs at work; among those who have as many, the lines take turns. So whoever has none
+//! at work waits for one of those that are, and for the first jobs of others who came before.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -93,17 +95,13 @@ impl State {
         Ok(())
     }
 
-    /// Takes a place for the first line whose owner may have one more; that line stands last then.
+    /// Takes a place for the line whose owner has the fewest jobs at work, the first of several, if it may
+    /// have one more; that line stands last then.
     fn next(&mut self, places: usize, per_owner: usize) -> Option<(Owner, oneshot::Sender<Place>)> {
         if self.taken_total >= places {
             return None;
         }
-        let mut index = 0;
-        while let Some((owner, _)) = self.lines.get(index) {
-            if self.taken.get(owner).is_some_and(|taken| *taken >= per_owner) {
-                index += 1;
-                continue;
-            }
+        while let Some(index) = self.fewest_at_work(per_owner) {
             let (owner, mut line) = self.lines.remove(index)?;
             let called = std::iter::from_fn(|| line.pop_front()).find(|waiting| !waiting.is_closed());
             if !line.is_empty() {
@@ -116,6 +114,15 @@ impl State {
             }
         }
         None
+    }
+
+    /// The line whose turn it is.
+    fn fewest_at_work(&self, per_owner: usize) -> Option<usize> {
+        let taken = |owner: &Owner| self.taken.get(owner).copied().unwrap_or(0);
+        let at_work = self.lines.iter().map(|(owner, _)| taken(owner)).enumerate();
+        // The first of the least.
+        let (index, _) = at_work.filter(|(_, taken)| *taken < per_owner).min_by_key(|(_, taken)| *taken)?;
+        Some(index)
     }
 
     fn give_back(&mut self, owner: Owner) {
@@ -185,6 +192,44 @@ mod tests {
             }
         }
         assert_eq!(order, [A, B, C, A, B, A]);
+    }
+
+    /// Two owners with many jobs have every place, the first of them two; a third comes.
+    fn between_two_floods() -> (Vec<Place>, Vec<Taking>, Taking) {
+        let turns = Turns::new(3);
+        let (mut at_work, mut waiting) = (Vec::new(), Vec::new());
+        for owner in [A, B, A, B, A, B, A, B] {
+            match take(&turns, owner) {
+                (_, Some(place)) => at_work.push(place),
+                (taking, None) => waiting.push(taking),
+            }
+        }
+        assert_eq!(at_work.iter().map(|it| it.owner).collect::<Vec<_>>(), [A, B, A]);
+        let (newcomer, place) = take(&turns, C);
+        assert!(place.is_none());
+        (at_work, waiting, newcomer)
+    }
+
+    #[test]
+    fn whoever_has_nothing_at_work_is_called_before_owners_that_have() {
+        for ends in [0, 2] {
+            let (mut at_work, _waiting, mut newcomer) = between_two_floods();
+            drop(at_work.remove(ends));
+            assert!(called(&mut newcomer).is_some(), "whichever of them ends");
+        }
+    }
+
+    #[test]
+    fn who_came_before_and_has_nothing_at_work_either_is_called_once_before() {
+        for then in [0, 1] {
+            let (mut at_work, mut waiting, mut newcomer) = between_two_floods();
+            drop(at_work.remove(1));
+            let before: Vec<_> = waiting.iter_mut().filter_map(called).collect();
+            assert_eq!(before.iter().map(|it| it.owner).collect::<Vec<_>>(), [B]);
+            assert!(called(&mut newcomer).is_none());
+            drop(at_work.remove(then));
+            assert!(called(&mut newcomer).is_some());
+        }
     }
 
     #[test]

@@ -84,6 +84,7 @@ pub(crate) async fn a_decision_names_its_policies(world: World) {
         fuel: 7,
         micros: 8,
         log: vec!["info: hello".into()],
+        log_dropped: 9,
     };
     let generation = Generation {
         id: world.ids.next(world.now()),

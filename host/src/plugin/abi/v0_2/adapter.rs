@@ -10,6 +10,7 @@ use crate::domain::arrival::{
 use crate::domain::delivery::{Header, RawDelivery};
 use crate::domain::item::Attribute;
 use crate::domain::organisation::Inbox;
+use crate::plugin::failure::kept;
 use crate::plugin::task::{Answer, Outbound, Piece, Request, SendOutcome, Step, TaskError};
 use crate::vault::Algorithm;
 
@@ -97,12 +98,12 @@ pub(crate) fn raise_intake(told: abi::Intake) -> Intake {
     }
 }
 
-/// Why a delivery yields nothing, in the domain's words.
+/// Why a delivery yields nothing, in the domain's words; of a long text, its beginning.
 pub(crate) fn raise_rejection(told: abi::Rejection) -> Rejection {
     match told {
-        abi::Rejection::Unauthentic(text) => Rejection::Unauthentic(text),
-        abi::Rejection::Malformed(text) => Rejection::Malformed(text),
-        abi::Rejection::Unsupported(text) => Rejection::Unsupported(text),
+        abi::Rejection::Unauthentic(text) => Rejection::Unauthentic(kept(&text)),
+        abi::Rejection::Malformed(text) => Rejection::Malformed(kept(&text)),
+        abi::Rejection::Unsupported(text) => Rejection::Unsupported(kept(&text)),
     }
 }
 
@@ -115,18 +116,18 @@ pub(crate) fn raise_step(told: abi::Step) -> Step {
         abi::Step::Done(outcome) => Step::Done(match outcome {
             abi::Outcome::Sent(id) => SendOutcome::Sent(id),
             abi::Outcome::RetryAfter(ms) => SendOutcome::RetryAfter(i64::try_from(ms).unwrap_or(i64::MAX)),
-            abi::Outcome::Failed(reason) => SendOutcome::Failed(reason),
+            abi::Outcome::Failed(reason) => SendOutcome::Failed(kept(&reason)),
             abi::Outcome::Unknown => SendOutcome::Unknown,
         }),
     }
 }
 
-/// Why a task cannot be worked on.
+/// Why a task cannot be worked on; of a long text, its beginning.
 pub(crate) fn raise_task_error(told: abi::TaskError) -> TaskError {
     match told {
-        abi::TaskError::Unsupported(text) => TaskError::Unsupported(text),
-        abi::TaskError::Invalid(text) => TaskError::Invalid(text),
-        abi::TaskError::Other(text) => TaskError::Other(text),
+        abi::TaskError::Unsupported(text) => TaskError::Unsupported(kept(&text)),
+        abi::TaskError::Invalid(text) => TaskError::Invalid(kept(&text)),
+        abi::TaskError::Other(text) => TaskError::Other(kept(&text)),
     }
 }
 

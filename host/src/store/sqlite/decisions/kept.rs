@@ -50,6 +50,12 @@ struct KeptContribution<'a> {
     micros: u64,
     #[serde(default, skip_serializing_if = "<[String]>::is_empty")]
     log: Cow<'a, [String]>,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    log_dropped: u64,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// What a generation says of a policy.
@@ -111,6 +117,7 @@ pub(super) fn kept<'a>(decision: &'a Decision, generations: &'a Generations) -> 
         fuel: it.fuel,
         micros: it.micros,
         log: (&it.log).into(),
+        log_dropped: it.log_dropped,
     });
     Kept {
         id: decision.id,
@@ -240,5 +247,6 @@ fn contribution(
         fuel: kept.fuel,
         micros: kept.micros,
         log: kept.log.into_owned(),
+        log_dropped: kept.log_dropped,
     })
 }

@@ -1,43 +1,25 @@
-//! The sandbox with the real binary as its compile child.
+//! From a bundled plugin's bytes to its answer, by the real compile child and without the rest of a host.
 
 use std::sync::Arc;
 
 use serde_json::json;
 use switchboard::bundled::BUNDLED;
-use switchboard::domain::case::{Case, Event};
 use switchboard::domain::release::PluginKind;
 use switchboard::plugin::{ChildLimits, InspectError, Lane, PluginConfig, Plugins};
+
+use crate::hostile::aftermath::{case, event};
+use crate::support::program;
 
 fn plugins() -> Arc<Plugins> {
     plugins_within(ChildLimits::ORDINARY)
 }
 
 fn plugins_within(child_limits: ChildLimits) -> Arc<Plugins> {
-    let config = PluginConfig::new(env!("CARGO_BIN_EXE_switchboard").into());
-    Plugins::new(PluginConfig { child_limits, ..config }).unwrap()
+    Plugins::new(PluginConfig { child_limits, ..PluginConfig::new(program()) }).unwrap()
 }
 
 fn bundled(name: &str) -> &'static [u8] {
     BUNDLED.iter().find(|(bundled, _)| *bundled == name).unwrap().1
-}
-
-fn event() -> Event {
-    serde_json::from_value(json!({"id": "evt_0000000000001", "kind": "item-received", "at": 1_000})).unwrap()
-}
-
-fn case() -> Case {
-    serde_json::from_value(json!({
-        "now": 2_000,
-        "item": {
-            "external_id": "m1", "kind": "email", "visibility": "private", "text": "where is my parcel?",
-            "author": {"external_id": "ada@example.com"}, "occurred_at": 1_000,
-        },
-        "conversation": {
-            "id": "cnv_0000000000001", "status": "open", "opened_at": 1_000, "item_count": 1,
-        },
-        "inbox": {"name": "support", "channel": "email", "department": "service"},
-    }))
-    .unwrap()
 }
 
 #[tokio::test]
@@ -47,7 +29,7 @@ async fn a_policy_goes_from_bytes_to_proposals() {
     let inspected = plugins.inspect(None, component.into()).await.unwrap();
     assert_eq!(inspected.manifest.name, "keyword-router");
     assert_eq!(inspected.imports, ["switchboard:plugin/log@0.2.0"]);
-    let settings = json!({"rules": [{"name": "parcels", "any": ["parcel"], "destination": {"department": "logistics"}}]});
+    let settings = json!({"rules": [{"name": "refunds", "any": ["refund"], "destination": {"department": "logistics"}}]});
     let artefact = plugins.prepare(None, component.into(), PluginKind::Policy, &settings).await.unwrap();
     let policy = plugins.load_policy(&artefact, inspected.manifest.into()).unwrap();
     let call =
