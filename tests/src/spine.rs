@@ -101,9 +101,7 @@ impl Host {
     /// The same; all that it printed.
     pub async fn kill_and_read(mut self) -> String {
         self.child.kill().await.unwrap();
-        while let Some(line) = self.output.next().await {
-            drop(line);
-        }
+        while self.output.next().await.is_some() {}
         self.output.read
     }
 
