@@ -20,6 +20,8 @@ use crate::support::reply::text;
 use crate::support::template::Stage;
 use crate::support::{Reply, TestApp};
 
+/// How often the host is asked how far it is.
+const ASKING: Duration = Duration::from_millis(20);
 /// Far less than what waits in the flooded inbox would take.
 const SOON: Duration = Duration::from_secs(20);
 /// How many deliveries are added to a flood at once.
@@ -42,7 +44,19 @@ async fn host_with_an_endless_adapter(data: &std::path::Path, token: &str) -> Ho
     caller.post("/v1/activations", json!({ "plugin": "endless", "mode": "active" })).await;
     caller.until("/v1/activations/endless", |it| it["preparation"]["state"] == "ready").await;
     let inbox = json!({ "name": "flooded", "department": "service", "adapter": "endless", "access": "open" });
-    assert_eq!(caller.post("/v1/inboxes", inbox).await["name"], "flooded");
+    // It is prepared a moment before it is at work.
+    let mut pause = tokio::time::interval(ASKING);
+    let made = async {
+        loop {
+            pause.tick().await;
+            let made = caller.post("/v1/inboxes", inbox.clone()).await;
+            if made["name"] == "flooded" {
+                return;
+            }
+            assert_eq!(made["errors"][0]["pointer"], "/adapter", "{made}");
+        }
+    };
+    tokio::time::timeout(SOON, made).await.expect("the adapter gets no inbox");
     host
 }
 
