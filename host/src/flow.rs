@@ -10,6 +10,7 @@
 //! 5. [`publish`], [`enable`]: the rules change; [`pipeline`] is what is enabled now, [`artefact`] what
 //!    it is made of. [`sign`] says who answers for a release, [`yank`] takes one back. [`suspend`] takes
 //!    out what fails too often ([`health`]). [`organise`]: departments, agents, queues and inboxes change.
+//!    [`settings`]: what holds for the whole installation does.
 //! 6. [`erase`] takes a person out, [`export`] hands out what is about one, [`purge`] keeps nothing
 //!    longer than agreed.
 //! 7. [`overhear`] writes down what adapters say, [`safe`] keeps the secrets, [`keyring`] knows who asks,
@@ -61,6 +62,7 @@ pub mod rate;
 pub mod retry;
 pub mod route;
 pub mod safe;
+pub mod settings;
 pub mod sign;
 pub mod suspend;
 pub mod yank;

@@ -11,6 +11,7 @@
 //! | [`router`](fn@router), `call`, `auth` | a request's way through: who asks, what was sent, what is answered |
 //! | `input`, `output`, `cursor` | what a handler takes and gives, and its shape in OpenAPI |
 //! | [`problem`] | the only way to say no (RFC 9457) |
+//! | `serve`, [`peers`], `room` | connections and bodies, and how much of them one caller has |
 //! | the rest | one resource each |
 //!
 //! **Invariant:** only this room knows `axum`.
@@ -42,6 +43,7 @@ mod input;
 mod items;
 mod openapi;
 mod output;
+pub mod peers;
 mod permission;
 mod plugins;
 pub mod problem;
@@ -52,6 +54,7 @@ mod router;
 mod search;
 mod secrets;
 mod serve;
+mod settings;
 mod signing_keys;
 pub mod table;
 #[cfg(test)]
@@ -63,4 +66,4 @@ pub use openapi::document as openapi_document;
 pub use permission::Permission;
 pub use route::{Method, Route};
 pub use router::router;
-pub use serve::serve;
+pub use serve::{ServeOptions, serve};

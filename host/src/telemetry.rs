@@ -63,6 +63,11 @@ struct DeliveryLabels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct TimedRouteLabels {
+    route: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RouteLabels {
     route: &'static str,
     status: u16,
@@ -119,7 +124,7 @@ pub struct Telemetry {
     steps: Family<StepLabels, Histogram>,
     deliveries: Family<DeliveryLabels, Counter>,
     requests: Family<RouteLabels, Counter>,
-    request_times: Family<StepLabels, Histogram>,
+    request_times: Family<TimedRouteLabels, Histogram>,
     replies: Family<EndLabels, Counter>,
     refused_artefacts: Family<PlaceLabels, Counter>,
     suspensions: Family<SuspensionLabels, Counter>,
@@ -269,7 +274,7 @@ impl Telemetry {
     /// A request was answered.
     pub fn http_request(&self, route: &'static str, status: u16, micros: u64) {
         self.requests.get_or_create(&RouteLabels { route, status }).inc();
-        self.request_times.get_or_create(&StepLabels { step: route }).observe(micros as f64);
+        self.request_times.get_or_create(&TimedRouteLabels { route }).observe(micros as f64);
     }
 
     /// A decision was stored.

@@ -14,8 +14,10 @@
 //! | `fuzz` | whatever comes from outside, changed at random |
 //! | `demo` | what the demonstration promises, by the shipped program |
 //! | `import` | what was written before, out of files, by the shipped program |
+//! | `overload` | more than can be taken, or nothing that takes it |
 //! | `personal` | a person is erased, handed out everything, and kept no longer than agreed |
 //! | `spine` | the shipped program, killed and started again |
+//! | `stopping` | the shipped program, asked to stop or stopped with something under way |
 //! | `real_data` | what real channels send, where it is at hand |
 //! | `walls` | which room may know what |
 
@@ -32,12 +34,14 @@ mod fuzz;
 #[path = "hostile/hostile.rs"]
 mod hostile;
 mod import;
+mod overload;
 #[path = "personal/personal.rs"]
 mod personal;
 #[path = "plugins/plugins.rs"]
 mod plugins;
 mod real_data;
 mod spine;
+mod stopping;
 #[path = "story/story.rs"]
 mod story;
 mod support;

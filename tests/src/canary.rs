@@ -12,7 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::spine::{Caller, Host};
-use crate::support::reply::text;
+use crate::support::reply::{entries, text};
 use crate::support::template::{self, Stage};
 
 /// What must be found nowhere.
@@ -26,16 +26,24 @@ async fn a_secret_is_found_in_nothing_that_is_written_or_answered() {
     let (log, template) = (log.path().join("log"), template::shared().await);
     template.furnish(Stage::Company, data.path());
     let host = Host::start_talking(data.path(), &template.token, &log).await;
+    let (caller, answers) = host.caller().who_remembers();
     let (address, heard) = channel().await;
-    let conversation = use_secrets(host.caller(), &address).await;
+    let conversation = use_secrets(&caller, &address).await;
     // The channel repeated the secret, and its answer is kept.
     let answered = |items: &Value| items.to_string().contains("Bearer [secret:reply-token]");
-    host.caller().until(&format!("/v1/conversations/{conversation}/items"), answered).await;
+    caller.until(&format!("/v1/conversations/{conversation}/items"), answered).await;
     assert!(heard.lock().unwrap().contains(SECRETS[2]), "the channel got the secret itself");
-    let answers = everything_it_answers(host.caller()).await;
-    host.kill().await;
-    let mut looked_at = vec![("its answers".to_owned(), answers.into_bytes())];
+    ask_for_everything(&caller, &conversation).await;
+    let printed = host.kill_and_read().await;
+    assert!(printed.contains("listens on"), "what it printed is not there: {printed}");
+    let answers = std::mem::take(&mut *answers.lock().unwrap());
+    // Refusals and answers to changes are among them.
+    for wanted in ["urn:switchboard:problem:invalid", "401 Unauthorized", "201 Created"] {
+        assert!(holds(&answers, wanted.as_bytes()), "no answer has {wanted}");
+    }
+    let mut looked_at = vec![("its answers".to_owned(), answers)];
     looked_at.push(("its log".to_owned(), std::fs::read(&log).unwrap()));
+    looked_at.push(("what it printed".to_owned(), printed.into_bytes()));
     for file in files(data.path()) {
         looked_at.push((file.display().to_string(), std::fs::read(&file).unwrap()));
     }
@@ -127,27 +135,60 @@ async fn repeat(mut stream: TcpStream, heard: Arc<Mutex<String>>) {
     let _ = stream.write_all((head + &body).as_bytes()).await;
 }
 
-/// Whatever can be read, with what lists name.
-async fn everything_it_answers(caller: &Caller) -> String {
-    let mut all = String::new();
+/// Whatever can be read: every address there is, with everything that lists name.
+async fn ask_for_everything(caller: &Caller, conversation: &str) {
+    let shown = caller.get(&format!("/v1/conversations/{conversation}")).await;
+    let items = caller.get(&format!("/v1/conversations/{conversation}/items")).await;
     for route in table::routes().into_iter().filter(|it| it.method == Method::Get) {
-        if route.path_parameters().next().is_none() {
-            let query = if route.path == "/v1/search" { "?q=canary" } else { "" };
-            all += &caller.text(&format!("{}{query}", route.path)).await;
+        let given = match route.path {
+            "/v1/search" => "?q=canary",
+            "/v1/generations/difference" => "?from=1&to=2",
+            "/v1/audit" | "/v1/deliveries" | "/v1/conversations" | "/v1/decisions" => "?limit=200",
+            _ => "",
+        };
+        let list = match collection(route.path) {
+            "contacts" => json!({ "entries": [shown["contact"]] }),
+            "items" => items.clone(),
+            "healthz" | "readyz" | "metrics" | "openapi.json" | "search" => Value::Null,
+            collection => caller.get(&format!("/v1/{collection}")).await,
+        };
+        let paths = match route.path_parameters().next() {
+            None => vec![route.path.to_owned()],
+            Some(_) => entries(&list).iter().map(|it| with_names_of(route.path, it)).collect(),
+        };
+        assert!(!paths.is_empty(), "there is nothing to ask {} for", route.path);
+        for path in paths {
+            assert!(!path.contains('{'), "the test does not know what to ask {path} for");
+            let answer = caller.text(&format!("{path}{given}")).await;
+            assert!(!answer.contains("urn:switchboard:problem"), "{path}: {answer}");
         }
     }
-    let deliveries = caller.get("/v1/deliveries").await;
-    for delivery in deliveries["entries"].as_array().unwrap() {
-        let id = text(delivery, "/id");
-        all += &caller.text(&format!("/v1/deliveries/{id}")).await;
-        all += &caller.text(&format!("/v1/deliveries/{id}/raw")).await;
-    }
-    for conversation in caller.get("/v1/conversations").await["entries"].as_array().unwrap() {
-        let id = text(conversation, "/id");
-        all += &caller.text(&format!("/v1/conversations/{id}")).await;
-        all += &caller.text(&format!("/v1/conversations/{id}/items")).await;
-    }
-    all
+}
+
+/// What an address is about.
+fn collection(path: &str) -> &str {
+    let mut parts = path.split('/').skip(1);
+    let first = parts.next().unwrap_or_default();
+    if first == "v1" { parts.next().unwrap_or_default() } else { first }
+}
+
+/// The address of something, by what it says of itself.
+fn with_names_of(path: &str, it: &Value) -> String {
+    let name = |pointer| it.pointer(pointer).map(|it| it.as_str().map_or(it.to_string(), str::to_owned));
+    let version = name("/version").or(name("/manifest/version"));
+    let queue = it["path"].as_str().and_then(|it| it.split_once('/'));
+    let given = [
+        ("{id}", name("/id")),
+        ("{name}", name("/name").or(name("/manifest/name"))),
+        ("{number}", name("/number")),
+        ("{version}", version),
+        ("{department}", queue.map(|it| it.0.to_owned())),
+        ("{queue}", queue.map(|it| it.1.to_owned())),
+    ];
+    given.into_iter().fold(path.to_owned(), |path, (part, value)| match value {
+        Some(value) => path.replace(part, &value),
+        None => path,
+    })
 }
 
 /// Every file of the repository's folder but the key itself.

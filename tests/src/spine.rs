@@ -6,12 +6,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use bytes::Bytes;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader, Lines};
+use tokio::net::TcpStream;
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::task::JoinSet;
 
+use crate::support::behind::Behind;
 use crate::support::guest::{Guest, Kind};
 use crate::support::reply::{entries, text};
 use crate::support::template::{self, Stage};
@@ -26,7 +29,14 @@ const ASKING: Duration = Duration::from_millis(20);
 pub struct Host {
     child: Child,
     caller: Caller,
-    _output: Lines<BufReader<ChildStdout>>,
+    output: Output,
+}
+
+/// What it prints.
+struct Output {
+    lines: Lines<BufReader<ChildStdout>>,
+    /// What was read of it so far.
+    read: String,
 }
 
 /// Somebody who asks it for something.
@@ -35,6 +45,8 @@ pub struct Caller {
     address: String,
     token: String,
     client: reqwest::Client,
+    /// Whatever was answered, where somebody wants to look through it.
+    heard: Option<Arc<Mutex<Vec<u8>>>>,
 }
 
 impl Host {
@@ -64,10 +76,11 @@ impl Host {
         patience: Duration,
     ) -> Result<Self, ExitStatus> {
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
-        let mut output = BufReader::new(child.stdout.take().unwrap()).lines();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut output = Output { lines, read: String::new() };
         let ready = tokio::time::timeout(patience, ready(&mut child, &mut output, token)).await;
         match ready {
-            Ok(ready) => ready.map(|caller| Self { child, caller, _output: output }),
+            Ok(ready) => ready.map(|caller| Self { child, caller, output }),
             Err(_) => {
                 child.kill().await.unwrap();
                 Err(child.wait().await.unwrap())
@@ -85,20 +98,82 @@ impl Host {
         self.child.kill().await.unwrap();
     }
 
+    /// The same; all that it printed.
+    pub async fn kill_and_read(mut self) -> String {
+        self.child.kill().await.unwrap();
+        while self.output.next().await.is_some() {}
+        self.output.read
+    }
+
     /// Asks it to stop, as a system does that shuts down.
     pub fn ask_to_stop(&self) {
+        self.signal("TERM");
+    }
+
+    /// Sends it a signal of this name.
+    pub fn signal(&self, name: &str) {
         let id = self.child.id().expect("it runs").to_string();
-        assert!(std::process::Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        let sent = std::process::Command::new("kill").args([&format!("-{name}"), &id]).status();
+        assert!(sent.unwrap().success());
+    }
+
+    /// Waits until nobody can connect any more.
+    pub async fn until_it_lets_nobody_in(&self) {
+        let mut pause = tokio::time::interval(ASKING);
+        let trying = async {
+            while self.connect().await.is_ok() {
+                pause.tick().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, trying).await.expect("it still lets people in");
+    }
+
+    /// Waits, for ever, until it ends.
+    pub async fn status(&mut self) -> ExitStatus {
+        self.child.wait().await.unwrap()
+    }
+
+    /// Connects to it, to speak HTTP by hand.
+    pub async fn connect(&self) -> std::io::Result<TcpStream> {
+        TcpStream::connect(&self.caller.address).await
     }
 
     /// Waits until it ends by itself.
     pub async fn ended(&mut self) -> ExitStatus {
-        let ended = tokio::time::timeout(PATIENCE, self.child.wait()).await;
-        ended.expect("it does not end").unwrap()
+        tokio::time::timeout(PATIENCE, self.status()).await.expect("it does not end")
+    }
+}
+
+impl Output {
+    async fn next(&mut self) -> Option<String> {
+        let line = self.lines.next_line().await.unwrap()?;
+        self.read.push_str(&line);
+        self.read.push('\n');
+        Some(line)
     }
 }
 
 impl Caller {
+    /// The same, who keeps every answer, and those.
+    pub fn who_remembers(&self) -> (Self, Arc<Mutex<Vec<u8>>>) {
+        let heard = Arc::default();
+        (Self { heard: Some(Arc::clone(&heard)), ..self.clone() }, heard)
+    }
+
+    /// Reads an answer to its end, unless the host goes before.
+    async fn read(&self, answer: reqwest::Response) -> reqwest::Result<Bytes> {
+        let head = format!("{} {:?}\n", answer.status(), answer.headers());
+        let body = answer.bytes().await?;
+        if let Some(heard) = &self.heard {
+            heard.lock().unwrap().extend([head.as_bytes(), &body, b"\n"].concat());
+        }
+        Ok(body)
+    }
+
+    async fn read_json(&self, answer: reqwest::Response) -> reqwest::Result<Value> {
+        Ok(json_of(&self.read(answer).await?))
+    }
+
     /// Reads.
     pub async fn get(&self, path: &str) -> Value {
         self.try_get(path).await.unwrap()
@@ -107,32 +182,41 @@ impl Caller {
     /// The same, unless the host is gone.
     pub async fn try_get(&self, path: &str) -> reqwest::Result<Value> {
         let request = self.client.get(format!("http://{}{path}", self.address));
-        try_read(request.bearer_auth(&self.token).send().await?).await
+        self.read_json(request.bearer_auth(&self.token).send().await?).await
     }
 
     /// Does.
     pub async fn post(&self, path: &str, body: Value) -> Value {
-        read(self.try_post(path, &body).await.unwrap()).await
+        self.read_json(self.try_post(path, &body).await.unwrap()).await.unwrap()
     }
 
     /// Changes.
     pub async fn patch(&self, path: &str, body: Value) -> Value {
         let request = self.client.patch(format!("http://{}{path}", self.address)).bearer_auth(&self.token);
         let request = request.header("content-type", "application/json").body(body.to_string());
-        read(request.send().await.unwrap()).await
+        self.read_json(request.send().await.unwrap()).await.unwrap()
+    }
+
+    /// Uploads a component.
+    pub async fn upload(&self, component: Vec<u8>) -> Value {
+        let request =
+            self.client.post(format!("http://{}/v1/plugins", self.address)).bearer_auth(&self.token);
+        let request = request.header("content-type", "application/wasm").body(component);
+        self.read_json(request.send().await.unwrap()).await.unwrap()
     }
 
     /// Delivers without the token, with this header field.
     pub async fn deliver(&self, path: &str, body: &str, header: (&str, &str)) -> Value {
         let request = self.client.post(format!("http://{}{path}", self.address));
         let request = request.header("content-type", "application/json").header(header.0, header.1);
-        read(request.body(body.to_owned()).send().await.unwrap()).await
+        self.read_json(request.body(body.to_owned()).send().await.unwrap()).await.unwrap()
     }
 
     /// Reads, whatever form it has.
     pub async fn text(&self, path: &str) -> String {
         let request = self.client.get(format!("http://{}{path}", self.address)).bearer_auth(&self.token);
-        request.send().await.unwrap().text().await.unwrap()
+        let body = self.read(request.send().await.unwrap()).await.unwrap();
+        String::from_utf8_lossy(&body).into_owned()
     }
 
     /// The same, whatever comes of it.
@@ -175,18 +259,14 @@ impl Caller {
 }
 
 /// Waits until it says where it listens, and that it is ready; how it ended, if it does before.
-async fn ready(
-    child: &mut Child,
-    output: &mut Lines<BufReader<ChildStdout>>,
-    token: &str,
-) -> Result<Caller, ExitStatus> {
+async fn ready(child: &mut Child, output: &mut Output, token: &str) -> Result<Caller, ExitStatus> {
     let address = loop {
-        let Some(line) = output.next_line().await.unwrap() else { return Err(child.wait().await.unwrap()) };
+        let Some(line) = output.next().await else { return Err(child.wait().await.unwrap()) };
         if let Some((_, rest)) = line.split_once("http://") {
             break rest.split([',', ' ']).next().unwrap().to_owned();
         }
     };
-    let caller = Caller { address, token: token.to_owned(), client: client() };
+    let caller = Caller { address, token: token.to_owned(), client: client(), heard: None };
     let ready = caller.until("/readyz", |ready| ready["status"] == "ok");
     tokio::select! {
         ended = child.wait() => return Err(ended.unwrap()),
@@ -195,7 +275,8 @@ async fn ready(
     Ok(caller)
 }
 
-fn command(data: &Path) -> Command {
+/// The command that serves from a folder.
+pub fn command(data: &Path) -> Command {
     command_that_logs("warn", data)
 }
 
@@ -213,18 +294,18 @@ fn client() -> reqwest::Client {
     reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap()
 }
 
-async fn read(answer: reqwest::Response) -> Value {
-    try_read(answer).await.unwrap()
+fn json_of(bytes: &[u8]) -> Value {
+    let unread = |error| panic!("{error}: {}", String::from_utf8_lossy(bytes));
+    serde_json::from_slice(bytes).unwrap_or_else(unread)
 }
 
 /// Reads an answer to its end, unless the host goes before.
 pub async fn try_read(answer: reqwest::Response) -> reqwest::Result<Value> {
-    let bytes = answer.bytes().await?;
-    Ok(serde_json::from_slice(&bytes).unwrap_or_else(|error| panic!("{error}: {bytes:?}")))
+    Ok(json_of(&answer.bytes().await?))
 }
 
 /// A folder with a furnished repository, and the admin's token.
-async fn furnished(stage: Stage) -> (TempDir, String) {
+pub async fn furnished(stage: Stage) -> (TempDir, String) {
     let template = template::shared().await;
     let data = TempDir::new().unwrap();
     template.furnish(stage, data.path());
@@ -345,6 +426,19 @@ async fn the_audit_log_is_verified_beside_a_running_host() {
     let nowhere = verify(data.path().join("nowhere")).await;
     assert_eq!(nowhere.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&nowhere.stderr).contains("--data"), "{nowhere:?}");
+    assert_eq!(verify(data.path().to_owned()).await.status.code(), Some(0));
+
+    // Somebody changes two entries in the file; the first of them is named.
+    let mut behind = Behind::open(&data.path().join("switchboard.db")).await;
+    behind.run("DROP TRIGGER audit_is_never_changed").await;
+    behind.run("UPDATE audit SET action = 'nothing.done' WHERE number IN (3, 5)").await;
+    let broken = verify(data.path().to_owned()).await;
+    assert_eq!(broken.status.code(), Some(1), "{broken:?}");
+    let verification: Value = serde_json::from_slice(&broken.stdout).unwrap();
+    assert_eq!(verification["broken"]["number"], 3, "{verification}");
+    let folder = data.path().to_str().unwrap();
+    let (whole, said) = run(&["audit", "verify", "--data", folder], data.path()).await;
+    assert!(!whole && said.contains("BROKEN at number 3 (aud_"), "{said}");
     host.kill().await;
 }
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 pub mod app;
+pub mod behind;
 pub mod company;
 pub mod egress;
 pub mod guest;

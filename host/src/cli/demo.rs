@@ -6,7 +6,6 @@
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
@@ -100,7 +99,7 @@ impl Demo {
             clock.let_go();
             app.work();
             tokio::spawn(stop_on_signal(app.stopping()));
-            http::serve(listener, app.flow.clone(), app.stopping(), Duration::ZERO).await;
+            http::serve(listener, app.flow.clone(), app.stopping(), http::ServeOptions::default()).await;
         }
         // It holds the flow, and stopping waits for everybody who does.
         drop(client);

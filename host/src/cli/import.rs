@@ -17,6 +17,7 @@ use crate::app::clock::SystemClock;
 use crate::app::{App, Parts};
 use crate::cli::wait;
 use crate::config::{Config, ConfigArgs};
+use crate::domain::principal::Principal;
 use crate::egress::http::HttpEgress;
 use crate::flow::{Flow, import, route};
 use crate::plugin::PluginConfig;
@@ -89,7 +90,7 @@ impl Import {
         bar: &ProgressBar,
     ) -> anyhow::Result<()> {
         let stop = stop_on_interrupt()?;
-        import::check_inbox(flow, &self.inbox)?;
+        import::begin(flow, &Principal::admin(), &self.inbox).await?;
         let take_in = TakeIn { flow, inbox: &self.inbox, from: self.from, stop: &stop, bar };
         let Done { tally, next } = take_in.run(records).await?;
         bar.finish_and_clear();

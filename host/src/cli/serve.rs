@@ -15,6 +15,7 @@ use crate::cli::wait;
 use crate::config::{Config, ConfigArgs};
 use crate::egress::http::HttpEgress;
 use crate::flow::organise;
+use crate::http::peers::{PER_PEER, PeerLimit};
 use crate::plugin::PluginConfig;
 use crate::store::sqlite::StorePath;
 use crate::{http, telemetry};
@@ -64,7 +65,10 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         }
         anyhow::Ok(())
     };
-    let served = http::serve(listener, app.flow.clone(), stop, config.drain_grace);
+    let most = config.connections_per_peer.unwrap_or(PER_PEER);
+    let per_peer = PeerLimit { most, ..PeerLimit::default() }.with_exempt(&config.trusted_proxies);
+    let options = http::ServeOptions { grace: config.drain_grace, per_peer };
+    let served = http::serve(listener, app.flow.clone(), stop, options);
     // Bundled plugins are published while the first requests are answered already.
     let (published, ()) = tokio::join!(bundled, served);
     let whole = app.check_whole();
@@ -100,7 +104,8 @@ fn write_secret(file: &std::path::Path, token: &str) -> std::io::Result<()> {
     file.sync_all()
 }
 
-/// Ctrl-C or SIGTERM: say that no more work is wanted, stop accepting, finish what is under way. A second one ends at once.
+/// Ctrl-C or SIGTERM: say that no more work is wanted, stop accepting, finish what is under way. A second one
+/// ends at once, with the status 130.
 pub async fn stop_on_signal(stop: CancellationToken) {
     let (Ok(mut interrupt), Ok(mut terminate)) =
         (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::ingest::{Received, read_and_store};
+use serde_json::Value;
+
+use super::ingest::{Kept, Received, read_and_store};
 use super::{Flow, FlowError, access, retry};
 use crate::domain::delivery::{DeliveryOutcome, ImportKey, RawDelivery};
 use crate::domain::ids::{DeliveryId, InboxId};
@@ -37,8 +39,8 @@ pub async fn import(
     if let Some(known) = import_again(flow, principal, inbox.id, &key).await? {
         return Ok(known);
     }
-    let origin = IntakeOrigin::Import(key.clone());
-    match read_and_store(flow, flow.id(), origin, Arc::clone(&inbox), Arc::new(raw), Box::new(())).await {
+    let kept = Kept { delivery: flow.id(), origin: IntakeOrigin::Import(key.clone()), audit: None };
+    match read_and_store(flow, kept, Arc::clone(&inbox), Arc::new(raw), Box::new(())).await {
         // The same record, further up in the file, was stored while this one was read.
         Err(taken @ FlowError::Conflict(_)) => {
             import_again(flow, principal, inbox.id, &key).await?.ok_or(taken)
@@ -47,12 +49,16 @@ pub async fn import(
     }
 }
 
-/// Whether records can be imported into the inbox of this name.
+/// Begins an import into the inbox of this name: it is in the audit log before the first record is taken
+/// in. One entry tells of all its records, which are deliveries of their own and say when they came.
 ///
 /// # Errors
 /// What is missing.
-pub fn check_inbox(flow: &Flow, inbox_name: &str) -> Result<(), FlowError> {
-    inbox_to_import_into(flow, &Principal::system(), inbox_name).map(drop)
+pub async fn begin(flow: &Flow, principal: &Principal, inbox_name: &str) -> Result<(), FlowError> {
+    admit(principal)?;
+    let inbox = inbox_to_import_into(flow, principal, inbox_name)?;
+    let entry = flow.audit(principal, "inbox.import", &inbox.id.to_string(), Value::Null);
+    Ok(flow.store.record(&entry).await?)
 }
 
 /// Whoever runs the installation may deliver to any inbox; a department's admin, to the department's.

@@ -23,7 +23,7 @@ use crate::domain::organisation::{Inbox, InboxAccess};
 use crate::domain::principal::PrincipalKind;
 use crate::plugin::digest::digest;
 use crate::plugin::{Call, Lane, ReceiveResult};
-use crate::store::{IntakeCommitted, IntakeContent, IntakeEntry, IntakeOrigin};
+use crate::store::{AuditEntry, IntakeCommitted, IntakeContent, IntakeEntry, IntakeOrigin};
 use crate::telemetry::Telemetry;
 
 mod commit;
@@ -63,6 +63,16 @@ impl Received {
 
 /// What a delivery takes while it is under way; given back when this goes.
 pub type Held = Box<dyn Send>;
+
+/// As what a delivery is kept.
+pub(super) struct Kept {
+    /// Its id.
+    pub(super) delivery: DeliveryId,
+    /// New, or kept already.
+    pub(super) origin: IntakeOrigin,
+    /// The record of who had it read, if somebody did: channels deliver, and are no principals.
+    pub(super) audit: Option<AuditEntry>,
+}
 
 /// Whoever may deliver now.
 #[derive(Clone, Debug)]
@@ -105,7 +115,8 @@ pub async fn receive(
     {
         flow.safe.granted(&adapter.manifest, &inbox).hide_in_delivery(&mut raw);
     }
-    read_and_store(flow, flow.id(), IntakeOrigin::Fresh, inbox, Arc::new(raw), held).await
+    let kept = Kept { delivery: flow.id(), origin: IntakeOrigin::Fresh, audit: None };
+    read_and_store(flow, kept, inbox, Arc::new(raw), held).await
 }
 
 /// Whether whoever shows this may deliver here; the bearer, where it is one of the company's services.
@@ -151,8 +162,7 @@ fn service(flow: &Flow, inbox: &Inbox, token: &str) -> Option<Bearer> {
 /// wakes up once, when it is stored.
 pub(super) async fn read_and_store(
     flow: &Flow,
-    delivery: DeliveryId,
-    origin: IntakeOrigin,
+    kept: Kept,
     inbox: Arc<Inbox>,
     raw: Arc<RawDelivery>,
     held: Held,
@@ -174,7 +184,8 @@ pub(super) async fn read_and_store(
             None => not_enabled(&inbox.adapter),
         };
         let adapter = adapter.map(EnabledAdapter::release);
-        let entry = IntakeEntry { delivery, origin, inbox, raw, adapter, content };
+        let Kept { delivery, origin, audit } = kept;
+        let entry = IntakeEntry { delivery, origin, inbox, raw, adapter, content, audit };
         committer.hand_in(ReadDelivery { entry, response, answer, held });
     };
     match adapter {

@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
-use super::ingest::{Received, read_and_store};
+use serde_json::Value;
+
+use super::ingest::{Kept, Received, read_and_store};
 use super::{Flow, FlowError, access};
 use crate::domain::activation::Activation;
 use crate::domain::delivery::DeliveryOutcome;
 use crate::domain::ids::DeliveryId;
-use crate::domain::principal::Principal;
+use crate::domain::principal::{Principal, PrincipalKind};
 use crate::domain::release::PluginKind;
-use crate::store::{IntakeOrigin, PageRequest};
+use crate::store::{AuditEntry, IntakeOrigin, PageRequest};
 
 /// How many kept deliveries are read again at once after an adapter was enabled.
 const RETRY_PAGE: u32 = 64;
@@ -29,7 +31,15 @@ pub async fn retry(flow: &Flow, principal: &Principal, id: DeliveryId) -> Result
     let Some(inbox) = directory.inbox(delivery.inbox) else {
         return Err(FlowError::NotFound(format!("the inbox {} of delivery {id} is gone", delivery.inbox)));
     };
-    read_and_store(flow, id, IntakeOrigin::Retry, Arc::clone(inbox), Arc::new(raw), Box::new(())).await
+    let kept = Kept { delivery: id, origin: IntakeOrigin::Retry, audit: audit(flow, principal, id) };
+    read_and_store(flow, kept, Arc::clone(inbox), Arc::new(raw), Box::new(())).await
+}
+
+/// What somebody had read is recorded. What the host reads by itself follows from an activation, which
+/// is recorded.
+fn audit(flow: &Flow, principal: &Principal, id: DeliveryId) -> Option<AuditEntry> {
+    let by_somebody = principal.kind != PrincipalKind::System;
+    by_somebody.then(|| flow.audit(principal, "delivery.retry", &id.to_string(), Value::Null))
 }
 
 /// Reads again what no release could read so far, now that an adapter's release is at work.

@@ -12,7 +12,6 @@ use super::organise::{department_for, title_of_new};
 use super::{Flow, FlowError};
 use crate::bundled;
 use crate::domain::ids::{DepartmentId, SigningKeyId};
-use crate::domain::installation::InstallationSettings;
 use crate::domain::principal::Principal;
 use crate::domain::release::Release;
 use crate::domain::signing::{KnownSignature, Revocation, Signature, SigningKey};
@@ -85,17 +84,6 @@ pub async fn revoke_signing_key(
         Ok(()) | Err(StoreError::Stale(_)) => find().await,
         Err(error) => Err(error.into()),
     }
-}
-
-/// Changes what holds for the installation as a whole.
-pub async fn change_settings(
-    flow: &Flow,
-    principal: &Principal,
-    settings: InstallationSettings,
-) -> Result<InstallationSettings, FlowError> {
-    let entry = flow.audit(principal, "settings.change", "settings", json!(settings));
-    flow.store.change_settings(&settings, &entry).await?;
-    Ok(settings)
 }
 
 /// Checks the signature that came with a component, and whether there had to be one.

@@ -27,7 +27,8 @@ pub fn admit(flow: &Flow, headers: &HeaderMap, permission: Permission) -> Result
     check_role(&bearer.principal, roles)?;
     if whole_company && bearer.principal.department.is_some() {
         let detail = "this is about the whole company, and the token is a department's";
-        return Err(Problem::new(ProblemKind::Forbidden, detail));
+        let remedy = "ask with a token that has no department, or have an admin of the whole company do it";
+        return Err(Problem::new(ProblemKind::Forbidden, detail).with_remedy(remedy));
     }
     Ok(Some(bearer))
 }
@@ -39,7 +40,8 @@ fn check_role(principal: &Principal, roles: &[Role]) -> Result<(), Problem> {
     let own = principal.kind.role().map_or("no role", Role::name);
     let may: Vec<_> = roles.iter().map(|it| it.name()).collect();
     let detail = format!("this is for the roles {}; the token's role is {own}", may.join(", "));
-    Err(Problem::new(ProblemKind::Forbidden, detail))
+    let remedy = "ask with a token of one of these roles; an admin makes one with POST /v1/tokens";
+    Err(Problem::new(ProblemKind::Forbidden, detail).with_remedy(remedy))
 }
 
 /// The header field for an inbox's token, for channels that cannot send `Authorization`.

@@ -5,85 +5,18 @@ use std::num::NonZeroU32;
 
 use axum::body::Body;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
-use axum::http::{HeaderValue, Response, StatusCode};
+use axum::http::{HeaderValue, Response};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+pub use self::kind::ProblemKind;
 use crate::flow::{FieldError, FlowError};
 use crate::store::StoreError;
 
+mod kind;
+
 /// The media type of every answer that says no.
 pub const MEDIA_TYPE: &str = "application/problem+json";
-
-/// What kind of no it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ProblemKind {
-    /// What was named is not there.
-    NotFound,
-    /// It was here and is erased or purged.
-    Gone,
-    /// The address exists, but not with this method.
-    MethodNotAllowed,
-    /// It contradicts what is there.
-    Conflict,
-    /// It was changed since it was seen.
-    Stale,
-    /// It was changed since the revision in `If-Match`.
-    PreconditionFailed,
-    /// What was sent cannot be read.
-    Malformed,
-    /// What was sent can be read and is wrong.
-    Invalid,
-    /// A component was not accepted.
-    Refused,
-    /// The caller may not.
-    Forbidden,
-    /// The caller did not show who it is.
-    Unauthenticated,
-    /// More bytes than allowed.
-    TooLarge,
-    /// The body did not arrive in time.
-    TooSlow,
-    /// Too many requests.
-    TooMany,
-    /// A body of another type.
-    UnsupportedMediaType,
-    /// Not now.
-    Unavailable,
-    /// A surprise.
-    Internal,
-}
-
-impl ProblemKind {
-    /// The last part of its type, its status, and its title.
-    fn description(self) -> (&'static str, StatusCode, &'static str) {
-        match self {
-            Self::NotFound => ("not-found", StatusCode::NOT_FOUND, "Not found"),
-            Self::Gone => ("gone", StatusCode::GONE, "Gone"),
-            Self::MethodNotAllowed => {
-                ("method-not-allowed", StatusCode::METHOD_NOT_ALLOWED, "Method not allowed")
-            }
-            Self::Conflict => ("conflict", StatusCode::CONFLICT, "Conflict"),
-            Self::Stale => ("stale", StatusCode::CONFLICT, "Changed meanwhile"),
-            Self::PreconditionFailed => {
-                ("precondition-failed", StatusCode::PRECONDITION_FAILED, "Changed meanwhile")
-            }
-            Self::Malformed => ("malformed", StatusCode::BAD_REQUEST, "Malformed"),
-            Self::Invalid => ("invalid", StatusCode::UNPROCESSABLE_ENTITY, "Invalid"),
-            Self::Refused => ("refused", StatusCode::UNPROCESSABLE_ENTITY, "Component refused"),
-            Self::Forbidden => ("forbidden", StatusCode::FORBIDDEN, "Forbidden"),
-            Self::Unauthenticated => ("unauthenticated", StatusCode::UNAUTHORIZED, "Unauthenticated"),
-            Self::TooLarge => ("too-large", StatusCode::PAYLOAD_TOO_LARGE, "Too large"),
-            Self::TooSlow => ("too-slow", StatusCode::REQUEST_TIMEOUT, "Too slow"),
-            Self::TooMany => ("too-many-requests", StatusCode::TOO_MANY_REQUESTS, "Too many requests"),
-            Self::UnsupportedMediaType => {
-                ("unsupported-media-type", StatusCode::UNSUPPORTED_MEDIA_TYPE, "Unsupported media type")
-            }
-            Self::Unavailable => ("unavailable", StatusCode::SERVICE_UNAVAILABLE, "Unavailable"),
-            Self::Internal => ("internal", StatusCode::INTERNAL_SERVER_ERROR, "Unexpected failure"),
-        }
-    }
-}
 
 /// Why something is not done.
 #[derive(Debug)]
@@ -92,6 +25,7 @@ pub struct Problem {
     detail: String,
     errors: Vec<FieldError>,
     name: Option<String>,
+    /// What to do, where there is more to say than the kind does.
     remedy: Option<String>,
     /// Seconds until it is worth trying again.
     retry_after: Option<NonZeroU32>,
@@ -120,12 +54,11 @@ pub struct ProblemBody<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<&'a str>,
     /// What to do.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub remedy: Option<&'a str>,
+    pub remedy: &'a str,
 }
 
 impl Problem {
-    /// A problem with nothing more to say than what is wrong.
+    /// A problem with nothing more to say than what is wrong; what to do is what its kind says.
     pub fn new(kind: ProblemKind, detail: impl Into<String>) -> Self {
         let retry_after = (kind == ProblemKind::Unavailable).then_some(NonZeroU32::MIN);
         let detail = detail.into();
@@ -173,7 +106,7 @@ impl Problem {
             instance: format!("urn:switchboard:request:{request}"),
             errors: &self.errors,
             name: self.name.as_deref(),
-            remedy: self.remedy.as_deref(),
+            remedy: self.remedy.as_deref().unwrap_or_else(|| self.kind.remedy()),
         };
         // Texts and numbers alone: writing them as JSON does not fail.
         let mut response = Response::new(Body::from(serde_json::to_vec(&body).unwrap_or_default()));

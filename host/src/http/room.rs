@@ -1,10 +1,9 @@
 //! Room for what is being received: a bounded number of bytes for all bodies together, so that many
 //! callers at once cannot fill the memory. Who finds no room is told to come back, before anything of it
-//! was accepted.
+//! was accepted. No caller has more than a share of it, so that one cannot take it from all others.
 
-use std::sync::Arc;
-
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::problem::{Problem, ProblemKind};
 
@@ -15,17 +14,35 @@ const PIECE: usize = 64 * 1024;
 /// large ones.
 const PIECES_MAX: usize = 8_192;
 
+/// One caller has a quarter of the room at most: four uploads of the largest size, and three more callers
+/// as greedy find as much.
+const SHARES: usize = 4;
+
 /// The room of a host.
 #[derive(Debug)]
 pub struct Room {
-    pieces: Arc<Semaphore>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    pieces: usize,
+    taken: Mutex<Pieces>,
+}
+
+/// The pieces that are taken.
+#[derive(Debug, Default)]
+struct Pieces {
+    by_all: usize,
+    by_caller: HashMap<i64, usize>,
 }
 
 /// The part of the room that one body takes, until this goes.
 #[derive(Debug)]
 pub struct Taken {
-    pieces: Arc<Semaphore>,
-    held: Option<OwnedSemaphorePermit>,
+    shared: Arc<Shared>,
+    caller: i64,
+    pieces: usize,
 }
 
 impl Default for Room {
@@ -37,29 +54,68 @@ impl Default for Room {
 impl Room {
     /// Room for that many pieces of 64 KiB.
     pub fn of(pieces: usize) -> Self {
-        Self { pieces: Arc::new(Semaphore::new(pieces)) }
+        Self { shared: Arc::new(Shared { pieces, taken: Mutex::default() }) }
     }
 
-    /// A part that holds nothing yet.
-    pub fn enter(&self) -> Taken {
-        Taken { pieces: Arc::clone(&self.pieces), held: None }
+    /// A part that holds nothing yet, for the token or the inbox of this number.
+    pub fn enter(&self, caller: i64) -> Taken {
+        Taken { shared: Arc::clone(&self.shared), caller, pieces: 0 }
     }
+}
+
+impl Shared {
+    /// Nothing that holds the lock leaves the counts half done.
+    fn lock(&self) -> MutexGuard<'_, Pieces> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take(&self, caller: i64, more: usize) -> Result<(), Problem> {
+        let mut taken = self.lock();
+        if more > self.pieces.saturating_sub(taken.by_all) {
+            return Err(no_room("too much is being received"));
+        }
+        let own = taken.by_caller.get(&caller).copied().unwrap_or_default();
+        if more > self.pieces.div_ceil(SHARES).saturating_sub(own) {
+            return Err(no_room("what this token or this inbox has under way fills its share of the room"));
+        }
+        taken.by_all += more;
+        taken.by_caller.insert(caller, own + more);
+        Ok(())
+    }
+
+    fn give_back(&self, caller: i64, pieces: usize) {
+        let mut taken = self.lock();
+        taken.by_all = taken.by_all.saturating_sub(pieces);
+        let left = taken.by_caller.get(&caller).map_or(0, |own| own.saturating_sub(pieces));
+        // Whoever has nothing under way is forgotten, or there would be an entry for every caller ever.
+        match left {
+            0 => taken.by_caller.remove(&caller),
+            left => taken.by_caller.insert(caller, left),
+        };
+    }
+}
+
+fn no_room(why: &str) -> Problem {
+    Problem::new(ProblemKind::Unavailable, why)
+        .with_remedy("nothing was accepted: send it again after the seconds in `retry-after`, fewer at once")
 }
 
 impl Taken {
     /// Makes the part large enough for so many bytes.
     pub fn grow_to(&mut self, bytes: usize) -> Result<(), Problem> {
         let wanted = bytes.div_ceil(PIECE);
-        let held = self.held.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
-        let Some(more) = wanted.checked_sub(held).filter(|it| *it > 0) else { return Ok(()) };
-        let full = || Problem::new(ProblemKind::Unavailable, "too much is being received; try again shortly");
-        let more = u32::try_from(more).map_err(|_| full())?;
-        let permit = Arc::clone(&self.pieces).try_acquire_many_owned(more).map_err(|_| full())?;
-        match &mut self.held {
-            Some(held) => held.merge(permit),
-            None => self.held = Some(permit),
-        }
+        let Some(more) = wanted.checked_sub(self.pieces).filter(|it| *it > 0) else { return Ok(()) };
+        self.shared.take(self.caller, more)?;
+        self.pieces = wanted;
         Ok(())
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        if self.pieces > 0 {
+            self.shared.give_back(self.caller, self.pieces);
+        }
     }
 }
 
@@ -69,20 +125,37 @@ mod tests {
 
     #[test]
     fn what_is_taken_is_given_back() {
-        let room = Room::of(3);
-        let mut first = room.enter();
+        let room = Room::of(12);
+        let mut first = room.enter(1);
         first.grow_to(1).unwrap();
         first.grow_to(PIECE).unwrap();
         first.grow_to(PIECE + 1).unwrap();
-        let mut second = room.enter();
+        let mut second = room.enter(1);
         assert!(second.grow_to(2 * PIECE).is_err());
         second.grow_to(PIECE).unwrap();
         drop(first);
         second.grow_to(3 * PIECE).unwrap();
+        drop(second);
+        assert!(room.shared.lock().by_caller.is_empty());
+    }
+
+    #[test]
+    fn one_caller_has_its_share_and_leaves_the_rest_to_others() {
+        let room = Room::of(8);
+        let mut greedy: Vec<_> = (0..8).map(|_| room.enter(1)).collect();
+        let got = greedy.iter_mut().filter_map(|it| it.grow_to(PIECE).ok()).count();
+        assert_eq!(got, 2, "a quarter, in however many bodies");
+        for other in 2..5 {
+            let mut body = room.enter(other);
+            body.grow_to(2 * PIECE).unwrap();
+            assert!(body.grow_to(3 * PIECE).is_err());
+            greedy.push(body);
+        }
+        assert!(room.enter(5).grow_to(1).is_err(), "the room as a whole is full");
     }
 
     #[test]
     fn nothing_needs_no_room() {
-        assert!(Room::of(0).enter().grow_to(0).is_ok());
+        assert!(Room::of(0).enter(1).grow_to(0).is_ok());
     }
 }

@@ -95,8 +95,8 @@ async fn answer(
     request: Request,
 ) -> Result<Response<Body>, Problem> {
     let (parts, body) = request.into_parts();
-    let Admitted { mut call, body_bytes_max } = admit(shared, route, parts).await?;
-    let mut room = shared.room.enter();
+    let Admitted { mut call, caller, body_bytes_max } = admit(shared, route, parts).await?;
+    let mut room = shared.room.enter(caller);
     let bytes = match body_bytes_max {
         0 => Vec::new(),
         most => read_body(call.headers(), body, most, &mut room).await?,
@@ -115,6 +115,8 @@ async fn answer(
 /// A request that may be read.
 struct Admitted {
     call: Call,
+    /// The number of the token, or of the inbox at its own door.
+    caller: i64,
     body_bytes_max: usize,
 }
 
@@ -126,15 +128,17 @@ async fn admit(shared: &Arc<Shared>, route: &Route, parts: Parts) -> Result<Admi
         Some(bearer) => (Some(bearer.principal), bearer.allowance),
         None => (None, Allowance::default()),
     };
+    let mut caller = principal.as_ref().and_then(|it| it.token).map_or(0, |it| it.0);
     let mut call = Call::new(Arc::clone(shared), principal, route.success, parts).await;
     if route.permission == Permission::Inbox {
         let credentials = auth::inbox_credentials(call.headers());
         let admitted = ingest::admit(flow, call.segment("inbox"), credentials)?;
         allowance = admitted.allowance;
+        caller = admitted.inbox.id.0;
         call = call.with_inbox(admitted.inbox);
     }
     let granted = allowance.body_bytes.and_then(|it| usize::try_from(it).ok()).unwrap_or(usize::MAX);
-    Ok(Admitted { call, body_bytes_max: route.body_bytes_max.min(granted.max(1)) })
+    Ok(Admitted { call, caller, body_bytes_max: route.body_bytes_max.min(granted.max(1)) })
 }
 
 async fn read_body(
@@ -152,7 +156,7 @@ async fn read_body(
     let bytes = Vec::with_capacity(announced.min(ANNOUNCED_BYTES_MAX));
     match tokio::time::timeout(BODY_TIMEOUT, collect(body, bytes, most, room)).await {
         Ok(collected) => collected,
-        Err(_) => Err(Problem::new(ProblemKind::TooSlow, "the body did not arrive within a minute")),
+        Err(_) => Err(too_slow()),
     }
 }
 
@@ -163,7 +167,7 @@ async fn collect(
     room: &mut Taken,
 ) -> Result<Vec<u8>, Problem> {
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| Problem::new(ProblemKind::Malformed, "the body broke off"))?;
+        let frame = frame.map_err(|_| broken_off())?;
         let Ok(data) = frame.into_data() else { continue };
         if data.len() > most - bytes.len() {
             return Err(too_large(most));
@@ -175,7 +179,20 @@ async fn collect(
 }
 
 fn too_large(most: usize) -> Problem {
-    Problem::new(ProblemKind::TooLarge, format!("the body has more than the {most} bytes taken here"))
+    let detail = format!("the body has more than the {most} bytes taken here");
+    let remedy = "send less at once; where an allowance says so few, an admin can change it";
+    Problem::new(ProblemKind::TooLarge, detail).with_remedy(remedy)
+}
+
+fn too_slow() -> Problem {
+    let detail = format!("the body did not arrive within {} seconds", BODY_TIMEOUT.as_secs());
+    let remedy = "nothing was accepted: send it again over a faster line, or less at once";
+    Problem::new(ProblemKind::TooSlow, detail).with_remedy(remedy)
+}
+
+fn broken_off() -> Problem {
+    let problem = Problem::new(ProblemKind::Malformed, "the body broke off");
+    problem.with_remedy("nothing was accepted: send the whole of it again")
 }
 
 fn not_found(shared: &Shared, request: &Request) -> Response<Body> {

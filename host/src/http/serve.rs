@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::patient::Patient;
+use super::peers::{PeerLimit, Peers, Seat};
 use super::router::router;
 use crate::flow::Flow;
 
@@ -44,11 +45,33 @@ const CONNECTIONS_MAX: usize = 4_096;
 /// at once.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// How callers are let in, and for how long.
+#[derive(Clone, Debug, Default)]
+pub struct ServeOptions {
+    /// How long work is still taken after the host was asked to stop.
+    pub grace: Duration,
+    /// How many connections one caller may have.
+    pub per_peer: PeerLimit,
+}
+
+/// How many connections there may be, of all and of one caller.
+struct Places {
+    all: Arc<Semaphore>,
+    peers: Arc<Peers>,
+}
+
+/// A place for one connection, until this goes.
+struct Place {
+    _one_of_all: OwnedSemaphorePermit,
+    _one_of_the_callers: Seat,
+}
+
 /// Serves until `stop` is cancelled, then finishes what is under way.
 ///
 /// From then on `/readyz` says that the host wants no more work, and for `grace` it is still taken:
 /// whoever spreads work over several hosts has that long to see it and go elsewhere.
-pub async fn serve(listener: TcpListener, flow: Flow, stop: CancellationToken, grace: Duration) {
+pub async fn serve(listener: TcpListener, flow: Flow, stop: CancellationToken, options: ServeOptions) {
+    let ServeOptions { grace, per_peer } = options;
     let closing_time = {
         let stop = stop.clone();
         async move {
@@ -56,19 +79,24 @@ pub async fn serve(listener: TcpListener, flow: Flow, stop: CancellationToken, g
             tokio::time::sleep(grace).await;
         }
     };
-    serve_until(closing_time, CONNECTIONS_MAX, listener, router(flow, stop)).await;
+    serve_until(closing_time, Places::new(CONNECTIONS_MAX, per_peer), listener, router(flow, stop)).await;
+}
+
+impl Places {
+    fn new(connections_max: usize, per_peer: PeerLimit) -> Self {
+        Self { all: Arc::new(Semaphore::new(connections_max)), peers: Peers::new(per_peer) }
+    }
 }
 
 /// Serves with so many connections at once, and lets nobody in any more after `closing_time`.
 async fn serve_until(
     closing_time: impl Future<Output = ()>,
-    connections_max: usize,
+    places: Places,
     listener: TcpListener,
     router: Router,
 ) {
     let (closing, connections) = (CancellationToken::new(), TaskTracker::new());
     let mut closing_time = pin!(closing_time);
-    let places = Arc::new(Semaphore::new(connections_max));
     loop {
         let accepted = tokio::select! {
             biased;
@@ -88,15 +116,19 @@ async fn serve_until(
     }
 }
 
-/// The next connection, once there is a place for it.
-async fn accept(
-    listener: &TcpListener,
-    places: &Arc<Semaphore>,
-) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+/// The next connection, once there is a place for it. Whoever has too many already is closed at once, and
+/// nobody waits for that.
+async fn accept(listener: &TcpListener, places: &Places) -> Option<(TcpStream, Place)> {
     // The semaphore is never closed.
-    let place = Arc::clone(places).acquire_owned().await.ok()?;
+    let one_of_all = Arc::clone(&places.all).acquire_owned().await.ok()?;
     match listener.accept().await {
-        Ok((stream, _)) => Some((stream, place)),
+        Ok((stream, address)) => {
+            let Some(seat) = places.peers.seat(address.ip()) else {
+                tracing::debug!("a caller has as many connections as one may; the next is closed");
+                return None;
+            };
+            Some((stream, Place { _one_of_all: one_of_all, _one_of_the_callers: seat }))
+        }
         Err(error) => {
             tracing::warn!(%error, "a connection could not be accepted");
             tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -106,12 +138,7 @@ async fn accept(
 }
 
 /// Answers one connection's requests.
-async fn converse(
-    stream: TcpStream,
-    router: Router,
-    closing: CancellationToken,
-    _place: OwnedSemaphorePermit,
-) {
+async fn converse(stream: TcpStream, router: Router, closing: CancellationToken, _place: Place) {
     // An answer is one small write: waiting to fill a packet would only make it late.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "a connection keeps its delay");

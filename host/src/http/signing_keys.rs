@@ -1,4 +1,4 @@
-//! Keys whose signatures of releases count, and whether there must be one.
+//! Keys whose signatures of releases count.
 
 use axum::http::StatusCode;
 use schemars::JsonSchema;
@@ -12,7 +12,6 @@ use super::permission;
 use super::problem::Problem;
 use super::route::Route;
 use super::view::department_name;
-use crate::domain::installation::InstallationSettings;
 use crate::domain::organisation::Directory;
 use crate::domain::signing::SigningKey;
 use crate::flow::sign::{self, NewSigningKey};
@@ -32,18 +31,6 @@ pub(super) fn routes() -> Vec<Route> {
             permission::ADMIN,
             "Revokes a key: what it signed is neither published nor enabled any more",
             revoke,
-        ),
-        Route::get(
-            "/v1/settings",
-            permission::COMPANY_READ,
-            "Shows what holds for the whole installation",
-            shown,
-        ),
-        Route::patch(
-            "/v1/settings",
-            permission::COMPANY_ADMIN,
-            "Changes what holds for the whole installation",
-            change,
         ),
     ]
 }
@@ -88,27 +75,4 @@ async fn revoke(call: Call, Json(because): Json<Because>) -> Result<Answer<Signi
     let (flow, id) = (call.flow(), call.id("id")?);
     let key = sign::revoke_signing_key(flow, call.principal()?, id, &because.reason).await?;
     Ok(Answer::of(SigningKeyEntry::of(key, &flow.directory.load())))
-}
-
-async fn shown(call: Call, (): ()) -> Result<Answer<InstallationSettings>, Problem> {
-    Ok(Answer::of(call.flow().store.settings().await?))
-}
-
-/// What to change; absent fields stay.
-#[derive(Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-#[derive(Default)]
-struct SettingsChange {
-    /// Whether a release must be signed by a registered key to be published or enabled.
-    require_signatures: Option<bool>,
-}
-
-async fn change(
-    call: Call,
-    Json(change): Json<SettingsChange>,
-) -> Result<Answer<InstallationSettings>, Problem> {
-    let flow = call.flow();
-    let mut settings = flow.store.settings().await?;
-    settings.require_signatures = change.require_signatures.unwrap_or(settings.require_signatures);
-    Ok(Answer::of(sign::change_settings(flow, call.principal()?, settings).await?))
 }

@@ -4,7 +4,7 @@ use super::route::Route;
 use super::{
     activations, agents, audit, contacts, conversation_acts, conversations, counts, decisions, deliveries,
     departments, evaluate, generations, health, inboxes, ingest, items, openapi, plugins, queues, search,
-    secrets, signing_keys, tokens,
+    secrets, settings, signing_keys, tokens,
 };
 
 /// Every route, in the order of the story.
@@ -26,6 +26,7 @@ pub fn routes() -> Vec<Route> {
         plugins::routes(),
         secrets::routes(),
         signing_keys::routes(),
+        settings::routes(),
         activations::routes(),
         generations::routes(),
         tokens::routes(),

@@ -30,6 +30,7 @@ macro_rules! conformance {
                 the_same_id_in_two_inboxes_is_two_items,
                 a_presence_is_met_once_and_kept_up_to_date,
                 an_unparsed_delivery_is_kept_and_read_once_more,
+                who_had_a_delivery_read_is_recorded_with_it_or_not_at_all,
                 a_record_of_an_import_is_kept_once_in_its_inbox,
                 odd_keys_are_kept,
             }
@@ -131,6 +132,7 @@ macro_rules! conformance {
                 names_are_unique,
                 what_is_referred_to_must_exist,
                 an_inbox_is_changed_by_compare_and_set,
+                the_installations_settings_are_changed_by_compare_and_set,
                 tokens_are_kept_and_revoked_once,
             }
             plugins {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::error::StoreResult;
-use super::page::{Page, PageRequest};
+use super::page::{AuditEntry, Page, PageRequest};
 use super::route::{CaseNeeds, ClaimedCase, Routed};
 use crate::domain::arrival::Arrival;
 use crate::domain::delivery::{Delivery, DeliveryOutcome, ImportKey, RawDelivery};
@@ -50,6 +50,8 @@ pub struct IntakeEntry {
     pub adapter: Option<String>,
     /// What it held.
     pub content: IntakeContent,
+    /// The record of who had it read, if somebody did.
+    pub audit: Option<AuditEntry>,
 }
 
 /// What became of a stored delivery.
@@ -82,7 +84,8 @@ pub trait DoorJudge: Send + Sync {
 #[async_trait]
 pub trait IngestStore: Send + Sync {
     /// Stores a batch of read deliveries in one transaction: deliveries, arrivals without
-    /// repetitions, identities, contacts, conversations, and an event for each item to be routed.
+    /// repetitions, identities, contacts, conversations, an event for each item to be routed, and who
+    /// had a delivery read.
     ///
     /// Answers in order, one for each entry. When an entry cannot be stored, the others are; `Taken` is
     /// the answer to a record whose key its inbox has already.

@@ -32,8 +32,13 @@ pub trait OrganisationStore: Send + Sync {
     async fn change_inbox(&self, inbox: &Inbox, audit: &AuditEntry) -> StoreResult<()>;
     /// What holds for the installation as a whole.
     async fn settings(&self) -> StoreResult<InstallationSettings>;
-    /// Changes it.
-    async fn change_settings(&self, settings: &InstallationSettings, audit: &AuditEntry) -> StoreResult<()>;
+    /// Replaces it, if it is what was `seen`; `Stale` when it is not.
+    async fn change_settings(
+        &self,
+        seen: &InstallationSettings,
+        settings: &InstallationSettings,
+        audit: &AuditEntry,
+    ) -> StoreResult<()>;
     /// Every token that was ever made, oldest first.
     async fn tokens(&self) -> StoreResult<Vec<Token>>;
     /// Adds a token.

@@ -95,7 +95,8 @@ async fn host(plugins: PluginConfig) -> (App, SocketAddr) {
     .expect("open a repository");
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("listen");
     let address = listener.local_addr().expect("an address");
-    tokio::spawn(switchboard::http::serve(listener, app.flow.clone(), app.stopping(), Duration::ZERO));
+    let options = switchboard::http::ServeOptions::default();
+    tokio::spawn(switchboard::http::serve(listener, app.flow.clone(), app.stopping(), options));
     (app, address)
 }
 

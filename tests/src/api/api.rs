@@ -2,6 +2,7 @@
 
 mod access;
 mod activations;
+mod bodies;
 mod conversations;
 mod health;
 mod idempotency;
@@ -13,3 +14,4 @@ mod secrets;
 mod signing;
 mod tokens;
 mod tour;
+mod world;

@@ -37,6 +37,7 @@ async fn metrics_count_what_happened() {
         r#"switchboard_plugin_call_microseconds_count{plugin="keyword-router",step="evaluate"} 1"#,
         r#"switchboard_plugin_call_microseconds_count{plugin="cloudevents",step="receive"} 1"#,
         r#"switchboard_http_requests_total{route="/in/{inbox}",status="202"} 1"#,
+        r#"switchboard_http_request_microseconds_count{route="/in/{inbox}"} 1"#,
     ] {
         assert!(text.contains(line), "{line} is missing in\n{text}");
     }

@@ -1,28 +1,68 @@
-//! One walk past every address: each says yes once, so that a route cannot be added without one.
+//! One walk past every address: each says yes once, so that a route cannot be added without one. What changes
+//! something is asked for where it cannot be recorded as well, and then leaves nothing.
 
 use std::collections::BTreeSet;
+use std::fmt::Write;
 
 use serde_json::{Value, json};
 use switchboard::http::{Method, table};
 use switchboard::plugin::signing::PrivateKey;
 
-use crate::support::TestApp;
+use crate::support::behind::Behind;
 use crate::support::company::word_to;
 use crate::support::guest::{Guest, Kind};
-use crate::support::reply::text;
+use crate::support::reply::{entries, text};
+use crate::support::{Reply, TestApp};
+
+/// What changes nothing that somebody would be asked about: a channel delivers, which the delivery itself
+/// records, and a case is only imagined.
+const UNRECORDED: [&str; 3] = ["POST /in/{inbox}", "POST /in/{inbox}/{*path}", "POST /v1/evaluate"];
+
+/// What is said on the way: none of it is the audit log's business.
+const WORDS: [&str; 9] = [
+    "a mistake",
+    "eight or more",
+    "another value",
+    "a key",
+    "treaty",
+    "a contract",
+    "a remark",
+    "gladly",
+    "two contracts",
+];
 
 /// Walks, and remembers where it has been.
 struct Tour {
     app: TestApp,
+    behind: Behind,
     visited: BTreeSet<String>,
+    /// What the audit log says of each change.
+    recorded: String,
+}
+
+/// What is sent.
+enum Sent {
+    Nothing,
+    Json(Value),
+    Component(Vec<u8>),
 }
 
 impl Tour {
+    async fn begin() -> Self {
+        let app = TestApp::staffed().await;
+        let behind = Behind::open(&app.file()).await;
+        Self { app, behind, visited: BTreeSet::new(), recorded: String::new() }
+    }
+
     /// Asks for a route with these values in place of what varies; the answer must be yes.
     async fn ask(&mut self, route: &str, values: &[&str], body: Value) -> Value {
+        self.send(route, values, Sent::Json(body)).await
+    }
+
+    async fn send(&mut self, route: &str, values: &[&str], sent: Sent) -> Value {
         let (method, template) = route.split_once(' ').unwrap();
         let (template, query) = template.split_once('?').unwrap_or((template, ""));
-        self.visited.insert(format!("{method} {template}"));
+        let name = format!("{method} {template}");
         let mut path = String::new();
         let mut values = values.iter();
         for part in template.split('/').skip(1) {
@@ -30,26 +70,67 @@ impl Tour {
             path.push_str(if part.starts_with('{') { values.next().unwrap() } else { part });
         }
         let path = format!("{path}?{query}");
-        let answer = match method {
-            "GET" => self.app.get(&path).await,
-            "POST" => self.app.post(&path, body).await,
-            "PATCH" => self.app.patch(&path, body).await,
-            other => panic!("{other}"),
+        let is_recorded = method != "GET" && !UNRECORDED.contains(&name.as_str());
+        let answer = match is_recorded {
+            true => self.change(&name, &path, &sent).await,
+            false => self.ask_once(method, &path, &sent).await,
         };
+        self.visited.insert(name);
         assert!(answer.status.is_success(), "{route}: {}", answer.text());
         serde_json::from_slice(&answer.body).unwrap_or(Value::Null)
     }
 
+    async fn ask_once(&self, method: &str, path: &str, sent: &Sent) -> Reply {
+        let (media_type, body) = match sent {
+            Sent::Nothing => return self.app.ask(method, path, &[], Vec::new()).await,
+            Sent::Json(body) => ("application/json", body.to_string().into_bytes()),
+            Sent::Component(bytes) => ("application/wasm", bytes.clone()),
+        };
+        self.app.ask(method, path, &[("content-type", media_type)], body).await
+    }
+
+    /// Asks for a change twice: where it cannot be recorded nothing of it may be done, and where it can it
+    /// must be.
+    async fn change(&mut self, name: &str, path: &str, sent: &Sent) -> Reply {
+        let method = name.split(' ').next().unwrap();
+        let before = self.behind.rows().await;
+        self.behind.refuse_audit().await;
+        let refused = self.ask_once(method, path, sent).await;
+        self.behind.allow_audit().await;
+        assert_eq!(refused.status, 500, "{name} is done and not recorded: {}", refused.text());
+        for (table, rows) in self.behind.rows().await {
+            assert_eq!(before[&table], rows, "{name} left something in {table} and recorded nothing");
+        }
+        let before = self.log().await;
+        let answer = self.ask_once(method, path, sent).await;
+        let mut log = self.log().await;
+        // What the host does by itself from then on is not what was asked for.
+        log.retain(|it| !before.contains(it) && text(it, "/principal/kind") != "system");
+        let actions: Vec<_> = log.iter().rev().map(|it| text(it, "/action")).collect();
+        assert!(!actions.is_empty(), "{name} is not recorded");
+        writeln!(self.recorded, "{name}: {}", actions.join(", ")).unwrap();
+        let log = Value::from(log);
+        for word in WORDS {
+            assert!(!log.to_string().contains(word), "{name} has {word} recorded: {log}");
+        }
+        answer
+    }
+
+    /// The latest entries of the audit log, newest first.
+    async fn log(&self) -> Vec<Value> {
+        entries(&self.app.get("/v1/audit?limit=50").await.json(200)).clone()
+    }
+
     async fn read(&mut self, routes: &[&str], values: &[&str]) {
         for route in routes {
-            self.ask(route, values, Value::Null).await;
+            self.send(route, values, Sent::Nothing).await;
         }
     }
 }
 
 #[tokio::test]
-async fn every_route_says_yes_once() {
-    let mut tour = Tour { app: TestApp::staffed().await, visited: BTreeSet::new() };
+async fn every_route_says_yes_once_and_no_change_is_made_without_its_record() {
+    let mut tour = Tour::begin().await;
     organise(&mut tour).await;
     change_rules(&mut tour).await;
     let conversation = take_in(&mut tour).await;
@@ -59,6 +140,8 @@ async fn every_route_says_yes_once() {
         table::routes().iter().map(|it| format!("{} {}", word(it.method), it.path)).collect();
     let missing: Vec<_> = all.difference(&tour.visited).collect();
     assert!(missing.is_empty(), "nobody has been at {missing:?}");
+    // Whoever adds a change sees here under which name it is recorded.
+    insta::assert_snapshot!(tour.recorded);
 }
 
 fn word(method: Method) -> &'static str {
@@ -98,8 +181,7 @@ async fn organise(tour: &mut Tour) {
 
 async fn change_rules(tour: &mut Tour) {
     let component = Guest::proposing("judge", Kind::Abstain, "no idea").component();
-    tour.app.upload(component).await.json(201);
-    tour.visited.insert("POST /v1/plugins".to_owned());
+    tour.send("POST /v1/plugins", &[], Sent::Component(component)).await;
     let yank = json!({ "reason": "a mistake" });
     tour.ask("POST /v1/plugins/{name}/{version}/yank", &["judge", "1.0.0"], yank).await;
     tour.ask("POST /v1/plugins/{name}/{version}/unyank", &["judge", "1.0.0"], Value::Null).await;

@@ -2,6 +2,7 @@
 
 mod artefacts;
 mod at_the_door;
+mod clock;
 mod enabling;
 mod escalation;
 mod evaluation;

@@ -32,13 +32,15 @@ impl Reply {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{}: {error}", self.asked))
     }
 
-    /// The problem of an answer that must say no with this status, as RFC 9457 wants it.
+    /// The problem of an answer that must say no with this status, as RFC 9457 wants it, and says what to
+    /// do.
     #[track_caller]
     pub fn problem(&self, status: u16) -> Value {
         let problem = self.json(status);
         assert_eq!(self.headers["content-type"], "application/problem+json", "{}", self.asked);
         assert_eq!(problem["status"], status, "{}", self.asked);
         assert!(problem["detail"].as_str().is_some_and(|detail| !detail.is_empty()), "{problem}");
+        assert!(says_what_to_do(&problem), "{} is not told what to do: {problem}", self.asked);
         problem
     }
 
@@ -54,6 +56,13 @@ impl Reply {
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
+}
+
+/// Whether a refusal has a remedy, and whatever is wrong in what was sent has a place and a text.
+fn says_what_to_do(problem: &Value) -> bool {
+    let errors = problem["errors"].as_array().map_or(&[][..], Vec::as_slice);
+    let has_place = |it: &Value| it["pointer"].is_string() && !text(it, "/message").is_empty();
+    !text(problem, "/remedy").is_empty() && errors.iter().all(has_place)
 }
 
 /// The entries of a list.

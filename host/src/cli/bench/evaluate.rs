@@ -1,6 +1,6 @@
 //! `POST /v1/evaluate` with one policy, over HTTP, one request at a time; and the bare call beside it.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::Context;
 use serde_json::json;
@@ -28,7 +28,8 @@ pub async fn measure(report: &Report) -> anyhow::Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let mut stream = TcpStream::connect(listener.local_addr()?).await?;
     stream.set_nodelay(true)?;
-    let serving = tokio::spawn(http::serve(listener, app.flow.clone(), app.stopping(), Duration::ZERO));
+    let serving =
+        tokio::spawn(http::serve(listener, app.flow.clone(), app.stopping(), http::ServeOptions::default()));
 
     let (event, case) = scene::case();
     let body = json!({ "event": event, "case": case }).to_string();

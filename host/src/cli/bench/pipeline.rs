@@ -45,7 +45,8 @@ pub async fn measure(report: &Report, items: u64, connections: usize) -> anyhow:
     scene::set(&app, &scene::three_policies()).await?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
-    let serving = tokio::spawn(http::serve(listener, app.flow.clone(), app.stopping(), Duration::ZERO));
+    let serving =
+        tokio::spawn(http::serve(listener, app.flow.clone(), app.stopping(), http::ServeOptions::default()));
     app.work();
     let mut load = Load { app: &app, generator: Generator::start(address, scene::INBOX, connections)? };
     let mut parts = Parts::prepare(&app, folder.path()).await?;

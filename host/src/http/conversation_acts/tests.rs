@@ -111,6 +111,7 @@ async fn take_in(host: &Host, inbox: Arc<Inbox>) -> ConversationId {
         raw: Arc::new(raw),
         adapter: None,
         content: IntakeContent::Arrivals(vec![Arrival::Item(item)]),
+        audit: None,
     };
     let committed = flow.store.commit_intakes(&[entry], None).await.unwrap().remove(0).unwrap();
     committed.items[0].1

@@ -1,3 +1,4 @@
+use axum::http::StatusCode;
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 
@@ -23,6 +24,7 @@ async fn wrong_places_are_listed_by_pointer() {
             "detail": "`any` is missing",
             "instance": "urn:switchboard:request:req-1",
             "errors": [{ "pointer": "/settings/rules/0", "message": "`any` is missing" }],
+            "remedy": "correct it and send it again; GET /openapi.json describes what is taken here",
         })
     );
 }

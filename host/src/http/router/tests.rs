@@ -1,4 +1,5 @@
 use axum::http::StatusCode;
+use futures::{StreamExt, TryStreamExt};
 use serde_json::json;
 use tower::ServiceExt;
 
@@ -59,6 +60,57 @@ async fn who_finds_no_room_is_told_to_come_back_and_nothing_is_done() {
     // What has no body needs no room.
     let bare = host.request("GET", "/v1/departments").body(Body::empty()).unwrap();
     assert_eq!(full.clone().oneshot(bare).await.unwrap().status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_end_in_time_is_refused_and_nothing_of_it_is_stored() {
+    let host = Host::start().await;
+    let whole = r#"{"name":"legal"}"#;
+    let stuck = futures::stream::iter([Ok(whole)]).chain(futures::stream::pending());
+    // A byte now and then is no haste either.
+    let dripping = futures::stream::unfold(0, move |sent| async move {
+        tokio::time::sleep(Duration::from_secs(7)).await;
+        Some((Ok(&whole[sent..=sent]), sent + 1))
+    });
+    for body in [stuck.boxed(), dripping.boxed()] {
+        let body = Body::from_stream(body.map_err(|error: std::io::Error| error));
+        let request = host.request("POST", "/v1/departments").header("content-type", "application/json");
+        // Time is the runtime's own while everybody waits for the body.
+        tokio::time::pause();
+        let began = tokio::time::Instant::now();
+        let answer = host.send(request.body(body).unwrap()).await;
+        let waited = began.elapsed();
+        tokio::time::resume();
+        assert_eq!(answer.status, StatusCode::REQUEST_TIMEOUT, "{}", answer.body);
+        assert!(answer.body["remedy"].as_str().unwrap().contains("send it again"), "{}", answer.body);
+        assert_eq!(waited.as_secs(), BODY_TIMEOUT.as_secs());
+    }
+    assert_eq!(host.get("/v1/departments").await.body["entries"], json!([]));
+    assert_eq!(host.get("/v1/audit").await.body["entries"].as_array().unwrap().len(), 1, "its token's alone");
+}
+
+#[tokio::test]
+async fn one_caller_with_many_bodies_leaves_room_to_others() {
+    let host = Host::start().await;
+    let room = router_with(host.flow.clone(), host.draining.clone(), Room::of(4));
+    let open = || {
+        let endless = futures::stream::iter([Ok::<_, std::io::Error>("{")]).chain(futures::stream::pending());
+        let request = host.request("POST", "/v1/departments").header("content-type", "application/json");
+        room.clone().oneshot(request.body(Body::from_stream(endless)).unwrap())
+    };
+    let held = tokio::spawn(open());
+    tokio::task::yield_now().await;
+    let refused = open().await.unwrap();
+    assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(refused.headers()["retry-after"], "1");
+    let made = host.post("/v1/tokens", json!({ "role": "admin" })).await;
+    let other = Request::post("/v1/departments")
+        .header("content-type", "application/json")
+        .header("authorization", format!("Bearer {}", made.body["secret"].as_str().unwrap()))
+        .body(Body::from(r#"{"name":"legal"}"#))
+        .unwrap();
+    assert_eq!(room.clone().oneshot(other).await.unwrap().status(), StatusCode::CREATED);
+    held.abort();
 }
 
 #[tokio::test]

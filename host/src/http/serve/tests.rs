@@ -17,13 +17,17 @@ struct Listening {
 
 impl Listening {
     async fn start(connections_max: usize) -> Self {
+        Self::start_with(Places::new(connections_max, PeerLimit::default())).await
+    }
+
+    async fn start_with(places: Places) -> Self {
         let host = Host::start().await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (address, stop) = (listener.local_addr().unwrap(), host.draining.clone());
         let (close, closing_time) = oneshot::channel();
         let closing_time = async move { drop(closing_time.await) };
         let router = router(host.flow.clone(), stop.clone());
-        let serving = tokio::spawn(serve_until(closing_time, connections_max, listener, router));
+        let serving = tokio::spawn(serve_until(closing_time, places, listener, router));
         Self { address, stop, close, serving }
     }
 
@@ -37,6 +41,13 @@ async fn to_the_end(stream: &mut TcpStream) -> String {
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).await.unwrap();
     String::from_utf8(answer).unwrap()
+}
+
+/// Checks that nothing comes for a while that is long for the host, and shorter than anybody's patience.
+/// The clock must stand.
+async fn hears_nothing(stream: &mut TcpStream) {
+    let heard = tokio::time::timeout(HEAD_TIMEOUT / 3, stream.read_u8()).await;
+    assert!(heard.is_err(), "there is a place for it: {heard:?}");
 }
 
 const ALIVE: &[u8] = b"GET /healthz HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n";
@@ -76,8 +87,30 @@ async fn who_finds_no_place_is_answered_when_one_is_free() {
     let idle = host.connect().await;
     let mut waiting = host.connect().await;
     waiting.write_all(ALIVE).await.unwrap();
+    tokio::time::pause();
+    hears_nothing(&mut waiting).await;
     drop(idle);
     assert!(to_the_end(&mut waiting).await.starts_with("HTTP/1.1 200 OK\r\n"));
+}
+
+#[tokio::test]
+async fn whoever_has_too_many_connections_loses_the_next_and_nobody_else_does() {
+    let limit = PeerLimit { most: 2, exempt: Vec::new() };
+    let host = Listening::start_with(Places::new(8, limit)).await;
+    let mut own = [host.connect().await, host.connect().await];
+    let mut one_too_many = host.connect().await;
+    assert_eq!(to_the_end(&mut one_too_many).await, "");
+    let elsewhere = tokio::net::TcpSocket::new_v4().unwrap();
+    elsewhere.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+    let mut other = elsewhere.connect(host.address).await.unwrap();
+    for stream in own.iter_mut().chain([&mut other]) {
+        stream.write_all(ALIVE).await.unwrap();
+        assert!(to_the_end(stream).await.starts_with("HTTP/1.1 200 OK\r\n"));
+    }
+    // Whoever ended some has them again.
+    let mut again = host.connect().await;
+    again.write_all(ALIVE).await.unwrap();
+    assert!(to_the_end(&mut again).await.starts_with("HTTP/1.1 200 OK\r\n"));
 }
 
 #[tokio::test]
@@ -117,6 +150,7 @@ async fn who_asks_and_never_reads_the_answers_loses_the_place() {
     greedy.write_all(&ask).await.unwrap();
     let mut next = host.connect().await;
     next.write_all(ALIVE).await.unwrap();
+    hears_nothing(&mut next).await;
     assert!(to_the_end(&mut next).await.starts_with("HTTP/1.1 200 OK\r\n"));
     drop(greedy);
 }

@@ -3,6 +3,7 @@
 use super::world::World;
 use crate::domain::allowance::Allowance;
 use crate::domain::ids::{DepartmentId, TokenId};
+use crate::domain::installation::InstallationSettings;
 use crate::domain::organisation::{Department, Inbox, Queue};
 use crate::domain::principal::Role;
 use crate::domain::token::Token;
@@ -49,6 +50,20 @@ pub(crate) async fn an_inbox_is_changed_by_compare_and_set(world: World) {
     let page = crate::store::PageRequest { after: None, limit: 1 };
     let audit = world.store.audit(page).await.unwrap();
     assert_eq!(audit.entries[0].action, "inbox.change");
+}
+
+pub(crate) async fn the_installations_settings_are_changed_by_compare_and_set(world: World) {
+    let seen = world.store.settings().await.unwrap();
+    let changed = InstallationSettings { require_signatures: !seen.require_signatures };
+    let change = world.audit("settings.change");
+    world.store.change_settings(&seen, &changed, &change).await.unwrap();
+    assert_eq!(world.store.settings().await.unwrap(), changed);
+    // Whoever had looked before then changes nothing, and nothing is recorded.
+    let stale = world.store.change_settings(&seen, &seen, &world.audit("settings.change")).await;
+    assert!(matches!(stale, Err(StoreError::Stale(_))), "{stale:?}");
+    assert_eq!(world.store.settings().await.unwrap(), changed);
+    let page = crate::store::PageRequest { after: None, limit: 1 };
+    assert_eq!(world.store.audit(page).await.unwrap().entries, [change]);
 }
 
 pub(crate) async fn tokens_are_kept_and_revoked_once(world: World) {

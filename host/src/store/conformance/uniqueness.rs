@@ -3,7 +3,7 @@
 use super::world::{ALL, World, inbound, item};
 use crate::domain::arrival::Arrival;
 use crate::domain::delivery::{DeliveryOutcome, ImportKey};
-use crate::store::{IntakeContent, IntakeOrigin, StoreError};
+use crate::store::{IntakeContent, IntakeEntry, IntakeOrigin, StoreError};
 
 pub(crate) async fn an_item_is_kept_once_within_a_batch(world: World) {
     let answers = world.take([inbound("a", &[]), inbound("a", &[])]).await;
@@ -72,6 +72,28 @@ pub(crate) async fn an_unparsed_delivery_is_kept_and_read_once_more(world: World
     entry.delivery = world.ids.next(world.now());
     let answer = world.store.commit_intakes(&[entry], None).await.unwrap().remove(0);
     assert!(matches!(answer, Err(StoreError::Missing(_))), "{answer:?}");
+}
+
+pub(crate) async fn who_had_a_delivery_read_is_recorded_with_it_or_not_at_all(world: World) {
+    let mut entry = world.delivery(Vec::new());
+    entry.content = IntakeContent::Unparsed { reason: "malformed: no header".into() };
+    world.store.commit_intakes(std::slice::from_ref(&entry), None).await.unwrap().remove(0).unwrap();
+    let before = world.store.audit(ALL).await.unwrap().entries;
+    let retry = world.audit("delivery.retry");
+    let stray = IntakeEntry { delivery: world.ids.next(world.now()), ..entry.clone() };
+    let [entry, stray] = [entry, stray].map(|it| IntakeEntry {
+        origin: IntakeOrigin::Retry,
+        content: IntakeContent::Arrivals(vec![inbound("a", &[])]),
+        audit: Some(retry.clone()),
+        ..it
+    });
+    // What is not kept cannot be read once more.
+    let answer = world.store.commit_intakes(&[stray], None).await.unwrap().remove(0);
+    assert!(matches!(answer, Err(StoreError::Missing(_))), "{answer:?}");
+    assert_eq!(world.store.audit(ALL).await.unwrap().entries, before);
+    world.store.commit_intakes(&[entry], None).await.unwrap().remove(0).unwrap();
+    assert_eq!(world.store.audit(ALL).await.unwrap().entries[0], retry);
+    assert_eq!(world.store.audit(ALL).await.unwrap().entries[1..], before);
 }
 
 pub(crate) async fn a_record_of_an_import_is_kept_once_in_its_inbox(world: World) {

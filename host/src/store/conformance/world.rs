@@ -122,6 +122,7 @@ impl World {
             }),
             adapter: Some("cloudevents@0.2.0".into()),
             content: IntakeContent::Arrivals(arrivals),
+            audit: None,
         }
     }
 

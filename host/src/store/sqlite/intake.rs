@@ -24,7 +24,7 @@ use sqlx::{Connection as _, Sqlite, Transaction};
 
 use self::work::{Done, Work};
 use super::search::Texts;
-use super::{Books, SqliteStore, Writer, deliveries};
+use super::{Books, SqliteStore, Writer, audit, deliveries};
 use crate::crash::{self, Point};
 use crate::domain::delivery::{Delivery, DeliveryOutcome, ImportKey, RawDelivery};
 use crate::domain::ids::{DeliveryId, DepartmentId, InboxId};
@@ -96,6 +96,9 @@ async fn end(
     let takes_texts_along = books.unindexed.are_enough();
     if takes_texts_along {
         books.unindexed.index(&mut tx).await?;
+    }
+    for entry in &done.audits {
+        audit::record(entry, &mut tx).await?;
     }
     crash::point(Point::IntakeWritten);
     tx.commit().await?;

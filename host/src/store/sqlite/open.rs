@@ -102,6 +102,7 @@ impl SqliteStore {
         let options = writer_options(&file, options);
         let mut connection = options.connect().await?;
         crash::point(Point::StoreLocked);
+        check_version(&mut connection).await?;
         MIGRATIONS.run(&mut connection).await.map_err(not_migrated)?;
         crash::point(Point::StoreMigrated);
         let last_end = upkeep::begin(&mut connection).await?;
@@ -134,6 +135,27 @@ impl SqliteStore {
         self.readers.close().await;
         Ok(self.writer.into_inner().connection.close().await?)
     }
+}
+
+/// The oldest SQLite to work with: earlier ones can lose what was written when the write-ahead log is
+/// restarted in the moment in which somebody carries it over (sqlite.org/wal.html, "The WAL-reset bug").
+const SQLITE_MIN: [u32; 3] = [3, 51, 3];
+
+/// The library is compiled in; this is for whoever builds with the system's own, or changes what it is
+/// built with.
+async fn check_version(connection: &mut SqliteConnection) -> StoreResult<()> {
+    let version: String = sqlx::query_scalar("SELECT sqlite_version()").fetch_one(connection).await?;
+    match is_recent(&version) {
+        true => Ok(()),
+        false => Err(StoreError::Unavailable(format!(
+            "it is built with SQLite {version}, which can lose what was written; build it with 3.51.3 or later"
+        ))),
+    }
+}
+
+fn is_recent(version: &str) -> bool {
+    let mut numbers = version.split('.').map(|it| it.parse::<u32>().unwrap_or_default());
+    SQLITE_MIN.map(|_| numbers.next().unwrap_or_default()) >= SQLITE_MIN
 }
 
 fn not_migrated(error: MigrateError) -> StoreError {
@@ -242,4 +264,19 @@ async fn continue_numbers(connection: &mut SqliteConnection, ids: &IdGenerator) 
         let _: ItemId = ids.next(Timestamp::from_ms((last_id >> ID_MS_SHIFT) + 1));
     }
     Ok(last_content + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sqlite_that_can_lose_what_was_written_is_refused() {
+        for recent in ["3.51.3", "3.51.10", "3.52.0", "4.0.0", "3.53"] {
+            assert!(is_recent(recent), "{recent}");
+        }
+        for old in ["3.51.2", "3.51", "3.50.4", "3.9.99", "2.99.99", "", "unknown"] {
+            assert!(!is_recent(old), "{old}");
+        }
+    }
 }

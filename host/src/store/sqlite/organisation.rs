@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{Connection as _, Row as _, SqliteConnection};
+use sqlx::{Connection as _, Row as _, SqliteConnection, SqliteExecutor};
 
 use super::error::Explain;
 use super::words::{case, word};
@@ -97,16 +97,20 @@ impl OrganisationStore for SqliteStore {
     }
 
     async fn settings(&self) -> StoreResult<InstallationSettings> {
-        let kept: Option<String> = sqlx::query_scalar("SELECT value FROM installation WHERE name = ?")
-            .bind(SETTINGS)
-            .fetch_optional(&self.readers)
-            .await?;
-        Ok(kept.map(|it| serde_json::from_str(&it)).transpose()?.unwrap_or_default())
+        kept_settings(&self.readers).await
     }
 
-    async fn change_settings(&self, settings: &InstallationSettings, audit: &AuditEntry) -> StoreResult<()> {
+    async fn change_settings(
+        &self,
+        seen: &InstallationSettings,
+        settings: &InstallationSettings,
+        audit: &AuditEntry,
+    ) -> StoreResult<()> {
         let mut writer = self.writer.lock().await;
         let mut tx = writer.begin().await?;
+        if kept_settings(&mut *tx).await? != *seen {
+            return Err(StoreError::Stale("what holds for the installation".to_owned()));
+        }
         sqlx::query(
             "INSERT INTO installation (name, value) VALUES (?, ?)
              ON CONFLICT (name) DO UPDATE SET value = excluded.value",
@@ -130,6 +134,14 @@ impl OrganisationStore for SqliteStore {
     async fn revoke_token(&self, id: TokenId, at: Timestamp, audit: &AuditEntry) -> StoreResult<()> {
         tokens::revoke(self, id, at, audit).await
     }
+}
+
+async fn kept_settings(database: impl SqliteExecutor<'_>) -> StoreResult<InstallationSettings> {
+    let kept: Option<String> = sqlx::query_scalar("SELECT value FROM installation WHERE name = ?")
+        .bind(SETTINGS)
+        .fetch_optional(database)
+        .await?;
+    Ok(kept.map(|it| serde_json::from_str(&it)).transpose()?.unwrap_or_default())
 }
 
 async fn insert_department(department: &Department, connection: &mut SqliteConnection) -> StoreResult<()> {

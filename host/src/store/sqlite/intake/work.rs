@@ -26,7 +26,7 @@ use crate::store::sqlite::error::surprise;
 use crate::store::sqlite::item_row::NewItem;
 use crate::store::sqlite::recent::{Arrived, ITEM_BYTES_MAX};
 use crate::store::sqlite::search::Texts;
-use crate::store::{IntakeCommitted, IntakeEntry, StoreResult};
+use crate::store::{AuditEntry, IntakeCommitted, IntakeEntry, StoreResult};
 
 /// A batch being worked out.
 pub(super) struct Work<'a> {
@@ -54,6 +54,8 @@ pub(super) struct Done {
     pub(super) texts: Texts,
     /// What the router will ask for.
     pub(super) arrived: Arrived,
+    /// Who had deliveries read.
+    pub(super) audits: Vec<AuditEntry>,
 }
 
 impl<'a> Work<'a> {
@@ -130,10 +132,11 @@ impl<'a> Work<'a> {
                 self.writes.events.iter().filter(short).filter_map(|it| self.stored(it)).collect();
             arrived.contacts = self.people.contacts();
         }
+        let audits = self.entries.iter().filter_map(|it| it.audit.clone()).collect();
         let Self { threads, writes, changes, people, committed, .. } = self;
         let (next_content, texts) =
             writes.carry_out(threads, people, changes, &mut arrived.conversations, connection).await?;
-        Ok(Done { committed, next_content, texts, arrived })
+        Ok(Done { committed, next_content, texts, arrived, audits })
     }
 
     /// The new item that an event is about, as it will be kept.
