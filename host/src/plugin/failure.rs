@@ -7,7 +7,7 @@ use wasmtime::Trap;
 
 use super::limiter::Limiter;
 
-/// What is kept of a failure's text.
+/// What is kept of a failure's text, and of any other that a guest explains itself with.
 const DETAIL_BYTES_MAX: usize = 4 * 1024;
 
 /// Why a call has no result.
@@ -116,6 +116,11 @@ fn classify(error: &wasmtime::Error, limiter: &Limiter) -> FailureKind {
         // What is no trap happened while the host read the answer.
         None => FailureKind::BadOutput,
     }
+}
+
+/// What a guest explains itself with, made harmless.
+pub(super) fn explanation(text: &str) -> String {
+    cut(text, DETAIL_BYTES_MAX)
 }
 
 /// A guest's text, made harmless: control characters escaped, then cut at a character's border.
