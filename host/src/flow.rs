@@ -13,7 +13,7 @@
 //! 6. [`erase`] takes a person out, [`export`] hands out what is about one, [`purge`] keeps nothing
 //!    longer than agreed.
 //! 7. [`safe`] keeps the secrets, [`keyring`] knows who asks, [`access`] what that caller may see, [`rate`]
-//!    how often it may ask.
+//!    how often it may ask. [`catch_up`] has memory follow what is stored.
 //!
 //! Called by `http`, `worker`, `app` and `cli`; calls `plugin`, `store`, `egress` and `vault`.
 //!
@@ -40,6 +40,7 @@ use crate::telemetry::Telemetry;
 
 pub mod access;
 pub mod artefact;
+pub mod catch_up;
 pub mod converse;
 pub mod deliver;
 pub mod enable;

@@ -29,7 +29,7 @@ pub async fn retry(flow: &Flow, principal: &Principal, id: DeliveryId) -> Result
     let Some(inbox) = directory.inbox(delivery.inbox) else {
         return Err(FlowError::NotFound(format!("the inbox {} of delivery {id} is gone", delivery.inbox)));
     };
-    read_and_store(flow, id, IntakeOrigin::Retry, Arc::clone(inbox), Arc::new(raw), Box::new(())).await
+    read_and_store(flow, id, IntakeOrigin::Retry, Arc::clone(inbox), raw, Box::new(())).await
 }
 
 /// Reads again what no release could read so far, now that an adapter's release is at work.

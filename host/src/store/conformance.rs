@@ -30,6 +30,7 @@ macro_rules! conformance {
                 the_same_id_in_two_inboxes_is_two_items,
                 a_presence_is_met_once_and_kept_up_to_date,
                 an_unparsed_delivery_is_kept_and_read_once_more,
+                the_head_of_an_unread_delivery_is_rewritten,
                 a_record_of_an_import_is_kept_once_in_its_inbox,
                 odd_keys_are_kept,
             }
