@@ -11,7 +11,15 @@ use switchboard::egress::{Answer, Egress, EgressError, Request, allow};
 #[derive(Default)]
 pub struct RecordingEgress {
     sent: Mutex<Vec<Request>>,
-    answers: Mutex<VecDeque<Result<Answer, EgressError>>>,
+    answers: Mutex<VecDeque<Scripted>>,
+}
+
+/// What a request meets.
+enum Scripted {
+    Answer(Answer),
+    Failure(EgressError),
+    /// The host's own mistake.
+    Panic,
 }
 
 impl RecordingEgress {
@@ -30,13 +38,24 @@ impl RecordingEgress {
 
     /// The next request is answered with this status and body; those without an answer get 202.
     pub fn answer(&self, status: u16, body: &str) {
-        let answer = Answer { status, headers: Vec::new(), body: body.into() };
-        self.answers.lock().unwrap().push_back(Ok(answer));
+        self.answer_with(status, &[], body);
+    }
+
+    /// The same, with header fields.
+    pub fn answer_with(&self, status: u16, headers: &[(&str, &str)], body: &str) {
+        let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let answer = Answer { status, headers, body: body.into() };
+        self.answers.lock().unwrap().push_back(Scripted::Answer(answer));
+    }
+
+    /// The next request makes the host panic.
+    pub fn panic(&self) {
+        self.answers.lock().unwrap().push_back(Scripted::Panic);
     }
 
     /// The next request fails so.
     pub fn fail(&self, error: EgressError) {
-        self.answers.lock().unwrap().push_back(Err(error));
+        self.answers.lock().unwrap().push_back(Scripted::Failure(error));
     }
 }
 
@@ -46,7 +65,12 @@ impl Egress for RecordingEgress {
         allow::check(&request.url, allowed_hosts)?;
         self.sent.lock().unwrap().push(request);
         let scripted = self.answers.lock().unwrap().pop_front();
-        scripted.unwrap_or_else(|| Ok(Answer { status: 202, headers: Vec::new(), body: Vec::new() }))
+        match scripted {
+            Some(Scripted::Answer(answer)) => Ok(answer),
+            Some(Scripted::Failure(error)) => Err(error),
+            Some(Scripted::Panic) => panic!("as the test wants it"),
+            None => Ok(Answer { status: 202, headers: Vec::new(), body: Vec::new() }),
+        }
     }
 }
 
