@@ -87,7 +87,8 @@ fn fields(wanted: &[(String, String)]) -> Result<HeaderMap, EgressError> {
             continue;
         }
         let wrong = |what| EgressError::Refused(format!("the header field `{name}` {what}"));
-        let key = HeaderName::from_bytes(name.as_bytes()).map_err(|_| wrong("has a name that none may have"))?;
+        let key =
+            HeaderName::from_bytes(name.as_bytes()).map_err(|_| wrong("has a name that none may have"))?;
         // Secrets may stand in them: logs of the client leave marked ones out.
         let mut value = HeaderValue::from_str(value).map_err(|_| wrong("holds what none may hold"))?;
         value.set_sensitive(true);
@@ -186,7 +187,10 @@ mod tests {
     #[tokio::test]
     async fn a_name_that_leads_inside_is_refused_and_says_so() {
         let refused = failure(to("http://localhost:1/", vec![]), "localhost:1").await;
-        assert!(matches!(&refused, EgressError::Refused(why) if why.contains("no public address")), "{refused}");
+        assert!(
+            matches!(&refused, EgressError::Refused(why) if why.contains("no public address")),
+            "{refused}"
+        );
     }
 
     #[tokio::test]

@@ -32,7 +32,8 @@ pub(super) fn forms(value: &[u8]) -> Vec<Form> {
             }
         }
     }
-    let hex: Form = Zeroizing::new(value.iter().flat_map(|byte| format!("{byte:02x}").into_bytes()).collect());
+    let hex: Form =
+        Zeroizing::new(value.iter().flat_map(|byte| format!("{byte:02x}").into_bytes()).collect());
     forms.push(Zeroizing::new(hex.to_ascii_uppercase()));
     forms.push(hex);
     forms
@@ -52,8 +53,10 @@ fn base64(engine: &impl base64::Engine, value: &[u8], shift: usize) -> Form {
 pub(super) fn find(text: &[u8], forms: &[&[u8]], is_cut: bool) -> Vec<(Range<usize>, usize)> {
     let may_begin = beginnings(forms);
     let longest = |at: usize| {
-        let rest = text.get(at..).filter(|rest| rest.first().is_some_and(|it| may_begin[usize::from(*it)]))?;
-        let lengths = forms.iter().enumerate().filter_map(|(which, form)| Some((length(rest, form, is_cut)?, which)));
+        let rest =
+            text.get(at..).filter(|rest| rest.first().is_some_and(|it| may_begin[usize::from(*it)]))?;
+        let lengths =
+            forms.iter().enumerate().filter_map(|(which, form)| Some((length(rest, form, is_cut)?, which)));
         // Of two of the same length the first.
         lengths.reduce(|best, next| if next.0 > best.0 { next } else { best })
     };
@@ -158,7 +161,8 @@ fn escaped(text: &[u8]) -> Option<(u8, usize)> {
 }
 
 fn number(digits: &[u8], radix: u32) -> Option<u8> {
-    let digits = std::str::from_utf8(digits).ok().filter(|it| it.bytes().all(|it| it.is_ascii_alphanumeric()))?;
+    let digits =
+        std::str::from_utf8(digits).ok().filter(|it| it.bytes().all(|it| it.is_ascii_alphanumeric()))?;
     u8::from_str_radix(digits, radix).ok()
 }
 
@@ -220,7 +224,20 @@ mod tests {
 
     #[test]
     fn what_is_not_there_is_not_found() {
-        for text in ["", "\\", "%", "&", "&;", "&#;", "%2", "\\u", "\\u00", "&#x110;", "%zz\\\\\\\\\\\\\\\\\\\\", "tok/en"] {
+        for text in [
+            "",
+            "\\",
+            "%",
+            "&",
+            "&;",
+            "&#;",
+            "%2",
+            "\\u",
+            "\\u00",
+            "&#x110;",
+            "%zz\\\\\\\\\\\\\\\\\\\\",
+            "tok/en",
+        ] {
             assert_eq!(hidden(text, false), text);
         }
     }

@@ -204,7 +204,8 @@ mod tests {
             fs::write(folder.path().join(name), "another key").unwrap();
         }
         assert_eq!(KeySource::File(file).key().unwrap(), made);
-        let left = fs::read_dir(folder.path()).unwrap().map(|it| it.unwrap().file_name().into_string().unwrap());
+        let left =
+            fs::read_dir(folder.path()).unwrap().map(|it| it.unwrap().file_name().into_string().unwrap());
         let mut left: Vec<_> = left.collect();
         left.sort();
         assert_eq!(left, ["key", "key.0123abcde", "key.backup", "other.0123abcd"]);

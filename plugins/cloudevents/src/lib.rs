@@ -37,7 +37,10 @@ impl Adapter for CloudEvents {
     const SECRETS: &'static [WantedSecret] = &[SIGNING, REPLY_TOKEN];
 
     fn check(settings: &Settings) -> Result<(), Vec<SettingError>> {
-        let url = settings.reply_url.as_ref().filter(|it| !it.starts_with("https://") && !it.starts_with("http://"));
+        let url = settings
+            .reply_url
+            .as_ref()
+            .filter(|it| !it.starts_with("https://") && !it.starts_with("http://"));
         let message = "must be an absolute URL that begins with https:// or http://";
         let mut errors: Vec<_> = url.map(|_| SettingError::at("/reply_url", message)).into_iter().collect();
         errors.extend(settings.signature.as_ref().and_then(|it| it.check_settings().err()));

@@ -78,6 +78,17 @@ async fn what_is_signed_is_believed_and_what_is_not_is_kept_and_refused() {
 }
 
 #[tokio::test]
+async fn a_signed_body_is_not_dressed_as_another_event() {
+    let app = signed(github()).await;
+    let body = item("1");
+    let request = Request::post("/in/chat").header("content-type", "application/json");
+    let request = request.header("x-hub-signature-256", code(VALUE, &body)).header("ce-id", "2");
+    let dressed = app.send(request.body(Full::new(Bytes::from(body))).unwrap()).await;
+    not_believed(&app, dressed, "send structured events").await;
+    deliver_signed(&app, "1", VALUE).await.json(202);
+}
+
+#[tokio::test]
 async fn what_somebody_forgot_to_set_can_be_set_and_tried_again() {
     let app = TestApp::company().await;
     bind(&app, json!({ "settings": github() })).await;
@@ -135,7 +146,8 @@ async fn a_token_that_was_shown_is_neither_kept_nor_forged() {
     let raw = app.get(&format!("/v1/deliveries/{}", text(&shown, "/delivery"))).await;
     assert!(!raw.text().contains(VALUE), "{}", raw.text());
     let stood = raw.json(200);
-    let stand_in = stood["headers"].as_array().unwrap().iter().find(|it| it["name"] == "x-gitlab-token").unwrap();
+    let stand_in =
+        stood["headers"].as_array().unwrap().iter().find(|it| it["name"] == "x-gitlab-token").unwrap();
     let stand_in = text(stand_in, "/value");
     assert!(stand_in.starts_with("[secret:signing:"), "{stand_in}");
     for forged in ["[secret:signing]", "[secret:signing", "nothing", stand_in] {
@@ -173,7 +185,7 @@ async fn a_stand_in_that_was_sent_before_the_secret_was_set_never_counts() {
 #[tokio::test]
 async fn a_stand_in_that_was_sent_while_the_adapter_was_away_never_counts() {
     let app = signed(token_scheme()).await;
-    app.patch("/v1/activations/cloudevents", json!({ "mode": "disabled" })).await.json(200);
+    app.patch("/v1/activations/cloudevents", json!({ "mode": "disabled" })).await.json(202);
     app.settle().await;
     for forged in FORGED {
         let reply = deliver(&app, "chat", &item("1"), ("x-gitlab-token", forged)).await.json(202);
@@ -183,7 +195,7 @@ async fn a_stand_in_that_was_sent_while_the_adapter_was_away_never_counts() {
     let real = deliver(&app, "chat", &item("2"), ("x-gitlab-token", VALUE)).await.json(202);
     let raw = app.get(&format!("/v1/deliveries/{}", text(&real, "/delivery"))).await;
     assert!(!raw.text().contains(VALUE), "{}", raw.text());
-    app.patch("/v1/activations/cloudevents", json!({ "mode": "active" })).await.json(200);
+    app.patch("/v1/activations/cloudevents", json!({ "mode": "active" })).await.json(202);
     app.settle().await;
     let unparsed = app.get("/v1/deliveries?outcome=unparsed").await.json(200);
     assert_eq!(entries(&unparsed).len(), FORGED.len(), "{unparsed}");

@@ -15,7 +15,8 @@ const HEAD_BYTES_MAX: usize = 64 * 1024;
 /// The request with its secrets, or why it cannot go out. No message holds a secret.
 pub(super) fn fill(request: Request, granted: &Granted) -> Result<egress::Request, String> {
     let Request { method, url, segments, headers, body } = request;
-    let secrets = reveal_all(headers.iter().map(|(_, value)| value).chain(&segments).flatten(), &url, granted)?;
+    let secrets =
+        reveal_all(headers.iter().map(|(_, value)| value).chain(&segments).flatten(), &url, granted)?;
     let text = |pieces: &[Piece]| -> String {
         let piece = |piece: &Piece| match piece {
             Piece::Text(text) => text.clone(),

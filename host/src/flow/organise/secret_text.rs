@@ -139,7 +139,15 @@ mod tests {
 
     #[test]
     fn what_is_no_text_is_refused_without_being_quoted() {
-        for json in ["12345678", "1234.5678", "true", "null", "[\"12345678\"]", "{\"12345678\":1}", "123456781234567812345678"] {
+        for json in [
+            "12345678",
+            "1234.5678",
+            "true",
+            "null",
+            "[\"12345678\"]",
+            "{\"12345678\":1}",
+            "123456781234567812345678",
+        ] {
             let error = serde_json::from_str::<SecretText>(json).unwrap_err().to_string();
             assert!(error.contains("JSON string") && !error.contains("1234"), "{error}");
         }

@@ -11,7 +11,9 @@ use super::delivery;
 const KEY: &[u8] = b"what both sides know";
 
 fn signed_inbox(signature: &Value) -> AdapterUnderTest<CloudEvents> {
-    testing::adapter(json!({ "signature": signature })).expect("these settings are fine").with_secret("signing", KEY)
+    testing::adapter(json!({ "signature": signature }))
+        .expect("these settings are fine")
+        .with_secret("signing", KEY)
 }
 
 fn signed(delivery: Delivery) -> Delivery {
@@ -38,7 +40,8 @@ fn a_signed_body_is_not_dressed_as_another_event() {
             other => panic!("{fields:?}: {other:?}"),
         }
     }
-    let structured = json!({ "specversion": "1.0", "id": "1", "source": "/s", "type": "t", "data": { "text": "hello" } });
+    let structured =
+        json!({ "specversion": "1.0", "id": "1", "source": "/s", "type": "t", "data": { "text": "hello" } });
     let structured = signed(delivery("application/cloudevents+json", structured.to_string()));
     assert_eq!(inbox.receive(&structured).expect("it is signed").arrivals.len(), 1);
 }
