@@ -118,7 +118,7 @@ impl Signature {
             None => Ok(()),
             Some(name) => Err(SettingError::at(
                 "/signature/header",
-                &format!(
+                format!(
                     "the host keeps `{name}` from adapters; have the channel use another header field, or give \
                      the inbox a token of its own (`\"access\": \"token\"`)"
                 ),
