@@ -23,7 +23,7 @@ use crate::flow::artefact::Artefacts;
 use crate::flow::pipeline::Pipeline;
 use crate::flow::route::{Door, Judges};
 use crate::flow::safe::Safe;
-use crate::flow::{Flow, Wake, ingest, publish};
+use crate::flow::{Flow, Wake, catch_up, ingest, publish};
 use crate::plugin::digest::digest;
 use crate::plugin::{PluginConfig, Plugins, Seal};
 use crate::store::Store;
@@ -123,6 +123,7 @@ impl App {
         workers.spawn(commit_loop);
         flow.keyring.refresh(&flow.store).await.context("read the tokens")?;
         flow.safe.refresh(&flow.store).await.context("read the secrets")?;
+        catch_up::look_through_all(&flow);
         flow.refresh_pipeline("the host started").await.context("load what is enabled")?;
         flow.resume_preparations().await.context("take up preparations")?;
         crash::point(Point::AppOpened);

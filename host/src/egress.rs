@@ -6,13 +6,15 @@
 //! **Invariant:** what an adapter hands out goes only to a host on its inbox's list, and never to a private address
 //! unless that list names the address itself.
 
+use std::fmt;
+
 use async_trait::async_trait;
 
 pub mod allow;
 pub mod http;
 
-/// A request to send.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A request to send. Secrets may stand in its URL, its header fields and its body.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Request {
     /// Method, upper case.
     pub method: String,
@@ -22,6 +24,15 @@ pub struct Request {
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Vec<u8>,
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.headers.iter().map(|(name, _)| name).collect();
+        let mut shown = f.debug_struct("Request");
+        shown.field("method", &self.method).field("headers", &names).field("body_bytes", &self.body.len());
+        shown.finish_non_exhaustive()
+    }
 }
 
 /// What came back.
@@ -57,4 +68,21 @@ pub enum EgressError {
 pub trait Egress: Send + Sync + 'static {
     /// Sends one request to one of the allowed hosts and waits for the answer.
     async fn send(&self, request: Request, allowed_hosts: &[String]) -> Result<Answer, EgressError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_is_printed_without_what_may_be_secret() {
+        let request = Request {
+            method: "POST".to_owned(),
+            url: "https://api.example.com/canary".to_owned(),
+            headers: vec![("authorization".to_owned(), "Bearer canary".to_owned())],
+            body: b"canary".to_vec(),
+        };
+        let shown = format!("{request:?}");
+        assert!(shown.contains("authorization") && !shown.contains("canary"), "{shown}");
+    }
 }

@@ -14,7 +14,8 @@
 //! 6. [`erase`] takes a person out, [`export`] hands out what is about one, [`purge`] keeps nothing
 //!    longer than agreed.
 //! 7. [`overhear`] writes down what adapters say, [`safe`] keeps the secrets, [`keyring`] knows who asks,
-//!    [`access`] what that caller may see, [`rate`] how often it may ask.
+//!    [`access`] what that caller may see, [`rate`] how often it may ask. [`catch_up`] has memory follow
+//!    what is stored.
 //!
 //! Called by `http`, `worker`, `app` and `cli`; calls `plugin`, `store`, `egress` and `vault`.
 //!
@@ -41,6 +42,7 @@ use crate::telemetry::Telemetry;
 
 pub mod access;
 pub mod artefact;
+pub mod catch_up;
 pub mod converse;
 pub mod deliver;
 pub mod enable;

@@ -35,6 +35,7 @@ mod limiter;
 mod load;
 pub mod plugins;
 pub mod policy;
+mod request;
 pub mod seal;
 pub mod settings;
 pub mod signing;

@@ -8,17 +8,19 @@
 //! | [`cipher`], [`key`] | how values are sealed, and with which key |
 //! | [`compute`] | signatures and challenges |
 //! | [`granted`] | what one call may do with which secret, and what is hidden from it |
+//! | `hiding` | where a value stands in what others write |
 //!
 //! **Invariant:** a value leaves this room only inside a request on its way out, or sealed.
 
 pub mod cipher;
 pub mod compute;
 pub mod granted;
+mod hiding;
 pub mod key;
 pub mod value;
 
 pub use cipher::{Cipher, Unreadable};
 pub use compute::Algorithm;
-pub use granted::{Denial, Granted, OpenSecret};
+pub use granted::{Denial, Granted, OpenSecret, OpenValue};
 pub use key::{KeyError, KeySource};
 pub use value::SecretValue;

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::domain::time::Timestamp;
-use crate::flow::{Flow, FlowError, deliver, escalate, purge, route};
+use crate::flow::{Flow, FlowError, catch_up, deliver, escalate, purge, route};
 
 /// How many batches are routed at a time: one is judged while the other is being committed.
 const ROUTERS: usize = 1;
@@ -30,7 +30,8 @@ pub fn start(flow: &Flow, tracker: &TaskTracker, stop: &CancellationToken) {
     }
     tracker.spawn(worker.clone().escalate());
     tracker.spawn(worker.clone().deliver());
-    tracker.spawn(worker.purge());
+    tracker.spawn(worker.clone().purge());
+    tracker.spawn(worker.catch_up());
 }
 
 #[derive(Clone)]
@@ -89,6 +90,15 @@ impl Worker {
                 Ok(true) => due = self.flow.now().plus_ms(purge::EVERY_MS),
                 Ok(false) => self.rest(&Notify::new(), LOOK_ANYWAY).await,
                 Err(error) => self.failed("purging what is too old", &error).await,
+            }
+        }
+    }
+
+    async fn catch_up(self) {
+        while !self.stop.is_cancelled() {
+            match catch_up::catch_up(&self.flow).await {
+                Ok(()) => self.rest(&Notify::new(), LOOK_ANYWAY).await,
+                Err(error) => self.failed("following what changed", &error).await,
             }
         }
     }

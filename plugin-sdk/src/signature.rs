@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::secrets::{self, Algorithm, Denial, SecretUse, WantedSecret};
-use crate::types::{Delivery, Rejection, TimestampMs};
+use crate::types::{Delivery, Rejection, SettingError, TimestampMs};
 
 /// The secret that deliveries are signed with.
 pub const SIGNING: WantedSecret = WantedSecret {
@@ -104,7 +104,34 @@ impl Hash {
     }
 }
 
+/// Fields that no adapter ever sees: the host takes them as credentials of its own.
+const CREDENTIALS: [&str; 4] = ["authorization", "proxy-authorization", "cookie", "x-switchboard-token"];
+
 impl Signature {
+    /// Whether it can be checked at all.
+    ///
+    /// # Errors
+    /// What is wrong, where the settings of the adapter hold it under `signature`.
+    pub fn check_settings(&self) -> Result<(), SettingError> {
+        let (Self::Hmac { header, .. } | Self::Token { header }) = self else { return Ok(()) };
+        match CREDENTIALS.iter().find(|it| header.eq_ignore_ascii_case(it)) {
+            None => Ok(()),
+            Some(name) => Err(SettingError::at(
+                "/signature/header",
+                format!(
+                    "the host keeps `{name}` from adapters; have the channel use another header field, or give \
+                     the inbox a token of its own (`\"access\": \"token\"`)"
+                ),
+            )),
+        }
+    }
+
+    /// Whether somebody who saw a delivery could send its body again with other header fields. Whoever saw
+    /// a token can do anything.
+    pub fn covers_the_body_alone(&self) -> bool {
+        !matches!(self, Self::Token { .. })
+    }
+
     /// Whether the delivery comes from whoever has the secret [`SIGNING`].
     ///
     /// # Errors

@@ -32,6 +32,22 @@ pub struct RawDelivery {
     pub received_at: Timestamp,
 }
 
+/// What may show a secret of a delivery: its header fields and its query.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeliveryHead {
+    /// The query without `?`.
+    pub query: Option<String>,
+    /// Header fields, without those that carry credentials.
+    pub headers: Vec<Header>,
+}
+
+impl RawDelivery {
+    /// Its header fields and its query.
+    pub fn head(&self) -> DeliveryHead {
+        DeliveryHead { query: self.query.clone(), headers: self.headers.clone() }
+    }
+}
+
 /// What makes a record of an import the one it is: the same record, imported into the same inbox again,
 /// has the same key.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,11 +5,12 @@
 //! are one that was on its way when the host died, and one whose adapter fails once a request has gone out.
 //! Only an adapter whose channel drops repetitions has it sent again, and says so by `retry-after`.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures::StreamExt;
 use futures::stream::FuturesUnordered;
+use futures::{FutureExt as _, StreamExt as _};
 use tokio_util::sync::CancellationToken;
 
 use self::fill::fill;
@@ -23,10 +24,11 @@ use crate::domain::organisation::Inbox;
 use crate::domain::outbox::{ATTEMPTS_MAX, wait_ms};
 use crate::domain::time::Timestamp;
 use crate::egress::{self, EgressError};
-use crate::plugin::{Answer, Call, EXCHANGES_MAX, Lane, Outbound, SendOutcome, Step, StepResult};
+use crate::plugin::{Call, EXCHANGES_MAX, Lane, Outbound, SendOutcome, Step, StepResult};
 use crate::store::{OutboxWork, SendEnd};
 use crate::vault::Granted;
 
+mod answer;
 mod fill;
 
 /// How many replies one look at the outbox takes.
@@ -111,12 +113,18 @@ async fn send_all(flow: &Flow, due: Vec<OutboxWork>, stop: &CancellationToken) -
         // Before anything leaves the host: whoever finds this without an end knows that it may have.
         flow.store.begin_send(work.entry.id, flow.now()).await?;
         crash::point(Point::ReplyBegun);
-        let end = send(flow, &work).await;
+        let end = AssertUnwindSafe(send(flow, &work)).catch_unwind().await.unwrap_or_else(|_| broken());
         crash::point(Point::ReplySent);
         flow.telemetry.reply(name_of(&end));
         flow.store.end_send(work.entry.id, &end, flow.now()).await?;
     }
     Ok(())
+}
+
+/// One reply on which the host itself fails costs the others nothing. It may have gone out.
+fn broken() -> SendEnd {
+    tracing::error!("the host failed while it sent a reply; people decide");
+    SendEnd::Parked("the host failed while it was being sent".to_owned())
 }
 
 /// Leaves to an agent what a host that died, or could not write, was sending.
@@ -179,14 +187,20 @@ async fn exchange(
             Ok(Err(error)) => return refused(gone_out, error.to_string()),
             Err(failure) => return broken_off(flow, work, gone_out, failure),
         };
+        let Some(channel) = &channel.as_it_is_now(flow) else {
+            return SendEnd::Parked("the inbox is gone".to_owned());
+        };
         let request = match fill(request, &channel.granted) {
             Ok(request) => request,
             Err(why) => return refused(gone_out, why),
         };
         let answer = match flow.egress.send(request, &channel.inbox.reply_hosts).await {
-            Ok(answer) => channel.as_seen(answer),
+            Ok(answer) => answer,
             Err(error) => return unsent(flow, work, channel, gone_out, error),
         };
+        if let Err(why) = answer::check(&answer, &channel.granted) {
+            return SendEnd::Parked(why);
+        }
         step = channel.resume(flow, state, answer).await;
     }
     SendEnd::Parked(format!("the adapter wanted more than {EXCHANGES_MAX} exchanges"))
@@ -207,9 +221,25 @@ impl Channel {
         self.call(flow, "begin", move || adapter.adapter.begin(&inbox, &granted, &outbound)).await
     }
 
-    async fn resume(&self, flow: &Flow, state: Vec<u8>, answer: Answer) -> Result<StepResult, String> {
+    /// With what an admin may have changed since: secrets, and the hosts that they go to.
+    fn as_it_is_now(&self, flow: &Flow) -> Option<Self> {
+        let inbox = Arc::clone(flow.directory.load().inbox(self.inbox.id)?);
+        let adapter = Arc::clone(&self.adapter);
+        let granted = flow.safe.granted(&adapter.manifest, &inbox);
+        Some(Self { adapter, inbox, granted, reply: self.reply })
+    }
+
+    async fn resume(
+        &self,
+        flow: &Flow,
+        state: Vec<u8>,
+        answer: egress::Answer,
+    ) -> Result<StepResult, String> {
         let Self { adapter, inbox, granted, .. } = self.clone();
-        let resume = move || adapter.adapter.resume(&inbox, &granted, &state, &answer);
+        let resume = move || {
+            let answer = answer::as_seen(answer, &granted);
+            adapter.adapter.resume(&inbox, &granted, &state, &answer)
+        };
         self.call(flow, "resume", resume).await
     }
 
@@ -228,14 +258,6 @@ impl Channel {
         let failure = call.result.as_ref().err().map(|failure| failure.kind.name());
         flow.telemetry.plugin_call(&self.adapter.activation.plugin, step, call.micros, failure);
         call.result.map_err(|failure| format!("the adapter failed: {failure}"))
-    }
-
-    /// The answer as the adapter may see it: a channel may repeat what it was sent.
-    fn as_seen(&self, answer: egress::Answer) -> Answer {
-        let egress::Answer { status, headers, body } = answer;
-        let hide = |(name, value): (String, String)| (name, self.granted.hide(&value).into_owned());
-        let headers = headers.into_iter().map(hide).collect();
-        Answer { status, headers, body: self.granted.hide_in_bytes(body) }
     }
 }
 

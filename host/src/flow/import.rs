@@ -40,7 +40,7 @@ pub async fn import(
         return Ok(known);
     }
     let kept = Kept { delivery: flow.id(), origin: IntakeOrigin::Import(key.clone()), audit: None };
-    match read_and_store(flow, kept, Arc::clone(&inbox), Arc::new(raw), Box::new(())).await {
+    match read_and_store(flow, kept, Arc::clone(&inbox), raw, Box::new(())).await {
         // The same record, further up in the file, was stored while this one was read.
         Err(taken @ FlowError::Conflict(_)) => {
             import_again(flow, principal, inbox.id, &key).await?.ok_or(taken)

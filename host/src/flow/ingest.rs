@@ -107,16 +107,13 @@ pub fn admit(flow: &Flow, inbox_name: &str, credentials: Option<&str>) -> Result
 pub async fn receive(
     flow: &Flow,
     inbox: Arc<Inbox>,
-    mut raw: RawDelivery,
+    raw: RawDelivery,
     held: Held,
 ) -> Result<Received, FlowError> {
-    if !inbox.secrets.is_empty()
-        && let Some(adapter) = flow.pipeline.load().adapter(&inbox.adapter)
-    {
-        flow.safe.granted(&adapter.manifest, &inbox).hide_in_delivery(&mut raw);
-    }
+    // It may have been changed, or bound to other secrets, while the body came in.
+    let inbox = flow.directory.load().inbox(inbox.id).map_or(inbox, Arc::clone);
     let kept = Kept { delivery: flow.id(), origin: IntakeOrigin::Fresh, audit: None };
-    read_and_store(flow, kept, inbox, Arc::new(raw), held).await
+    read_and_store(flow, kept, inbox, raw, held).await
 }
 
 /// Whether whoever shows this may deliver here; the bearer, where it is one of the company's services.
@@ -164,14 +161,21 @@ pub(super) async fn read_and_store(
     flow: &Flow,
     kept: Kept,
     inbox: Arc<Inbox>,
-    raw: Arc<RawDelivery>,
+    mut raw: RawDelivery,
     held: Held,
 ) -> Result<Received, FlowError> {
+    let delivery = kept.delivery;
     let adapter = flow.pipeline.load().adapter(&inbox.adapter).cloned();
+    let manifest = adapter.as_ref().map(|it| &it.manifest);
+    let granted = flow.safe.granted_to_read(delivery, manifest, &inbox);
+    // What is kept already is hidden there too before anybody reads it.
+    if granted.hide_in_delivery(&mut raw) && kept.origin == IntakeOrigin::Retry {
+        flow.store.rewrite_head(delivery, &raw.head()).await?;
+    }
+    let raw = Arc::new(raw);
     let (answer, answered) = oneshot::channel();
     let (committer, telemetry, now) = (flow.intakes.clone(), Arc::clone(&flow.telemetry), flow.now());
     let asked = adapter.clone();
-    let granted = adapter.as_ref().map(|it| flow.safe.granted(&it.manifest, &inbox)).unwrap_or_default();
     let lane = Lane::Receiving(inbox.id);
     let read = move |adapter: Option<&EnabledAdapter>| {
         let (content, response) = match adapter {

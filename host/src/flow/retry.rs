@@ -32,7 +32,7 @@ pub async fn retry(flow: &Flow, principal: &Principal, id: DeliveryId) -> Result
         return Err(FlowError::NotFound(format!("the inbox {} of delivery {id} is gone", delivery.inbox)));
     };
     let kept = Kept { delivery: id, origin: IntakeOrigin::Retry, audit: audit(flow, principal, id) };
-    read_and_store(flow, kept, Arc::clone(inbox), Arc::new(raw), Box::new(())).await
+    read_and_store(flow, kept, Arc::clone(inbox), raw, Box::new(())).await
 }
 
 /// What somebody had read is recorded. What the host reads by itself follows from an activation, which

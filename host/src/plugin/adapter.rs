@@ -18,6 +18,7 @@ use super::call::{Call, run};
 use super::engine::Engine;
 use super::error::LoadError;
 use super::failure::{Failure, FailureKind};
+use super::request;
 use super::settings::SettingError;
 use super::state::{CallState, Imports};
 use super::task::{Answer, Outbound, ReceiveResult, STATE_BYTES_MAX, Step, StepResult};
@@ -84,7 +85,11 @@ impl Adapter {
                 FailureKind::OutputTooLarge,
                 &format!("{} arrivals from one delivery, the most is {ARRIVALS_MAX}", intake.arrivals.len()),
             )),
-            Ok(intake) => Ok(Ok(raise_intake(intake))),
+            Ok(intake) => {
+                let intake = raise_intake(intake);
+                intake.response.as_ref().map_or(Ok(()), request::check_response)?;
+                Ok(Ok(intake))
+            }
             Err(rejection) => Ok(Err(raise_rejection(rejection))),
         })
     }
@@ -147,7 +152,12 @@ fn raise(answer: Result<abi::Step, abi::TaskError>) -> Result<StepResult, Failur
             FailureKind::OutputTooLarge,
             &format!("a state of {} bytes, the most is {STATE_BYTES_MAX}", state.len()),
         )),
-        Ok(step) => Ok(Ok(step)),
+        Ok(step) => {
+            if let Step::Send { request, .. } = &step {
+                request::check(request)?;
+            }
+            Ok(Ok(step))
+        }
         Err(error) => Ok(Err(raise_task_error(error))),
     }
 }

@@ -7,7 +7,7 @@ use wasmtime::Trap;
 
 use super::limiter::Limiter;
 
-/// What is kept of a failure's text.
+/// What is kept of a failure's text, and of any other that a guest explains itself with.
 const DETAIL_BYTES_MAX: usize = 4 * 1024;
 
 /// Why a call has no result.
@@ -70,7 +70,7 @@ pub struct Failure {
 impl Failure {
     /// A failure whose text may come from a guest.
     pub fn new(kind: FailureKind, detail: &str) -> Self {
-        Self { kind, detail: kept(detail) }
+        Self { kind, detail: explanation(detail) }
     }
 
     /// Names what wasmtime reports.
@@ -118,8 +118,8 @@ fn classify(error: &wasmtime::Error, limiter: &Limiter) -> FailureKind {
     }
 }
 
-/// What is kept of a guest's text that says why it did not do something.
-pub(super) fn kept(text: &str) -> String {
+/// What a guest explains itself with, made harmless.
+pub(super) fn explanation(text: &str) -> String {
     cut(text, DETAIL_BYTES_MAX)
 }
 

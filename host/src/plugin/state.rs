@@ -108,7 +108,7 @@ impl secrets::Host for CallState {
         message: Vec<u8>,
         signature: Vec<u8>,
     ) -> wasmtime::Result<Result<bool, secrets::Denial>> {
-        let may = self.may_check(message.len());
+        let may = self.may_check(message.len().saturating_add(signature.len()));
         let granted = self.granted("secrets.verify")?;
         if !may {
             return Ok(Err(secrets::Denial::TooMuch));
@@ -125,7 +125,8 @@ impl secrets::Host for CallState {
     ) -> wasmtime::Result<Result<Vec<u8>, secrets::Denial>> {
         let again = std::mem::replace(&mut self.challenged, true);
         let granted = self.granted("secrets.answer-challenge")?;
-        if again {
+        // What somebody asks for is signed, and nothing that the adapter thinks of by itself.
+        if again || !granted.is_reading() {
             return Ok(Err(secrets::Denial::TooMuch));
         }
         let answer = granted.answer(&secret, raise_algorithm(algorithm), &challenge);
@@ -136,7 +137,7 @@ impl secrets::Host for CallState {
 fn lower_denial(denial: Denial) -> secrets::Denial {
     match denial {
         Denial::Undeclared => secrets::Denial::Undeclared,
-        Denial::Unset => secrets::Denial::Unset,
+        Denial::Unset | Denial::Unreadable => secrets::Denial::Unset,
         Denial::Malformed => secrets::Denial::Malformed,
     }
 }

@@ -31,6 +31,7 @@ macro_rules! conformance {
                 a_presence_is_met_once_and_kept_up_to_date,
                 an_unparsed_delivery_is_kept_and_read_once_more,
                 who_had_a_delivery_read_is_recorded_with_it_or_not_at_all,
+                the_head_of_an_unread_delivery_is_rewritten,
                 a_record_of_an_import_is_kept_once_in_its_inbox,
                 odd_keys_are_kept,
             }

@@ -8,7 +8,7 @@ use super::error::StoreResult;
 use super::page::{AuditEntry, Page, PageRequest};
 use super::route::{CaseNeeds, ClaimedCase, Routed};
 use crate::domain::arrival::Arrival;
-use crate::domain::delivery::{Delivery, DeliveryOutcome, ImportKey, RawDelivery};
+use crate::domain::delivery::{Delivery, DeliveryHead, DeliveryOutcome, ImportKey, RawDelivery};
 use crate::domain::ids::{ConversationId, DeliveryId, DepartmentId, InboxId, ItemId};
 use crate::domain::organisation::Inbox;
 
@@ -100,6 +100,14 @@ pub trait IngestStore: Send + Sync {
     ) -> StoreResult<Vec<StoreResult<IntakeCommitted>>>;
     /// A kept delivery with its bytes.
     async fn raw_delivery(&self, delivery: DeliveryId) -> StoreResult<Option<(Delivery, RawDelivery)>>;
+    /// Heads of deliveries to this inbox that no adapter could read so far, newest first.
+    async fn unread_heads(
+        &self,
+        inbox: InboxId,
+        page: PageRequest,
+    ) -> StoreResult<Page<(DeliveryId, DeliveryHead)>>;
+    /// Replaces the head of a kept delivery, unless its bytes are gone.
+    async fn rewrite_head(&self, delivery: DeliveryId, head: &DeliveryHead) -> StoreResult<()>;
     /// The delivery that a record of an import was stored as, if it was.
     async fn imported(&self, inbox: InboxId, key: &ImportKey) -> StoreResult<Option<Delivery>>;
     /// Deliveries of one outcome (all when absent) of one inbox (all when absent), newest first.

@@ -23,6 +23,7 @@ mod erase;
 mod erased_keys;
 mod error;
 mod events;
+mod heads;
 mod idempotency;
 mod intake;
 mod item_row;

@@ -10,6 +10,10 @@ use ring::hmac;
 
 use super::key::KEY_BYTES;
 use super::value::SecretValue;
+use crate::domain::ids::DeliveryId;
+
+/// How many bytes of a code stand for a value: beyond guessing.
+const STAND_IN_BYTES: usize = 16;
 
 /// The first byte of a sealed value says how it is sealed.
 const FORMAT: u8 = 1;
@@ -24,20 +28,33 @@ pub struct Cipher {
     key: LessSafeKey,
     /// Of its own, made of the same key (RFC 5869 is more than one such key needs).
     fingerprints: hmac::Key,
+    /// Another: nobody who has a digest made has a stand-in.
+    stand_ins: hmac::Key,
 }
 
 impl Cipher {
     /// A cipher with this key.
     pub fn new(key: &[u8; KEY_BYTES]) -> Result<Self, Unreadable> {
-        let derived = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), b"fingerprints");
-        let fingerprints = hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref());
+        let derived = |purpose: &[u8]| {
+            let derived = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), purpose);
+            hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref())
+        };
+        let (fingerprints, stand_ins) = (derived(b"fingerprints"), derived(b"stand-ins"));
         let key = UnboundKey::new(&CHACHA20_POLY1305, key).map_err(|_| Unreadable)?;
-        Ok(Self { key: LessSafeKey::new(key), fingerprints })
+        Ok(Self { key: LessSafeKey::new(key), fingerprints, stand_ins })
+    }
+
+    /// What stands for a value in this delivery, hexadecimal.
+    pub(super) fn stand_in(&self, delivery: DeliveryId, value: &SecretValue) -> String {
+        let mut code = hmac::Context::with_key(&self.stand_ins);
+        code.update(&delivery.0.to_be_bytes());
+        code.update(value.bytes());
+        hex(&code.sign().as_ref()[..STAND_IN_BYTES])
     }
 
     /// A digest that nobody without the key can make, hexadecimal.
     pub fn fingerprint(&self, bytes: &[u8]) -> String {
-        hmac::sign(&self.fingerprints, bytes).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(hmac::sign(&self.fingerprints, bytes).as_ref())
     }
 
     /// Seals a value for what `belongs_to` names: the format, the nonce, the sealed bytes with their tag.
@@ -67,6 +84,10 @@ impl Cipher {
         bytes.truncate(length);
         Ok(SecretValue::new(bytes))
     }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 impl fmt::Debug for Cipher {

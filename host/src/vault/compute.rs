@@ -1,5 +1,7 @@
 //! What is computed with a value: is this signature right, what answers this challenge.
 
+use std::borrow::Cow;
+
 use ring::{hmac, signature};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
@@ -34,9 +36,19 @@ impl Algorithm {
 
 /// Whether the signature is right under one of the values. Every value is tried, and each comparison
 /// takes the same time wherever it differs.
-pub(super) fn verify(values: &[SecretValue], algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
-    let right = |value| u8::from(verify_one(value, algorithm, message, signature));
-    values.iter().map(right).fold(0, |found, one| found | one) == 1
+pub(super) fn verify<'a>(
+    values: impl IntoIterator<Item = &'a SecretValue>,
+    algorithm: Algorithm,
+    message: &[u8],
+    signature: &[u8],
+) -> bool {
+    // Digests of tokens are compared, so that not even the length is told; what was shown may be long.
+    let shown = match algorithm {
+        Algorithm::SharedToken => Cow::Owned(Sha256::digest(signature).to_vec()),
+        _ => Cow::Borrowed(signature),
+    };
+    let right = |value| u8::from(verify_one(value, algorithm, message, &shown));
+    values.into_iter().map(right).fold(0, |found, one| found | one) == 1
 }
 
 fn verify_one(value: &SecretValue, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
@@ -49,16 +61,14 @@ fn verify_one(value: &SecretValue, algorithm: Algorithm, message: &[u8], signatu
             let key = signature::UnparsedPublicKey::new(&signature::ED25519, value.bytes());
             key.verify(message, signature).is_ok()
         }
-        // Digests are compared, so that not even the length is told.
-        Algorithm::SharedToken => {
-            bool::from(Sha256::digest(value.bytes()).as_slice().ct_eq(Sha256::digest(signature).as_slice()))
-        }
+        Algorithm::SharedToken => bool::from(Sha256::digest(value.bytes()).as_slice().ct_eq(signature)),
     }
 }
 
-/// Whether a challenge may be answered: short, and of characters that no document is made of.
+/// Whether a challenge may be answered: short, and of characters that no document is made of, nor what
+/// is signed of a JSON Web Token, which has a dot in it (RFC 7515, section 5.1).
 pub(super) fn is_challenge(challenge: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte);
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_+/=".contains(&byte);
     (1..=CHALLENGE_BYTES_MAX).contains(&challenge.len()) && challenge.bytes().all(plain)
 }
 
@@ -115,7 +125,7 @@ mod tests {
         for wrong in ["", "the old toke", "the old tokens"] {
             assert!(!verify(&both, Algorithm::SharedToken, b"", wrong.as_bytes()), "{wrong}");
         }
-        assert!(!verify(&[], Algorithm::SharedToken, b"", b""));
+        assert!(!verify([], Algorithm::SharedToken, b"", b""));
     }
 
     #[test]
@@ -123,8 +133,9 @@ mod tests {
         for good in ["a", "MjAyNi0wMS0zMQ==", &"x".repeat(CHALLENGE_BYTES_MAX)] {
             assert!(is_challenge(good), "{good}");
         }
-        for bad in ["", "{\"text\":1}", "a b", "a&b", "v0:1:body", "é", &"x".repeat(CHALLENGE_BYTES_MAX + 1)]
-        {
+        let web_token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0";
+        let too_long = "x".repeat(CHALLENGE_BYTES_MAX + 1);
+        for bad in ["", "{\"text\":1}", "a b", "a&b", "v0:1:body", "é", "~a", web_token, &too_long] {
             assert!(!is_challenge(bad), "{bad}");
         }
         let value = SecretValue::new(b"value".to_vec());

@@ -1,19 +1,25 @@
 //! What calls for one inbox may do with which secrets, and what is hidden from them.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::sync::Arc;
 
+use subtle::ConstantTimeEq as _;
+
+use super::cipher::Cipher;
 use super::compute::{self, Algorithm};
+use super::hiding::{self, Form};
 use super::value::SecretValue;
-use crate::domain::delivery::RawDelivery;
+use crate::domain::delivery::{DeliveryHead, Header, RawDelivery};
+use crate::domain::ids::{DeliveryId, SecretValueId};
 use crate::domain::release::Manifest;
 use crate::domain::secret::{Secret, SecretUse};
 
-/// What a stand-in begins with. It is put by the host alone: where it comes in from outside, it is
-/// disfigured first, so that nobody passes for having shown the value.
+#[cfg(test)]
+mod tests;
+
+/// What a stand-in begins with.
 const STAND_IN: &str = "[secret:";
-/// What is left of one that came from outside.
-const DISFIGURED: &str = "[secret?:";
 
 /// A stored secret with the values that count, newest first.
 #[derive(Clone, Debug)]
@@ -21,7 +27,48 @@ pub struct OpenSecret {
     /// What is known of it.
     pub secret: Secret,
     /// Its values.
-    pub values: Vec<SecretValue>,
+    pub values: Vec<OpenValue>,
+}
+
+/// A value that counts.
+#[derive(Clone)]
+pub struct OpenValue {
+    /// Its id.
+    pub id: SecretValueId,
+    /// The value; absent where it was sealed with another key.
+    value: Option<SecretValue>,
+    /// The ways in which it may be written.
+    forms: Vec<Form>,
+}
+
+impl OpenValue {
+    /// A value that could be opened, or could not.
+    pub fn new(id: SecretValueId, value: Option<SecretValue>) -> Self {
+        let forms = value.as_ref().map(|it| hiding::forms(it.bytes())).unwrap_or_default();
+        Self { id, value, forms }
+    }
+
+    /// Whether it could be opened.
+    pub fn is_readable(&self) -> bool {
+        self.value.is_some()
+    }
+}
+
+impl fmt::Debug for OpenValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OpenValue").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+impl OpenSecret {
+    fn readable(&self) -> impl Iterator<Item = &SecretValue> {
+        self.values.iter().filter_map(|it| it.value.as_ref())
+    }
+
+    /// The newest value. An older one is never used in its stead: it may be the one that got out.
+    fn newest(&self) -> Result<&SecretValue, Denial> {
+        self.values.first().ok_or(Denial::Unset)?.value.as_ref().ok_or(Denial::Unreadable)
+    }
 }
 
 /// Why a secret is not used.
@@ -31,6 +78,8 @@ pub enum Denial {
     Undeclared,
     /// The inbox has none of this name, or one that is not for this use.
     Unset,
+    /// Its newest value was sealed with another key.
+    Unreadable,
     /// The form is never right.
     Malformed,
 }
@@ -41,18 +90,31 @@ pub struct Granted {
     /// What the adapter declares; nothing without.
     manifest: Option<Arc<Manifest>>,
     /// The adapter's names, and what an admin set for them.
-    bound: Vec<(String, Arc<OpenSecret>)>,
+    bound: Arc<[(String, Arc<OpenSecret>)]>,
+    /// The delivery that is read, if one is, and what stand-ins in it are made with.
+    reading: Option<(DeliveryId, Arc<Cipher>)>,
 }
 
 impl Granted {
-    /// What an adapter with this manifest may do with what an admin set.
-    pub fn new(manifest: Arc<Manifest>, bound: Vec<(String, Arc<OpenSecret>)>) -> Self {
-        Self { manifest: Some(manifest), bound }
+    /// What an adapter with this manifest may do with what an admin set. Without one it may do nothing,
+    /// and the same is hidden.
+    pub fn new(manifest: Option<Arc<Manifest>>, bound: Vec<(String, Arc<OpenSecret>)>) -> Self {
+        Self { manifest, bound: bound.into(), reading: None }
     }
 
     /// Nothing at all.
     pub fn nothing() -> Self {
         Self::default()
+    }
+
+    /// The same while a delivery is read: only there do stand-ins count, and each in its own delivery.
+    pub fn reading(self, delivery: DeliveryId, cipher: &Arc<Cipher>) -> Self {
+        Self { reading: Some((delivery, Arc::clone(cipher))), ..self }
+    }
+
+    /// Whether a delivery is read.
+    pub fn is_reading(&self) -> bool {
+        self.reading.is_some()
     }
 
     /// The secret of the adapter's name for it, if it is declared and set for this use.
@@ -62,12 +124,18 @@ impl Granted {
             return Err(Denial::Undeclared);
         }
         let found = self.bound.iter().find(|(bound, _)| bound == name).map(|(_, open)| &**open);
-        found.filter(|open| open.secret.is_for(wanted) && !open.values.is_empty()).ok_or(Denial::Unset)
+        let is_usable = |open: &&OpenSecret| open.secret.is_for(wanted) && open.readable().next().is_some();
+        found.filter(is_usable).ok_or(Denial::Unset)
+    }
+
+    /// Whether requests of this inbox may hold any secret.
+    pub fn may_send(&self) -> bool {
+        self.bound.iter().any(|(name, _)| self.of(name, SecretUse::Send).is_ok())
     }
 
     /// The newest value, for a request on its way out: for nothing else.
     pub fn reveal(&self, name: &str) -> Result<String, Denial> {
-        let newest = self.of(name, SecretUse::Send)?.values.first().ok_or(Denial::Unset)?;
+        let newest = self.of(name, SecretUse::Send)?.newest()?;
         newest.text().map(str::to_owned).ok_or(Denial::Malformed)
     }
 
@@ -80,16 +148,15 @@ impl Granted {
         signature: &[u8],
     ) -> Result<bool, Denial> {
         let open = self.of(name, SecretUse::Verify)?;
-        if algorithm == Algorithm::SharedToken && signature == stand_in(name).as_bytes() {
+        if algorithm == Algorithm::SharedToken && self.stands_for(open, signature) {
             return Ok(true);
         }
-        Ok(compute::verify(&open.values, algorithm, message, signature))
+        Ok(compute::verify(open.readable(), algorithm, message, signature))
     }
 
     /// The answer to a challenge.
     pub fn answer(&self, name: &str, algorithm: Algorithm, challenge: &str) -> Result<Vec<u8>, Denial> {
-        let open = self.of(name, SecretUse::Challenge)?;
-        let newest = open.values.first().ok_or(Denial::Unset)?;
+        let newest = self.of(name, SecretUse::Challenge)?.newest()?;
         if !compute::is_challenge(challenge) {
             return Err(Denial::Malformed);
         }
@@ -97,187 +164,96 @@ impl Granted {
     }
 
     /// Puts stand-ins where a delivery shows a value: in its header fields and its query. What is
-    /// stored and what the guest sees is this.
-    pub fn hide_in_delivery(&self, delivery: &mut RawDelivery) {
-        for header in &mut delivery.headers {
-            if let Cow::Owned(hidden) = self.stand_ins_for(&header.value) {
-                header.value = hidden;
+    /// stored and what the guest sees is this. Whether there was anything to hide.
+    pub fn hide_in_delivery(&self, delivery: &mut RawDelivery) -> bool {
+        self.hide_in_parts(&mut delivery.query, &mut delivery.headers)
+    }
+
+    /// The same for a delivery that is kept already.
+    pub fn hide_in_head(&self, head: &mut DeliveryHead) -> bool {
+        self.hide_in_parts(&mut head.query, &mut head.headers)
+    }
+
+    fn hide_in_parts(&self, query: &mut Option<String>, headers: &mut Vec<Header>) -> bool {
+        if self.bound.is_empty() {
+            return false;
+        }
+        let fields = headers.len();
+        headers.retain(|header| !self.is_shown_in_name(&header.name));
+        let mut hid = headers.len() < fields;
+        for text in headers.iter_mut().map(|header| &mut header.value).chain(query) {
+            if let Cow::Owned(hidden) = self.hide(text) {
+                *text = hidden;
+                hid = true;
             }
         }
-        if let Some(query) = &delivery.query {
-            let pairs: Vec<_> = query.split('&').map(|pair| self.hide_in_pair(pair)).collect();
-            delivery.query = Some(pairs.join("&"));
-        }
-    }
-
-    /// A pair of a query may be percent-encoded in many ways: it is decoded to be looked at, and kept
-    /// as it came where there is nothing to hide.
-    fn hide_in_pair<'a>(&self, pair: &'a str) -> Cow<'a, str> {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let value = value.replace('+', " ");
-        let Ok(value) = percent_encoding::percent_decode_str(&value).decode_utf8() else {
-            return Cow::Borrowed(pair);
-        };
-        match self.stand_ins_for(&value) {
-            Cow::Borrowed(_) => Cow::Borrowed(pair),
-            Cow::Owned(hidden) => Cow::Owned(format!("{name}={hidden}")),
-        }
-    }
-
-    fn stand_ins_for<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        let text = match text.contains(STAND_IN) {
-            true => Cow::Owned(text.replace(STAND_IN, DISFIGURED)),
-            false => Cow::Borrowed(text),
-        };
-        match self.hide(&text) {
-            Cow::Borrowed(_) => text,
-            Cow::Owned(hidden) => Cow::Owned(hidden),
-        }
+        hid
     }
 
     /// The text with stand-ins for every value in it.
     pub fn hide<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        let mut hidden = Cow::Borrowed(text);
-        for (name, value) in self.values() {
-            if let Some(value) = value.text().filter(|it| hidden.contains(it)) {
-                hidden = Cow::Owned(hidden.replace(value, &stand_in(name)));
-            }
-        }
-        hidden
-    }
-
-    /// The bytes with stand-ins for every value in them.
-    pub fn hide_in_bytes(&self, mut bytes: Vec<u8>) -> Vec<u8> {
-        for (name, value) in self.values() {
-            bytes = replaced(bytes, value.bytes(), stand_in(name).as_bytes());
-        }
-        bytes
-    }
-
-    fn values(&self) -> impl Iterator<Item = (&str, &SecretValue)> {
-        self.bound.iter().flat_map(|(name, open)| open.values.iter().map(move |it| (name.as_str(), it)))
-    }
-}
-
-/// What stands for the value of the secret of this name.
-pub fn stand_in(name: &str) -> String {
-    format!("{STAND_IN}{name}]")
-}
-
-fn replaced(bytes: Vec<u8>, wanted: &[u8], with: &[u8]) -> Vec<u8> {
-    if wanted.is_empty() || !bytes.windows(wanted.len()).any(|it| it == wanted) {
-        return bytes;
-    }
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut rest = bytes.as_slice();
-    while let Some(&first) = rest.first() {
-        match rest.strip_prefix(wanted) {
-            Some(after) => {
-                out.extend_from_slice(with);
-                rest = after;
-            }
-            None => {
-                out.push(first);
-                rest = &rest[1..];
-            }
-        }
-    }
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::Value;
-
-    use super::*;
-    use crate::domain::delivery::Header;
-    use crate::domain::ids::SecretId;
-    use crate::domain::release::PluginKind;
-    use crate::domain::secret::SecretNeed;
-    use crate::domain::time::Timestamp;
-
-    const TOKEN: &str = "tok/en+with=signs";
-
-    fn granted(declared: &[SecretUse], uses: &[SecretUse], values: &[&str]) -> Granted {
-        let need = SecretNeed { name: "token".to_owned(), purpose: "p".to_owned(), uses: declared.to_vec() };
-        let manifest = Manifest {
-            name: "a".to_owned(),
-            version: "1.0.0".to_owned(),
-            summary: "s".to_owned(),
-            kind: PluginKind::ChannelAdapter,
-            settings_schema: Value::Null,
-            events: vec![],
-            proposals: vec![],
-            needs: vec![],
-            secrets: vec![need],
-        };
-        let secret = Secret {
-            id: SecretId(1),
-            name: "stored".to_owned(),
-            department: None,
-            uses: uses.to_vec(),
-            hosts: vec![],
-            created_at: Timestamp::from_ms(0),
-            revision: 1,
-        };
-        let values = values.iter().map(|it| SecretValue::new(it.as_bytes().to_vec())).collect();
-        Granted::new(Arc::new(manifest), vec![("token".to_owned(), Arc::new(OpenSecret { secret, values }))])
-    }
-
-    fn delivery(header: &str, query: &str) -> RawDelivery {
-        RawDelivery {
-            method: "POST".to_owned(),
-            path: String::new(),
-            query: Some(query.to_owned()),
-            headers: vec![Header { name: "x-token".to_owned(), value: header.to_owned() }],
-            body: vec![],
-            received_at: Timestamp::from_ms(0),
+        match self.hidden(text.as_bytes(), false) {
+            Some(hidden) => Cow::Owned(String::from_utf8_lossy(&hidden).into_owned()),
+            None => Cow::Borrowed(text),
         }
     }
 
-    #[test]
-    fn a_secret_is_used_as_declared_and_as_granted_and_not_otherwise() {
-        use SecretUse::{Challenge, Send, Verify};
-        let both = granted(&[Verify, Send], &[Verify, Challenge], &[TOKEN]);
-        assert!(both.of("token", Verify).is_ok());
-        assert_eq!(both.of("token", Challenge).unwrap_err(), Denial::Undeclared);
-        assert_eq!(both.of("token", Send).unwrap_err(), Denial::Unset);
-        assert_eq!(both.of("other", Verify).unwrap_err(), Denial::Undeclared);
-        assert_eq!(granted(&[Verify], &[Verify], &[]).of("token", Verify).unwrap_err(), Denial::Unset);
-        assert_eq!(Granted::nothing().of("token", Verify).unwrap_err(), Denial::Undeclared);
+    /// The bytes with stand-ins for every value in them; where they were cut off, for its beginning too.
+    pub fn hide_in_bytes(&self, bytes: Vec<u8>, are_cut: bool) -> Vec<u8> {
+        self.hidden(&bytes, are_cut).unwrap_or(bytes)
     }
 
-    #[test]
-    fn a_value_shown_in_a_header_or_a_query_is_hidden_and_still_counts() {
-        let granted = granted(&[SecretUse::Verify], &[SecretUse::Verify], &[TOKEN]);
-        let mut shown = delivery(
-            &format!("Token {TOKEN}"),
-            "a=1&token=tok%2Fen%2Bwith%3Dsigns&other=tok%2fen%2bwith=signs&b=%20",
-        );
-        granted.hide_in_delivery(&mut shown);
-        assert_eq!(shown.headers[0].value, "Token [secret:token]");
-        assert_eq!(shown.query.as_deref(), Some("a=1&token=[secret:token]&other=[secret:token]&b=%20"));
-        assert_eq!(granted.verify("token", Algorithm::SharedToken, b"", b"[secret:token]"), Ok(true));
+    /// Whether the name of a header field shows a value; names are told in lower case.
+    pub fn is_shown_in_name(&self, name: &str) -> bool {
+        let name = name.to_ascii_lowercase();
+        let forms: Vec<_> = self.forms().map(|(form, ..)| Form::new(form.to_ascii_lowercase())).collect();
+        let forms: Vec<_> = forms.iter().map(|form| form.as_slice()).collect();
+        !hiding::find(name.as_bytes(), &forms, false).is_empty()
     }
 
-    #[test]
-    fn nobody_passes_by_sending_a_stand_in() {
-        let granted = granted(&[SecretUse::Verify], &[SecretUse::Verify], &[TOKEN]);
-        let mut forged = delivery("[secret:token]", "token=[secret:token]&t=%5Bsecret:token%5D");
-        granted.hide_in_delivery(&mut forged);
-        let shown = [&forged.headers[0].value, forged.query.as_ref().unwrap()];
-        assert!(shown.iter().all(|it| !it.contains(&stand_in("token"))), "{shown:?}");
-        let verdict =
-            granted.verify("token", Algorithm::SharedToken, b"", forged.headers[0].value.as_bytes());
-        assert_eq!(verdict, Ok(false));
+    fn hidden(&self, bytes: &[u8], are_cut: bool) -> Option<Vec<u8>> {
+        let known: Vec<_> = self.forms().collect();
+        let forms: Vec<_> = known.iter().map(|(form, ..)| *form).collect();
+        let found = hiding::find(bytes, &forms, are_cut);
+        if found.is_empty() {
+            return None;
+        }
+        let (mut out, mut from) = (Vec::with_capacity(bytes.len()), 0);
+        for (place, which) in found {
+            let (_, name, value) = known[which];
+            out.extend_from_slice(&bytes[from..place.start]);
+            out.extend_from_slice(self.stand_in(name, value).as_bytes());
+            from = place.end;
+        }
+        out.extend_from_slice(&bytes[from..]);
+        Some(out)
     }
 
-    #[test]
-    fn what_a_channel_repeats_is_hidden() {
-        let granted = granted(&[SecretUse::Send], &[SecretUse::Send], &["first-value", "second-value"]);
-        let echoed = b"\xffyou sent first-value and second-value, second-value".to_vec();
-        let hidden = granted.hide_in_bytes(echoed);
-        assert_eq!(hidden, b"\xffyou sent [secret:token] and [secret:token], [secret:token]");
-        assert_eq!(granted.hide("nothing here"), "nothing here");
+    /// Every way in which any value is written, with its name and the value.
+    fn forms(&self) -> impl Iterator<Item = (&[u8], &str, &SecretValue)> {
+        let values = self.bound.iter().flat_map(|(name, open)| open.values.iter().map(move |it| (name, it)));
+        values.flat_map(|(name, open)| {
+            let written = open.forms.iter();
+            written.filter_map(move |form| Some((form.as_slice(), name.as_str(), open.value.as_ref()?)))
+        })
+    }
+
+    /// What stands for a value. In a delivery it can be made by this host alone, and for this value in
+    /// this delivery alone, so that nobody passes for having shown the value by writing it.
+    fn stand_in(&self, name: &str, value: &SecretValue) -> String {
+        match &self.reading {
+            Some((delivery, cipher)) => format!("{STAND_IN}{name}:{}]", cipher.stand_in(*delivery, value)),
+            None => format!("{STAND_IN}{name}]"),
+        }
+    }
+
+    /// Whether this is the stand-in of a value of the secret in the delivery that is read. Under which of
+    /// the adapter's names it was put does not matter.
+    fn stands_for(&self, open: &OpenSecret, shown: &[u8]) -> bool {
+        let Some((delivery, cipher)) = &self.reading else { return false };
+        let inner = shown.strip_prefix(STAND_IN.as_bytes()).and_then(|it| it.strip_suffix(b"]"));
+        let Some(code) = inner.and_then(|it| it.rsplit(|byte| *byte == b':').next()) else { return false };
+        let is_of = |value| u8::from(bool::from(cipher.stand_in(*delivery, value).as_bytes().ct_eq(code)));
+        open.readable().map(is_of).fold(0, |found, one| found | one) == 1
     }
 }

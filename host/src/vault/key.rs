@@ -91,15 +91,16 @@ fn parse(text: &str, place: &str) -> Result<Key, KeyError> {
 fn read_or_make(file: &Path) -> Result<Key, KeyError> {
     let failed = |error| KeyError::File(file.to_owned(), error);
     if let Some(key) = read(file)? {
+        sweep(file).map_err(failed)?;
         return Ok(key);
     }
     let text = Zeroizing::new(STANDARD.encode(make().map_err(failed)?.as_slice()));
     let aside = write_aside(file, &text).map_err(failed)?;
     // Two that start at once agree on the key that was there first.
     let linked = fs::hard_link(&aside, file);
-    fs::remove_file(&aside).map_err(failed)?;
+    remove(&aside).map_err(failed)?;
     match linked {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(failed(error)),
+        Err(error) if !file.exists() => return Err(failed(error)),
         _ => {}
     }
     sync_folder(file).map_err(failed)?;
@@ -125,6 +126,35 @@ fn read(file: &Path) -> Result<Option<Key>, KeyError> {
     }
 }
 
+/// Removes the keys that were written aside and never came into their place, because the host died: nothing
+/// was sealed with them.
+fn sweep(file: &Path) -> io::Result<()> {
+    let Some(name) = file.file_name().and_then(|it| it.to_str()) else { return Ok(()) };
+    for entry in fs::read_dir(folder_of(file))? {
+        let entry = entry?;
+        let is_aside = |other: &str| {
+            let ending = other.strip_prefix(name).and_then(|it| it.strip_prefix('.'));
+            ending.is_some_and(|it| it.len() == 8 && it.bytes().all(|it| it.is_ascii_hexdigit()))
+        };
+        if entry.file_name().to_str().is_some_and(is_aside) {
+            remove(&entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// Whoever starts at the same time may have been faster.
+fn remove(aside: &Path) -> io::Result<()> {
+    match fs::remove_file(aside) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn folder_of(file: &Path) -> &Path {
+    file.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 /// Writes a key beside its place, so that nobody ever reads half of one.
 fn write_aside(file: &Path, text: &str) -> io::Result<PathBuf> {
     let mut aside = file.as_os_str().to_owned();
@@ -139,10 +169,7 @@ fn write_aside(file: &Path, text: &str) -> io::Result<PathBuf> {
 
 /// A key that is gone after a loss of power takes everything it sealed with it.
 fn sync_folder(file: &Path) -> io::Result<()> {
-    match file.parent().filter(|it| !it.as_os_str().is_empty()) {
-        Some(folder) => File::open(folder)?.sync_all(),
-        None => File::open(".")?.sync_all(),
-    }
+    File::open(folder_of(file))?.sync_all()
 }
 
 #[cfg(test)]
@@ -166,6 +193,22 @@ mod tests {
             made,
             "the file's text is what the environment takes"
         );
+    }
+
+    #[test]
+    fn a_key_that_a_dead_host_left_aside_is_removed_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("key");
+        let made = KeySource::File(file.clone()).key().unwrap();
+        for name in ["key.0123abcd", "key.backup", "key.0123abcde", "other.0123abcd"] {
+            fs::write(folder.path().join(name), "another key").unwrap();
+        }
+        assert_eq!(KeySource::File(file).key().unwrap(), made);
+        let left =
+            fs::read_dir(folder.path()).unwrap().map(|it| it.unwrap().file_name().into_string().unwrap());
+        let mut left: Vec<_> = left.collect();
+        left.sort();
+        assert_eq!(left, ["key", "key.0123abcde", "key.backup", "other.0123abcd"]);
     }
 
     #[test]

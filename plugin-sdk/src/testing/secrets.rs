@@ -66,7 +66,7 @@ pub(crate) fn answer_challenge(
     challenge: &str,
 ) -> Result<Vec<u8>, Denial> {
     let value = value(secret, SecretUse::CHALLENGE)?;
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte);
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_+/=".contains(&byte);
     if !(1..=CHALLENGE_BYTES_MAX).contains(&challenge.len()) || !challenge.bytes().all(plain) {
         return Err(Denial::Malformed);
     }

@@ -9,7 +9,7 @@ use percent_encoding::percent_decode_str;
 use switchboard_plugin_sdk::{Delivery, Rejection};
 
 use crate::event::{Data, Event, check_version, required};
-use crate::json::malformed;
+use crate::json::{malformed, shortened};
 
 /// What every attribute's field name begins with.
 const PREFIX: &str = "ce-";
@@ -17,6 +17,19 @@ const PREFIX: &str = "ce-";
 /// Whether the delivery's header fields hold an event.
 pub fn is_present(delivery: &Delivery) -> bool {
     delivery.headers.iter().any(|header| header.name == "ce-specversion" || header.name == "ce-id")
+}
+
+/// Refuses an event in header fields where a signature covers the body alone: whoever saw one delivery could
+/// send its body again as another event.
+pub fn refuse(delivery: &Delivery) -> Result<(), Rejection> {
+    match delivery.headers.iter().find(|header| header.name.starts_with(PREFIX)) {
+        None => Ok(()),
+        Some(header) => Err(Rejection::Unauthentic(shortened(format!(
+            "header field `{}`: it is not signed; send structured events (application/cloudevents+json), whose \
+             attributes are in the body",
+            header.name
+        )))),
+    }
 }
 
 /// Reads the event whose attributes are header fields and whose data is the body.

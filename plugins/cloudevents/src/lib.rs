@@ -37,18 +37,22 @@ impl Adapter for CloudEvents {
     const SECRETS: &'static [WantedSecret] = &[SIGNING, REPLY_TOKEN];
 
     fn check(settings: &Settings) -> Result<(), Vec<SettingError>> {
-        match &settings.reply_url {
-            Some(url) if !url.starts_with("https://") && !url.starts_with("http://") => {
-                let message = "must be an absolute URL that begins with https:// or http://";
-                Err(vec![SettingError::at("/reply_url", message)])
-            }
-            _ => Ok(()),
-        }
+        let url = settings
+            .reply_url
+            .as_ref()
+            .filter(|it| !it.starts_with("https://") && !it.starts_with("http://"));
+        let message = "must be an absolute URL that begins with https:// or http://";
+        let mut errors: Vec<_> = url.map(|_| SettingError::at("/reply_url", message)).into_iter().collect();
+        errors.extend(settings.signature.as_ref().and_then(|it| it.check_settings().err()));
+        if errors.is_empty() { Ok(()) } else { Err(errors) }
     }
 
     fn receive(inbox: &Inbox<Settings>, delivery: &Delivery) -> Result<Intake, Rejection> {
         if let Some(signature) = &inbox.settings.signature {
             signature.check(delivery)?;
+            if signature.covers_the_body_alone() {
+                binary::refuse(delivery)?;
+            }
         }
         let context = Context { settings: &inbox.settings, received_at_ms: delivery.received_at_ms };
         let arrivals = receive::arrivals(delivery, &context)?;

@@ -33,6 +33,11 @@ impl Adapter for FeedAdapter {
 
     const SECRETS: &'static [WantedSecret] = &[SIGNING];
 
+    fn check(settings: &Settings) -> Result<(), Vec<SettingError>> {
+        let signature = settings.signature.as_ref();
+        signature.map_or(Ok(()), |it| it.check_settings().map_err(|error| vec![error]))
+    }
+
     fn receive(inbox: &Inbox<Settings>, delivery: &Delivery) -> Result<Intake, Rejection> {
         if let Some(signature) = &inbox.settings.signature {
             signature.check(delivery)?;

@@ -78,6 +78,17 @@ async fn what_is_signed_is_believed_and_what_is_not_is_kept_and_refused() {
 }
 
 #[tokio::test]
+async fn a_signed_body_is_not_dressed_as_another_event() {
+    let app = signed(github()).await;
+    let body = item("1");
+    let request = Request::post("/in/chat").header("content-type", "application/json");
+    let request = request.header("x-hub-signature-256", code(VALUE, &body)).header("ce-id", "2");
+    let dressed = app.send(request.body(Full::new(Bytes::from(body))).unwrap()).await;
+    not_believed(&app, dressed, "send structured events").await;
+    deliver_signed(&app, "1", VALUE).await.json(202);
+}
+
+#[tokio::test]
 async fn what_somebody_forgot_to_set_can_be_set_and_tried_again() {
     let app = TestApp::company().await;
     bind(&app, json!({ "settings": github() })).await;
@@ -134,12 +145,62 @@ async fn a_token_that_was_shown_is_neither_kept_nor_forged() {
     let shown = deliver(&app, &path, &item("1"), ("x-gitlab-token", VALUE)).await.json(202);
     let raw = app.get(&format!("/v1/deliveries/{}", text(&shown, "/delivery"))).await;
     assert!(!raw.text().contains(VALUE), "{}", raw.text());
-    for forged in ["[secret:signing]", "[secret:signing", "nothing"] {
+    let stood = raw.json(200);
+    let stand_in =
+        stood["headers"].as_array().unwrap().iter().find(|it| it["name"] == "x-gitlab-token").unwrap();
+    let stand_in = text(stand_in, "/value");
+    assert!(stand_in.starts_with("[secret:signing:"), "{stand_in}");
+    for forged in ["[secret:signing]", "[secret:signing", "nothing", stand_in] {
         let reply = deliver(&app, "chat", &item("2"), ("x-gitlab-token", forged)).await;
         let kept = not_believed(&app, reply, "wrong").await;
         let again = app.post(&format!("/v1/deliveries/{kept}/retry"), json!({})).await.json(200);
         assert_eq!(again["outcome"], "unparsed", "{forged}");
     }
+}
+
+fn token_scheme() -> Value {
+    json!({ "signature": { "scheme": "token", "header": "x-gitlab-token" } })
+}
+
+/// What somebody can send who has only read how secrets are hidden.
+const FORGED: [&str; 3] = ["[secret:signing]", "[secret:signing:]", "[secret?:signing]"];
+
+#[tokio::test]
+async fn a_stand_in_that_was_sent_before_the_secret_was_set_never_counts() {
+    let app = TestApp::company().await;
+    bind(&app, json!({ "settings": token_scheme() })).await;
+    let mut kept = Vec::new();
+    for forged in FORGED {
+        let reply = deliver(&app, "chat", &item("1"), ("x-gitlab-token", forged)).await;
+        kept.push(not_believed(&app, reply, "no secret").await);
+    }
+    app.post("/v1/secrets", signing(VALUE)).await.json(201);
+    bind(&app, json!({ "secrets": { "signing": "webhook" } })).await;
+    for delivery in kept {
+        let again = app.post(&format!("/v1/deliveries/{delivery}/retry"), json!({})).await.json(200);
+        assert_eq!(again["outcome"], "unparsed", "{again}");
+    }
+}
+
+#[tokio::test]
+async fn a_stand_in_that_was_sent_while_the_adapter_was_away_never_counts() {
+    let app = signed(token_scheme()).await;
+    app.patch("/v1/activations/cloudevents", json!({ "mode": "disabled" })).await.json(202);
+    app.settle().await;
+    for forged in FORGED {
+        let reply = deliver(&app, "chat", &item("1"), ("x-gitlab-token", forged)).await.json(202);
+        assert!(text(&reply, "/reason").starts_with("unavailable"), "{reply}");
+    }
+    // What really is signed is not lost, and its token is not kept.
+    let real = deliver(&app, "chat", &item("2"), ("x-gitlab-token", VALUE)).await.json(202);
+    let raw = app.get(&format!("/v1/deliveries/{}", text(&real, "/delivery"))).await;
+    assert!(!raw.text().contains(VALUE), "{}", raw.text());
+    app.patch("/v1/activations/cloudevents", json!({ "mode": "active" })).await.json(202);
+    app.settle().await;
+    let unparsed = app.get("/v1/deliveries?outcome=unparsed").await.json(200);
+    assert_eq!(entries(&unparsed).len(), FORGED.len(), "{unparsed}");
+    let accepted = app.get("/v1/deliveries?outcome=accepted").await.json(200);
+    assert_eq!(accepted["entries"][0]["id"], real["delivery"], "{accepted}");
 }
 
 /// Answers a customer of `chat`; what became of the answer, and of the conversation with its notes.
@@ -183,10 +244,83 @@ async fn a_secret_goes_out_in_its_place_and_never_reaches_the_adapter() {
 }
 
 #[tokio::test]
+async fn a_token_that_was_shown_before_anybody_knew_it_is_hidden_when_it_is_known() {
+    let app = TestApp::company().await;
+    bind(&app, json!({ "settings": token_scheme() })).await;
+    let path = format!("chat?token={VALUE}");
+    let shown = async |id: &str, value: &str, why: &str| {
+        let reply = deliver(&app, &path, &item(id), ("x-gitlab-token", value)).await;
+        not_believed(&app, reply, why).await
+    };
+    let raw = async |id: &str| app.get(&format!("/v1/deliveries/{id}")).await.text();
+    let early = shown("1", VALUE, "no secret").await;
+    assert!(raw(&early).await.contains(VALUE), "nobody could know it");
+    app.post("/v1/secrets", signing(VALUE)).await.json(201);
+    bind(&app, json!({ "secrets": { "signing": "webhook" } })).await;
+    assert!(!raw(&early).await.contains(VALUE), "it is hidden once it is known");
+    // The channel has the new value already, and the host has not.
+    let ahead = shown("2", SECOND, "wrong").await;
+    assert!(raw(&ahead).await.contains(SECOND));
+    app.post("/v1/secrets/webhook/values", json!({ "value": SECOND })).await.json(201);
+    assert!(!raw(&ahead).await.contains(SECOND));
+    for kept in [early, ahead] {
+        let again = app.post(&format!("/v1/deliveries/{kept}/retry"), json!({})).await.json(200);
+        assert_eq!(again["outcome"], "accepted", "what stands for it still counts");
+    }
+}
+
+#[tokio::test]
+async fn what_was_granted_is_in_the_audit_log() {
+    let app = TestApp::company().await;
+    let kept = app.post("/v1/secrets", reply_token(&["hooks.example.com"])).await.json(201);
+    let change = json!({ "reply_hosts": ["hooks.example.com"], "secrets": { "reply-token": "replies" } });
+    bind(&app, change).await;
+    app.patch("/v1/secrets/replies", json!({ "hosts": ["other.example.com"] })).await.json(200);
+    let log = app.get("/v1/audit?limit=3").await.json(200);
+    let [changed, bound, added] = [0, 1, 2].map(|at| &log["entries"][at]["detail"]);
+    assert_eq!(added["hosts"], json!(["hooks.example.com"]), "{log}");
+    assert_eq!(changed["hosts"], json!(["other.example.com"]), "{log}");
+    assert_eq!(bound["changed"], json!(["reply_hosts", "secrets"]), "{log}");
+    assert_eq!(bound["reply_hosts"], json!(["hooks.example.com"]), "{log}");
+    assert_eq!(bound["secrets"], json!({ "reply-token": kept["id"] }), "{log}");
+    assert!(!log.to_string().contains(VALUE));
+}
+
+#[tokio::test]
+async fn what_the_company_bound_stays_when_a_department_changes_something_else() {
+    let app = TestApp::company().await;
+    app.post("/v1/secrets", reply_token(&["hooks.example.com"])).await.json(201);
+    bind(&app, json!({ "secrets": { "reply-token": "replies" } })).await;
+    let admin = app.token_for(json!({ "role": "admin", "department": "service" })).await;
+    let own = json!({ "name": "own", "uses": ["verify"], "value": SECOND });
+    app.ask_as(&admin, "POST", "/v1/secrets", Some(&own)).await.json(201);
+    let both = json!({ "secrets": { "reply-token": "replies", "signing": "own" } });
+    app.ask_as(&admin, "PATCH", "/v1/inboxes/chat", Some(&both)).await.json(200);
+    // To bind the company's anew is the company's business.
+    let without = json!({ "secrets": {} });
+    app.ask_as(&admin, "PATCH", "/v1/inboxes/chat", Some(&without)).await.json(200);
+    app.ask_as(&admin, "PATCH", "/v1/inboxes/chat", Some(&both)).await.problem(422);
+}
+
+#[tokio::test]
+async fn an_answer_in_which_a_secret_could_not_be_found_is_left_to_an_agent() {
+    let app = TestApp::company().await;
+    sending(&app, &["hooks.example.com"], "https://hooks.example.com/").await;
+    app.egress.answer_with(200, &[("content-encoding", "gzip")], "who knows what");
+    assert!(answered(&app).await.to_string().contains("content-encoding: gzip"));
+    // Without a secret it is the adapter's business.
+    let app = TestApp::company().await;
+    app.egress.answer_with(200, &[("content-encoding", "gzip")], "who knows what");
+    assert!(!answered(&app).await.to_string().contains("content-encoding"));
+}
+
+#[tokio::test]
 async fn a_secret_goes_nowhere_but_where_it_was_granted() {
     for (hosts, url, why) in [
         (&["hooks.example.com"], "https://other.example.com/", "is not granted for this host"),
         (&["hooks.example.com"], "http://hooks.example.com/", "by https alone"),
+        // An address that others may listen to on the way there.
+        (&["203.0.113.7"], "http://203.0.113.7/", "by https alone"),
     ] {
         let app = TestApp::company().await;
         sending(&app, hosts, url).await;
@@ -235,6 +369,8 @@ async fn what_is_wrong_with_a_secret_is_said_at_its_place_and_never_quoted() {
         (json!({ "name": "some", "uses": ["send"], "value": VALUE }), "/hosts"),
         (json!({ "name": "some", "uses": ["verify"], "hosts": ["a.example"], "value": VALUE }), "/hosts"),
         (json!({ "name": "some", "uses": ["verify"], "value": "canary" }), "/value"),
+        (json!({ "name": "some", "uses": ["verify"], "value": { "canary": 1 } }), "/value"),
+        (json!({ "name": "some", "uses": ["verify"], "value": "whsec_canarycanary" }), "/value"),
         (json!({ "name": "some", "uses": ["verify"], "value": VALUE, "encoding": "base64" }), "/value"),
         (
             json!({ "name": "some", "uses": ["send"], "hosts": ["a.example"], "value": "canary in words" }),

@@ -126,6 +126,19 @@ async fn a_reply_that_may_have_arrived_is_not_sent_again() {
 }
 
 #[tokio::test]
+async fn a_reply_on_which_the_host_fails_is_parked_and_the_others_go_out() {
+    let app = TestApp::company().await;
+    app.egress.panic();
+    let (first, second) = (answered(&app).await, app.say("and me?").await);
+    app.settle().await;
+    reply(&app, &second).await;
+    app.settle().await;
+    assert_eq!(outbox(&app, &first).await["state"], "parked");
+    assert_eq!(outbox(&app, &second).await["state"], "sent");
+    assert!(text(&outbox(&app, &first).await, "/last_error").contains("the host failed"));
+}
+
+#[tokio::test]
 async fn a_reply_that_the_channel_refuses_has_failed_and_a_note_says_why() {
     let app = TestApp::company().await;
     app.egress.answer(410, "this customer left");

@@ -12,8 +12,16 @@ use tokio::sync::oneshot;
 #[derive(Default)]
 pub struct RecordingEgress {
     sent: Mutex<Vec<Request>>,
-    answers: Mutex<VecDeque<Result<Answer, EgressError>>>,
+    answers: Mutex<VecDeque<Scripted>>,
     held: Mutex<Option<oneshot::Receiver<()>>>,
+}
+
+/// What a request meets.
+enum Scripted {
+    Answer(Answer),
+    Failure(EgressError),
+    /// The host's own mistake.
+    Panic,
 }
 
 impl RecordingEgress {
@@ -32,8 +40,19 @@ impl RecordingEgress {
 
     /// The next request is answered with this status and body; those without an answer get 202.
     pub fn answer(&self, status: u16, body: &str) {
-        let answer = Answer { status, headers: Vec::new(), body: body.into() };
-        self.answers.lock().unwrap().push_back(Ok(answer));
+        self.answer_with(status, &[], body);
+    }
+
+    /// The same, with header fields.
+    pub fn answer_with(&self, status: u16, headers: &[(&str, &str)], body: &str) {
+        let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let answer = Answer { status, headers, body: body.into() };
+        self.answers.lock().unwrap().push_back(Scripted::Answer(answer));
+    }
+
+    /// The next request makes the host panic.
+    pub fn panic(&self) {
+        self.answers.lock().unwrap().push_back(Scripted::Panic);
     }
 
     /// The next request is not answered until something is sent here.
@@ -45,7 +64,7 @@ impl RecordingEgress {
 
     /// The next request fails so.
     pub fn fail(&self, error: EgressError) {
-        self.answers.lock().unwrap().push_back(Err(error));
+        self.answers.lock().unwrap().push_back(Scripted::Failure(error));
     }
 }
 
@@ -59,7 +78,12 @@ impl Egress for RecordingEgress {
             held.await.unwrap();
         }
         let scripted = self.answers.lock().unwrap().pop_front();
-        scripted.unwrap_or_else(|| Ok(Answer { status: 202, headers: Vec::new(), body: Vec::new() }))
+        match scripted {
+            Some(Scripted::Answer(answer)) => Ok(answer),
+            Some(Scripted::Failure(error)) => Err(error),
+            Some(Scripted::Panic) => panic!("as the test wants it"),
+            None => Ok(Answer { status: 202, headers: Vec::new(), body: Vec::new() }),
+        }
     }
 }
 

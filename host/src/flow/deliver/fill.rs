@@ -1,5 +1,7 @@
 //! What an adapter hands out becomes what goes out: secrets are put in, at the last moment.
 
+use std::collections::{BTreeSet, HashMap};
+
 use url::Url;
 
 use crate::domain::secret::SecretUse;
@@ -7,33 +9,55 @@ use crate::egress::{self, allow};
 use crate::plugin::{Piece, Request};
 use crate::vault::{Denial, Granted};
 
+/// The most bytes of a URL and of header fields with the secrets in them.
+const HEAD_BYTES_MAX: usize = 64 * 1024;
+
 /// The request with its secrets, or why it cannot go out. No message holds a secret.
 pub(super) fn fill(request: Request, granted: &Granted) -> Result<egress::Request, String> {
     let Request { method, url, segments, headers, body } = request;
-    let to = &url;
-    let text = |pieces: &[Piece]| -> Result<String, String> {
-        pieces.iter().map(|piece| reveal(piece, to, granted)).collect()
+    let secrets =
+        reveal_all(headers.iter().map(|(_, value)| value).chain(&segments).flatten(), &url, granted)?;
+    let text = |pieces: &[Piece]| -> String {
+        let piece = |piece: &Piece| match piece {
+            Piece::Text(text) => text.clone(),
+            Piece::Secret(name) => secrets.get(name.as_str()).cloned().unwrap_or_default(),
+        };
+        pieces.iter().map(piece).collect()
     };
-    let headers = headers
-        .iter()
-        .map(|(name, value)| Ok((name.clone(), text(value)?)))
-        .collect::<Result<Vec<_>, String>>()?;
-    let segments = segments.iter().map(|it| text(it)).collect::<Result<Vec<_>, String>>()?;
+    let headers: Vec<_> = headers.iter().map(|(name, value)| (name.clone(), text(value))).collect();
+    let segments: Vec<_> = segments.iter().map(|it| text(it)).collect();
     let url = if segments.is_empty() { url } else { with_segments(&url, &segments)? };
+    let head: usize = headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+    if url.len() + head > HEAD_BYTES_MAX {
+        return Err(format!("the URL and the header fields have more than {HEAD_BYTES_MAX} bytes"));
+    }
     Ok(egress::Request { method, url, headers, body })
 }
 
-fn reveal(piece: &Piece, url: &str, granted: &Granted) -> Result<String, String> {
-    let name = match piece {
-        Piece::Text(text) => return Ok(text.clone()),
-        Piece::Secret(name) => name,
-    };
+/// The values of the secrets that stand in a request, each of them once.
+fn reveal_all<'a>(
+    pieces: impl Iterator<Item = &'a Piece>,
+    url: &str,
+    granted: &Granted,
+) -> Result<HashMap<&'a str, String>, String> {
+    let names: BTreeSet<&str> = pieces
+        .filter_map(|piece| match piece {
+            Piece::Secret(name) => Some(name.as_str()),
+            Piece::Text(_) => None,
+        })
+        .collect();
+    names.into_iter().map(|name| Ok((name, reveal(name, url, granted)?))).collect()
+}
+
+fn reveal(name: &str, url: &str, granted: &Granted) -> Result<String, String> {
     let open = granted.of(name, SecretUse::Send).map_err(|denial| denied(name, denial))?;
     let stored = &open.secret.name;
     let allowed = allow::check(url, &open.secret.hosts)
         .map_err(|_| format!("the secret `{stored}` is not granted for this host; see its `hosts`"))?;
-    if allowed.url.scheme() != "https" && !allowed.named_address {
-        return Err(format!("the secret `{stored}` goes by https alone"));
+    if allowed.url.scheme() != "https" && !allowed.address.is_some_and(allow::is_own) {
+        return Err(format!(
+            "the secret `{stored}` goes by https alone, but for addresses of the company's own network"
+        ));
     }
     granted.reveal(name).map_err(|denial| denied(name, denial))
 }
@@ -41,6 +65,9 @@ fn reveal(piece: &Piece, url: &str, granted: &Granted) -> Result<String, String>
 fn denied(name: &str, denial: Denial) -> String {
     match denial {
         Denial::Undeclared => format!("the adapter sends the secret `{name}` without declaring it"),
+        Denial::Unreadable => format!(
+            "the newest value of the secret `{name}` was sealed with another key; start with that key, or set the value anew"
+        ),
         Denial::Unset | Denial::Malformed => format!(
             "the inbox has no secret to send as `{name}`; name one in its `secrets`, with `send` among its uses"
         ),

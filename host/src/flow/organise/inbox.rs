@@ -3,15 +3,15 @@ use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::agent::{department_for, misnamed};
 use super::inbox_rules::{check_allowance, check_hosts, check_promise, check_retention};
 use super::name_of_new;
-use super::secret::check_bindings;
+use super::secret::{Bindings, check_bindings};
 use super::token::new_secret;
 use crate::domain::allowance::Allowance;
-use crate::domain::ids::{DepartmentId, QueueId};
+use crate::domain::ids::{DepartmentId, QueueId, SecretId};
 use crate::domain::organisation::{Directory, FirstResponsePromise, Inbox, InboxAccess, Queue, QueueKind};
 use crate::domain::principal::Principal;
 use crate::domain::release::{Manifest, check_name};
@@ -95,7 +95,8 @@ pub async fn add_inbox(
     principal: &Principal,
     new: NewInbox,
 ) -> Result<InboxWithToken, FlowError> {
-    check_new(flow, principal, &new).await?;
+    let bound = check_new(flow, principal, &new).await?;
+    let detail = json!({ "access": new.access, "reply_hosts": new.reply_hosts, "secrets": bound });
     let department = department_for(&flow.directory.load(), principal, &new.department)?.id;
     let operator_queue = match &new.operator_queue {
         Some(path) => queue_given(&flow.directory.load(), principal, "/operator_queue", path)?,
@@ -124,14 +125,18 @@ pub async fn add_inbox(
         created_at: flow.now(),
         revision: 1,
     };
-    let entry = flow.audit(principal, "inbox.add", &inbox.id.to_string(), Value::Null);
+    let entry = flow.audit(principal, "inbox.add", &inbox.id.to_string(), detail);
     flow.store.add_inbox(&inbox, &entry).await?;
     flow.refresh_directory().await?;
     Ok(InboxWithToken { inbox, token })
 }
 
-/// Everything that can be refused before anything is written.
-async fn check_new(flow: &Flow, principal: &Principal, new: &NewInbox) -> Result<(), FlowError> {
+/// Everything that can be refused before anything is written; the secrets that it is to use.
+async fn check_new(
+    flow: &Flow,
+    principal: &Principal,
+    new: &NewInbox,
+) -> Result<BTreeMap<String, SecretId>, FlowError> {
     name_of_new(&new.name)?;
     if let Some(channel) = &new.channel {
         check_name(channel).map_err(|error| FlowError::invalid("/channel", error.to_string()))?;
@@ -143,8 +148,10 @@ async fn check_new(flow: &Flow, principal: &Principal, new: &NewInbox) -> Result
     check_allowance(new.allowance)?;
     check_retention(new.retention)?;
     let manifest = check_adapter(flow, &new.adapter)?;
-    check_bindings(flow, principal, department, &manifest, &new.secrets).await?;
-    flow.check_inbox_settings(&new.adapter, &new.settings).await
+    let bindings = Bindings { wanted: &new.secrets, present: &BTreeMap::new() };
+    let bound = check_bindings(flow, principal, department, &manifest, bindings).await?;
+    flow.check_inbox_settings(&new.adapter, &new.settings).await?;
+    Ok(bound)
 }
 
 /// Who is known on a channel is known to everybody who has an inbox on it, and a delivery says who wrote it:

@@ -2,16 +2,17 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::inbox::{Access, InboxWithToken, check_adapter, grant, queue_given};
 use super::inbox_rules::{check_allowance, check_hosts, check_promise, check_retention};
-use super::secret::check_bindings;
+use super::secret::{Bindings, check_bindings};
 use crate::domain::allowance::Allowance;
+use crate::domain::ids::SecretId;
 use crate::domain::organisation::{FirstResponsePromise, Inbox};
 use crate::domain::principal::Principal;
 use crate::domain::retention::Retention;
-use crate::flow::{Flow, FlowError, access};
+use crate::flow::{Flow, FlowError, access, catch_up};
 
 /// What to change of an inbox; absent fields stay.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -60,15 +61,49 @@ pub async fn change_inbox(
     if let Some(settings) = &change.settings {
         flow.check_inbox_settings(&inbox.adapter, settings).await?;
     }
-    if let Some(secrets) = &change.secrets {
+    let mut bound = None;
+    if let Some(wanted) = &change.secrets {
         let manifest = check_adapter(flow, &inbox.adapter)?;
-        check_bindings(flow, principal, inbox.department, &manifest, secrets).await?;
+        let bindings = Bindings { wanted, present: &inbox.secrets };
+        bound = Some(check_bindings(flow, principal, inbox.department, &manifest, bindings).await?);
     }
+    let detail = facts(&change, bound);
+    let binds = change.secrets.is_some();
     let (inbox, token) = changed(flow, principal, inbox, change)?;
-    let entry = flow.audit(principal, "inbox.change", &inbox.id.to_string(), Value::Null);
+    let entry = flow.audit(principal, "inbox.change", &inbox.id.to_string(), detail);
     flow.store.change_inbox(&inbox, &entry).await?;
     flow.refresh_directory().await?;
+    if binds {
+        catch_up::inbox_changed(flow, &inbox).await;
+    }
     Ok(InboxWithToken { inbox, token })
+}
+
+/// What the audit log keeps: which fields were changed, and what was granted by that.
+fn facts(change: &InboxChange, bound: Option<BTreeMap<String, SecretId>>) -> Value {
+    let fields = [
+        ("settings", change.settings.is_some()),
+        ("operator_queue", change.operator_queue.is_some()),
+        ("junk_queue", change.junk_queue.is_some()),
+        ("promise", change.promise.is_some()),
+        ("access", change.access.is_some()),
+        ("reply_hosts", change.reply_hosts.is_some()),
+        ("allowance", change.allowance.is_some()),
+        ("secrets", change.secrets.is_some()),
+        ("retention", change.retention.is_some()),
+    ];
+    let changed: Vec<_> = fields.iter().filter(|(_, is_there)| *is_there).map(|(name, _)| *name).collect();
+    let mut facts = json!({ "changed": changed });
+    if let Some(access) = change.access {
+        facts["access"] = json!(access);
+    }
+    if let Some(hosts) = &change.reply_hosts {
+        facts["reply_hosts"] = json!(hosts);
+    }
+    if let Some(bound) = bound {
+        facts["secrets"] = json!(bound);
+    }
+    facts
 }
 
 fn changed(

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -8,11 +8,11 @@ use super::agent::department_for;
 use super::inbox_rules::check_hosts;
 use super::name_of_new;
 use super::secret_text::{self, Encoding, SecretText};
-use crate::domain::ids::{DepartmentId, SecretValueId};
+use crate::domain::ids::{DepartmentId, SecretId, SecretValueId};
 use crate::domain::principal::Principal;
 use crate::domain::release::Manifest;
 use crate::domain::secret::{ACTIVE_VALUES_MAX, Secret, SecretUse, SecretValueFacts};
-use crate::flow::{FieldError, Flow, FlowError};
+use crate::flow::{FieldError, Flow, FlowError, catch_up};
 use crate::store::{StoreError, StoredSecret, StoredSecretValue};
 use crate::vault::SecretValue;
 
@@ -100,7 +100,7 @@ pub async fn add_secret(
     let stored = sealed(flow, &secret, &value)?;
     let entry = flow.audit(principal, "secret.add", &secret.id.to_string(), facts(&secret));
     flow.store.add_secret(&secret, &stored, &entry).await?;
-    flow.safe.refresh(&flow.store).await?;
+    catch_up::secret_changed(flow, &secret.name).await;
     Ok(StoredSecret { secret, values: vec![stored] })
 }
 
@@ -112,7 +112,7 @@ pub async fn change_secret(
     change: SecretChange,
     expected: Option<i64>,
 ) -> Result<StoredSecret, FlowError> {
-    let StoredSecret { mut secret, .. } = to_change(flow, principal, name, expected).await?;
+    let StoredSecret { mut secret, values } = to_change(flow, principal, name, expected).await?;
     if let Some(uses) = change.uses {
         // What is sent was checked for that when it was set.
         if uses.contains(&SecretUse::Send) && !secret.is_for(SecretUse::Send) {
@@ -129,8 +129,8 @@ pub async fn change_secret(
     secret.revision += 1;
     let entry = flow.audit(principal, "secret.change", &secret.id.to_string(), facts(&secret));
     flow.store.change_secret(&secret, &entry).await?;
-    flow.safe.refresh(&flow.store).await?;
-    self::secret(flow, principal, name).await
+    flow.safe.follow(&flow.store).await;
+    Ok(StoredSecret { secret, values })
 }
 
 /// Adds a value: it is the one that is sent from now on, and those before it still count for what comes
@@ -142,7 +142,7 @@ pub async fn add_secret_value(
     new: NewSecretValue,
     expected: Option<i64>,
 ) -> Result<StoredSecret, FlowError> {
-    let StoredSecret { mut secret, values } = to_change(flow, principal, name, expected).await?;
+    let StoredSecret { mut secret, mut values } = to_change(flow, principal, name, expected).await?;
     if values.iter().filter(|it| it.sealed.is_some()).count() >= ACTIVE_VALUES_MAX {
         let detail = format!(
             "`{name}` has {ACTIVE_VALUES_MAX} values that count; retire one with POST \
@@ -156,8 +156,9 @@ pub async fn add_secret_value(
     let detail = json!({ "value": stored.facts.id });
     let entry = flow.audit(principal, "secret.value.add", &secret.id.to_string(), detail);
     flow.store.add_secret_value(&secret, &stored, &entry).await?;
-    flow.safe.refresh(&flow.store).await?;
-    self::secret(flow, principal, name).await
+    catch_up::secret_changed(flow, name).await;
+    values.push(stored);
+    Ok(StoredSecret { secret, values })
 }
 
 /// Retires a value: it counts no more, and is deleted. Retiring it again changes nothing.
@@ -167,39 +168,53 @@ pub async fn retire_secret_value(
     name: &str,
     id: SecretValueId,
 ) -> Result<StoredSecret, FlowError> {
-    let stored = to_change(flow, principal, name, None).await?;
-    if !stored.values.iter().any(|it| it.facts.id == id) {
+    let mut stored = to_change(flow, principal, name, None).await?;
+    let Some(value) = stored.values.iter_mut().find(|it| it.facts.id == id) else {
         return Err(FlowError::NotFound(format!("secret `{name}` has no value {id}")));
-    }
-    let detail = json!({ "value": id });
+    };
+    let (now, detail) = (flow.now(), json!({ "value": id }));
     let entry = flow.audit(principal, "secret.value.retire", &stored.secret.id.to_string(), detail);
-    match flow.store.retire_secret_value(id, flow.now(), &entry).await {
+    match flow.store.retire_secret_value(id, now, &entry).await {
         Ok(()) | Err(StoreError::Stale(_)) => {}
         Err(error) => return Err(error.into()),
     }
-    flow.safe.refresh(&flow.store).await?;
-    secret(flow, principal, name).await
+    flow.safe.forget(name, id).await;
+    flow.safe.follow(&flow.store).await;
+    value.facts.retired_at.get_or_insert(now);
+    value.sealed = None;
+    Ok(stored)
 }
 
-/// Checks what an inbox of this department is to use for its adapter's names.
+/// Which stored secret an inbox is to use for each of its adapter's names, and which it uses now.
+#[derive(Clone, Copy)]
+pub(super) struct Bindings<'a> {
+    pub(super) wanted: &'a BTreeMap<String, String>,
+    pub(super) present: &'a BTreeMap<String, String>,
+}
+
+/// Checks what an inbox of this department is to use for its adapter's names; which secrets these are.
 pub(super) async fn check_bindings(
     flow: &Flow,
     principal: &Principal,
     department: DepartmentId,
     manifest: &Manifest,
-    bindings: &BTreeMap<String, String>,
-) -> Result<(), FlowError> {
-    if bindings.is_empty() {
-        return Ok(());
-    }
-    let known = secrets(flow, principal).await?;
-    let wrong = bindings.iter().filter_map(|(name, stored)| {
+    Bindings { wanted, present }: Bindings<'_>,
+) -> Result<BTreeMap<String, SecretId>, FlowError> {
+    let all = flow.store.secrets().await?;
+    let ids: HashMap<&str, SecretId> = all.iter().map(|it| (it.secret.name.as_str(), it.secret.id)).collect();
+    let bound = wanted.iter().filter_map(|(name, stored)| Some((name.clone(), *ids.get(stored.as_str())?)));
+    let bound = bound.collect();
+    let known: Vec<_> =
+        all.iter().filter(|it| principal.covers_owner(it.secret.department)).cloned().collect();
+    // What somebody else bound may stay, whoever changes something else.
+    let changed = wanted.iter().filter(|(name, stored)| present.get(*name) != Some(*stored));
+    let wrong = changed.filter_map(|(name, stored)| {
         let message = binding_error(department, manifest, &known, name, stored)?;
         Some(FieldError { pointer: format!("/secrets/{name}"), message })
     });
     let errors: Vec<_> = wrong.collect();
     match errors.is_empty() {
-        true => Ok(()),
+        true => Ok(bound),
         false => Err(FlowError::Invalid { detail: "some secrets cannot be used so".to_owned(), errors }),
     }
 }
@@ -263,7 +278,7 @@ fn check_uses(uses: &[SecretUse], hosts: &[String]) -> Result<(), FlowError> {
     }
 }
 
-/// What the audit log keeps: no names, no values.
+/// What the audit log keeps, so that it can be told later who let what go where: no names, no values.
 fn facts(secret: &Secret) -> Value {
-    json!({ "department": secret.department, "uses": secret.uses, "hosts": secret.hosts.len() })
+    json!({ "department": secret.department, "uses": secret.uses, "hosts": secret.hosts })
 }

@@ -6,7 +6,9 @@ use std::fmt;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 use zeroize::Zeroizing;
 
 use crate::flow::FlowError;
@@ -17,9 +19,18 @@ const BYTES_MIN: usize = 8;
 const BYTES_MAX: usize = 4_096;
 
 /// A text that is never printed, and wiped when it goes.
-#[derive(Clone, Deserialize)]
-#[serde(transparent)]
+#[derive(Clone)]
 pub struct SecretText(Zeroizing<String>);
+
+/// What it says of anything else does not quote it: that may be the secret, without its quotes.
+impl<'de> Deserialize<'de> for SecretText {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        match Value::deserialize(from) {
+            Ok(Value::String(text)) => Ok(Self(Zeroizing::new(text))),
+            _ => Err(D::Error::custom("it is not a JSON string; write it in quotes")),
+        }
+    }
+}
 
 impl fmt::Debug for SecretText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -52,6 +63,12 @@ pub enum Encoding {
 
 /// The value that is meant, or what is wrong with it; the text itself is in no message.
 pub(super) fn read(text: &SecretText, encoding: Encoding, is_sent: bool) -> Result<SecretValue, FlowError> {
+    if let Some(prefix) = ["whsec_", "whpk_"].into_iter().find(|prefix| text.0.trim().starts_with(prefix)) {
+        return Err(wrong(&format!(
+            "`{prefix}` only says what follows: leave it out and say `\"encoding\": \"base64\"`; where the \
+             channel signs with the whole text, write that in hexadecimal"
+        )));
+    }
     let bytes = match encoding {
         Encoding::Text => text.0.as_bytes().to_vec(),
         Encoding::Base64 => STANDARD.decode(text.0.trim()).map_err(|_| wrong("it is not base64"))?,
@@ -108,10 +125,32 @@ mod tests {
             ("canary-canary", Encoding::Hex, false),
             ("616", Encoding::Hex, false),
             ("canary canary", Encoding::Text, true),
+            ("whsec_Y2FuYXJ5Y2FuYXJ5", Encoding::Text, false),
+            ("whsec_canarycanary", Encoding::Base64, false),
+            ("whpk_canarycanary", Encoding::Hex, false),
         ] {
             let error = read(&text(written), encoding, is_sent).unwrap_err();
             assert!(!format!("{error:?}").contains("canary"), "{error:?}");
         }
         assert!(!format!("{:?}", text("canary")).contains("canary"));
+        let hint = read(&text("whsec_Y2FuYXJ5Y2FuYXJ5"), Encoding::Base64, false).unwrap_err().to_string();
+        assert!(hint.contains("base64") && hint.contains("leave it out"), "{hint}");
+    }
+
+    #[test]
+    fn what_is_no_text_is_refused_without_being_quoted() {
+        for json in [
+            "12345678",
+            "1234.5678",
+            "true",
+            "null",
+            "[\"12345678\"]",
+            "{\"12345678\":1}",
+            "123456781234567812345678",
+        ] {
+            let error = serde_json::from_str::<SecretText>(json).unwrap_err().to_string();
+            assert!(error.contains("JSON string") && !error.contains("1234"), "{error}");
+        }
+        assert_eq!(*serde_json::from_str::<SecretText>("\"12345678\"").unwrap().0, "12345678");
     }
 }

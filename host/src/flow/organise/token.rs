@@ -161,15 +161,18 @@ pub async fn token(flow: &Flow, principal: &Principal, id: TokenId) -> Result<To
 
 /// Revokes a token: from the next request on it is worth nothing. Revoking it again changes nothing.
 pub async fn revoke_token(flow: &Flow, principal: &Principal, id: TokenId) -> Result<Token, FlowError> {
-    token(flow, principal, id).await?;
+    let mut token = token(flow, principal, id).await?;
+    let now = flow.now();
     let entry = flow.audit(principal, "token.revoke", &id.to_string(), serde_json::Value::Null);
-    match flow.store.revoke_token(id, flow.now(), &entry).await {
+    match flow.store.revoke_token(id, now, &entry).await {
         // Somebody was faster, or it was done before.
         Ok(()) | Err(StoreError::Stale(_)) => {}
         Err(error) => return Err(error.into()),
     }
-    flow.keyring.refresh(&flow.store).await?;
-    token(flow, principal, id).await
+    flow.keyring.revoke(id, now).await;
+    flow.keyring.follow(&flow.store).await;
+    token.revoked_at.get_or_insert(now);
+    Ok(token)
 }
 
 /// Makes the first admin's token unless there is any token; gives it in plain when it was just made. It
@@ -199,7 +202,8 @@ async fn keep(flow: &Flow, principal: &Principal, token: &Token) -> Result<(), F
     let detail = json!({ "role": token.role, "department": token.department, "agent": token.agent });
     let entry = flow.audit(principal, "token.add", &token.id.to_string(), detail);
     flow.store.add_token(token, &entry).await?;
-    flow.keyring.refresh(&flow.store).await
+    flow.keyring.follow(&flow.store).await;
+    Ok(())
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -2,7 +2,7 @@
 
 use super::world::{ALL, World, inbound, item};
 use crate::domain::arrival::Arrival;
-use crate::domain::delivery::{DeliveryOutcome, ImportKey};
+use crate::domain::delivery::{DeliveryHead, DeliveryOutcome, Header, ImportKey};
 use crate::store::{IntakeContent, IntakeEntry, IntakeOrigin, StoreError};
 
 pub(crate) async fn an_item_is_kept_once_within_a_batch(world: World) {
@@ -94,6 +94,35 @@ pub(crate) async fn who_had_a_delivery_read_is_recorded_with_it_or_not_at_all(wo
     world.store.commit_intakes(&[entry], None).await.unwrap().remove(0).unwrap();
     assert_eq!(world.store.audit(ALL).await.unwrap().entries[0], retry);
     assert_eq!(world.store.audit(ALL).await.unwrap().entries[1..], before);
+}
+
+pub(crate) async fn the_head_of_an_unread_delivery_is_rewritten(world: World) {
+    let mut unread = world.delivery(Vec::new());
+    unread.content = IntakeContent::Unparsed { reason: "malformed: no header".into() };
+    let read = world.delivery(vec![inbound("a", &[])]);
+    for stored in world.store.commit_intakes(&[unread.clone(), read], None).await.unwrap() {
+        stored.unwrap();
+    }
+    let heads = world.store.unread_heads(world.inbox.id, ALL).await.unwrap().entries;
+    assert_eq!(heads, [(unread.delivery, unread.raw.head())]);
+
+    let headers = vec![Header { name: "x-token".into(), value: "[hidden]".into() }];
+    let hidden = DeliveryHead { query: Some("a=[hidden]".into()), headers };
+    world.store.rewrite_head(unread.delivery, &hidden).await.unwrap();
+    let (_, raw) = world.store.raw_delivery(unread.delivery).await.unwrap().unwrap();
+    assert_eq!((raw.head(), &raw.body), (hidden.clone(), &unread.raw.body));
+
+    // Nothing comes back into one that was emptied.
+    let audit = world.audit("inbox.purge");
+    unread.origin = IntakeOrigin::Retry;
+    unread.content = IntakeContent::Arrivals(vec![inbound("b", &[])]);
+    world.store.commit_intakes(std::slice::from_ref(&unread), None).await.unwrap().remove(0).unwrap();
+    let before = world.now().plus_ms(1);
+    world.store.purge_deliveries(world.inbox.id, before, 10, &audit).await.unwrap();
+    world.store.rewrite_head(unread.delivery, &hidden).await.unwrap();
+    let (kept, raw) = world.store.raw_delivery(unread.delivery).await.unwrap().unwrap();
+    assert!(kept.purged_at.is_some() && raw.query.is_none() && raw.headers.is_empty(), "{raw:?}");
+    assert!(world.store.unread_heads(world.inbox.id, ALL).await.unwrap().entries.is_empty());
 }
 
 pub(crate) async fn a_record_of_an_import_is_kept_once_in_its_inbox(world: World) {

@@ -24,9 +24,9 @@ use sqlx::{Connection as _, Sqlite, Transaction};
 
 use self::work::{Done, Work};
 use super::search::Texts;
-use super::{Books, SqliteStore, Writer, audit, deliveries};
+use super::{Books, SqliteStore, Writer, audit, deliveries, heads};
 use crate::crash::{self, Point};
-use crate::domain::delivery::{Delivery, DeliveryOutcome, ImportKey, RawDelivery};
+use crate::domain::delivery::{Delivery, DeliveryHead, DeliveryOutcome, ImportKey, RawDelivery};
 use crate::domain::ids::{DeliveryId, DepartmentId, InboxId};
 use crate::store::{
     DoorJudge, IngestStore, IntakeCommitted, IntakeEntry, Page, PageRequest, StoreError, StoreResult,
@@ -55,6 +55,18 @@ impl IngestStore for SqliteStore {
 
     async fn raw_delivery(&self, delivery: DeliveryId) -> StoreResult<Option<(Delivery, RawDelivery)>> {
         deliveries::raw(self, delivery).await
+    }
+
+    async fn unread_heads(
+        &self,
+        inbox: InboxId,
+        page: PageRequest,
+    ) -> StoreResult<Page<(DeliveryId, DeliveryHead)>> {
+        heads::unread(self, inbox, page).await
+    }
+
+    async fn rewrite_head(&self, delivery: DeliveryId, head: &DeliveryHead) -> StoreResult<()> {
+        heads::rewrite(self, delivery, head).await
     }
 
     async fn imported(&self, inbox: InboxId, key: &ImportKey) -> StoreResult<Option<Delivery>> {

@@ -5,6 +5,7 @@ mod meanings;
 mod modes;
 mod plain;
 mod replies;
+mod signed;
 
 use switchboard_plugin_cloudevents::CloudEvents;
 use switchboard_plugin_sdk::testing::{self, AdapterUnderTest, With as _};

@@ -10,9 +10,12 @@ use crate::domain::arrival::{
 use crate::domain::delivery::{Header, RawDelivery};
 use crate::domain::item::Attribute;
 use crate::domain::organisation::Inbox;
-use crate::plugin::failure::kept;
+use crate::plugin::failure::explanation;
 use crate::plugin::task::{Answer, Outbound, Piece, Request, SendOutcome, Step, TaskError};
 use crate::vault::Algorithm;
+
+/// The longest id that a channel gives an answer: Message-IDs, the longest in use, have a line's length.
+const SENT_ID_BYTES_MAX: usize = 1_024;
 
 /// The inbox in the adapter's words; `settings` are its settings as JSON.
 pub(crate) fn lower_inbox<'a>(inbox: &'a Inbox, settings: &'a str) -> abi::Inbox<'a> {
@@ -101,9 +104,9 @@ pub(crate) fn raise_intake(told: abi::Intake) -> Intake {
 /// Why a delivery yields nothing, in the domain's words; of a long text, its beginning.
 pub(crate) fn raise_rejection(told: abi::Rejection) -> Rejection {
     match told {
-        abi::Rejection::Unauthentic(text) => Rejection::Unauthentic(kept(&text)),
-        abi::Rejection::Malformed(text) => Rejection::Malformed(kept(&text)),
-        abi::Rejection::Unsupported(text) => Rejection::Unsupported(kept(&text)),
+        abi::Rejection::Unauthentic(text) => Rejection::Unauthentic(explanation(&text)),
+        abi::Rejection::Malformed(text) => Rejection::Malformed(explanation(&text)),
+        abi::Rejection::Unsupported(text) => Rejection::Unsupported(explanation(&text)),
     }
 }
 
@@ -114,9 +117,10 @@ pub(crate) fn raise_step(told: abi::Step) -> Step {
             Step::Send { request: raise_request(exchange.request), state: exchange.state }
         }
         abi::Step::Done(outcome) => Step::Done(match outcome {
-            abi::Outcome::Sent(id) => SendOutcome::Sent(id),
+            // It was sent, whatever it is called.
+            abi::Outcome::Sent(id) => SendOutcome::Sent(id.filter(|it| it.len() <= SENT_ID_BYTES_MAX)),
             abi::Outcome::RetryAfter(ms) => SendOutcome::RetryAfter(i64::try_from(ms).unwrap_or(i64::MAX)),
-            abi::Outcome::Failed(reason) => SendOutcome::Failed(kept(&reason)),
+            abi::Outcome::Failed(reason) => SendOutcome::Failed(explanation(&reason)),
             abi::Outcome::Unknown => SendOutcome::Unknown,
         }),
     }
@@ -125,9 +129,9 @@ pub(crate) fn raise_step(told: abi::Step) -> Step {
 /// Why a task cannot be worked on; of a long text, its beginning.
 pub(crate) fn raise_task_error(told: abi::TaskError) -> TaskError {
     match told {
-        abi::TaskError::Unsupported(text) => TaskError::Unsupported(kept(&text)),
-        abi::TaskError::Invalid(text) => TaskError::Invalid(kept(&text)),
-        abi::TaskError::Other(text) => TaskError::Other(kept(&text)),
+        abi::TaskError::Unsupported(text) => TaskError::Unsupported(explanation(&text)),
+        abi::TaskError::Invalid(text) => TaskError::Invalid(explanation(&text)),
+        abi::TaskError::Other(text) => TaskError::Other(explanation(&text)),
     }
 }
 
@@ -153,7 +157,7 @@ fn raise_arrival(told: abi::Arrival) -> Arrival {
                 abi::DeliveryState::Read => DeliveryState::Read,
                 abi::DeliveryState::Failed => DeliveryState::Failed,
             },
-            detail: status.detail,
+            detail: status.detail.as_deref().map(explanation),
             at: moment(status.at_ms),
         }),
     }
@@ -184,5 +188,41 @@ pub(crate) fn raise_algorithm(told: secrets::Algorithm) -> Algorithm {
         secrets::Algorithm::HmacSha256 => Algorithm::HmacSha256,
         secrets::Algorithm::Ed25519 => Algorithm::Ed25519,
         secrets::Algorithm::SharedToken => Algorithm::SharedToken,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcome(told: abi::Outcome) -> SendOutcome {
+        match raise_step(abi::Step::Done(told)) {
+            Step::Done(outcome) => outcome,
+            Step::Send { .. } => unreachable!("it is done"),
+        }
+    }
+
+    #[test]
+    fn what_a_guest_explains_itself_with_is_cut_and_made_harmless() {
+        let long = || "\u{1b}[31m".to_owned() + &"x".repeat(16 << 20);
+        let texts = [
+            raise_rejection(abi::Rejection::Unauthentic(long())).to_string(),
+            raise_rejection(abi::Rejection::Malformed(long())).to_string(),
+            raise_rejection(abi::Rejection::Unsupported(long())).to_string(),
+            raise_task_error(abi::TaskError::Unsupported(long())).to_string(),
+            raise_task_error(abi::TaskError::Invalid(long())).to_string(),
+            raise_task_error(abi::TaskError::Other(long())).to_string(),
+            format!("{:?}", outcome(abi::Outcome::Failed(long()))),
+        ];
+        for text in texts {
+            assert!(text.len() < 4_200 && !text.contains('\u{1b}'), "{} bytes", text.len());
+        }
+    }
+
+    #[test]
+    fn an_id_that_is_no_id_is_left_out_of_what_was_sent() {
+        let sent = |id: &str| outcome(abi::Outcome::Sent(Some(id.to_owned())));
+        assert_eq!(sent("r-1"), SendOutcome::Sent(Some("r-1".to_owned())));
+        assert_eq!(sent(&"x".repeat(1_025)), SendOutcome::Sent(None));
     }
 }
