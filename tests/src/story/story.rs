@@ -17,3 +17,4 @@ mod routing;
 mod scope;
 mod sending;
 mod suspension;
+mod timers;
