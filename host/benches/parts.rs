@@ -54,7 +54,8 @@ fn merging(criterion: &mut Criterion) {
         })
         .collect();
     let (conversation, inbox, directory) = (&conversation, &inbox, &directory);
-    let around = Circumstances { conversation, inbox, directory, parked: None };
+    let now = Timestamp::from_ms(1_800_000_000_000);
+    let around = Circumstances { conversation, inbox, directory, open_timers: &[], now, parked: None };
     criterion.bench_function("merge/three policies, three proposals each", |bencher| {
         bencher.iter(|| merge(black_box(around), black_box(&voices)));
     });

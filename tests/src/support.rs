@@ -11,6 +11,7 @@ pub mod reply;
 pub mod samples;
 pub mod sending;
 pub mod template;
+pub mod timing;
 
 pub use app::TestApp;
 pub use reply::Reply;

@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 use super::activation::{Mode, Phase};
 use super::case::{ContactView, ConversationView, Event, InboxView};
 use super::ids::{ActivationId, ConversationId, DecisionId, GenerationId, ItemId};
-use super::item::Attribute;
 use super::organisation::Place;
 use super::proposal::{Destination, Listening, Priority, Proposal, TimerRequest};
 use super::time::Timestamp;
@@ -214,16 +213,6 @@ pub struct Outcome {
     /// The activation that called it spam.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub spam: Option<String>,
-}
-
-impl Outcome {
-    /// The facts to set, as a list.
-    pub fn attribute_list(&self) -> Vec<Attribute> {
-        self.attributes
-            .iter()
-            .map(|(key, value)| Attribute { key: key.clone(), value: value.clone() })
-            .collect()
-    }
 }
 
 /// What a replay needs besides the texts, which are kept once, in the items' revisions.

@@ -138,8 +138,6 @@ ids! {
     DeliveryId "dlv";
     /// Something that happened and wants judging.
     EventId "evt";
-    /// A timer.
-    TimerId "tmr";
     /// A decision.
     DecisionId "dec";
     /// A remark on a conversation.

@@ -5,6 +5,7 @@
 //! | destination, listening, intent, language | first in the pipeline's order wins; a later, different one is a conflict |
 //! | priority | highest wins |
 //! | deadline, timers of one key | earliest wins; a cancel beats a timer proposed before it |
+//! | timers of one policy | at most 32 at once in one conversation; further ones are invalid |
 //! | tags, notes | all |
 //! | attribute | by key, first wins; a different value is a conflict |
 //! | escalate | highest level wins; fires once per level while the customer waits; over what people decided |
@@ -28,10 +29,11 @@ use super::proposal::{
     Action, Destination, Escalation, Listening, Priority, Proposal, ProposalKind, TimerRequest,
 };
 use super::time::Timestamp;
+use super::timer::OpenTimer;
 
 pub mod limits;
 
-use limits::{PROPOSALS_MAX, broken_limit};
+use limits::{OPEN_TIMERS_MAX, PROPOSALS_MAX, broken_limit};
 
 /// The reason recorded when nobody routed an item.
 pub const NO_ROUTE: &str = "no policy routed this item";
@@ -66,6 +68,10 @@ pub struct Circumstances<'a> {
     pub inbox: &'a Inbox,
     /// Where names lead.
     pub directory: &'a Directory,
+    /// What the policies are to be asked again about already.
+    pub open_timers: &'a [OpenTimer],
+    /// When it is decided.
+    pub now: Timestamp,
     /// Why the conversation goes to the operator whatever is proposed, if it does.
     pub parked: Option<&'a str>,
 }
@@ -144,7 +150,7 @@ impl<'a> Merge<'a> {
         if !voice.declared.contains(&proposal.action.kind()) {
             return Verdict::Undeclared;
         }
-        if let Some(reason) = broken_limit(proposal) {
+        if let Some(reason) = broken_limit(proposal, self.around.now) {
             return invalid(reason);
         }
         match voice.mode {
@@ -250,6 +256,10 @@ impl<'a> Merge<'a> {
         if timer.until_answered && self.around.conversation.waiting_since.is_none() {
             return Verdict::NotWaiting;
         }
+        if !self.has_room(voice.activation, &timer.key) {
+            let remedy = "cancel one, or set one again under its own key";
+            return invalid(format!("more than {OPEN_TIMERS_MAX} timers in one conversation; {remedy}"));
+        }
         let mine = (voice.activation, timer.key.clone());
         self.outcome.cancelled_timers.retain(|cancelled| *cancelled != mine);
         let standing =
@@ -267,6 +277,19 @@ impl<'a> Merge<'a> {
                 Verdict::Applied
             }
         }
+    }
+
+    /// Whether a policy may have this timer too. One that runs under the same key is replaced; one that was
+    /// due already is still to be judged, so it takes its place whatever is cancelled.
+    fn has_room(&self, activation: ActivationId, key: &str) -> bool {
+        let set = self.outcome.timers.iter().filter(|it| it.activation == activation);
+        let is_set = |key: &str| set.clone().any(|it| it.timer.key == key);
+        let is_cancelled =
+            |key: &str| self.outcome.cancelled_timers.iter().any(|(by, it)| *by == activation && it == key);
+        let stays =
+            |it: &&OpenTimer| it.is_due || !(is_set(&it.key) || is_cancelled(&it.key) || it.key == key);
+        let open = self.around.open_timers.iter().filter(|it| it.activation == activation).filter(stays);
+        is_set(key) || set.clone().count() + open.count() < OPEN_TIMERS_MAX
     }
 
     fn cancel_timer(&mut self, voice: &Voice<'_>, key: &str) -> Verdict {

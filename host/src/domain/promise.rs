@@ -14,15 +14,6 @@ pub enum Metric {
     FirstResponse,
 }
 
-impl Metric {
-    /// Its name in timers, metrics and JSON.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::FirstResponse => "first-response",
-        }
-    }
-}
-
 /// When a promise that began to count at `since` warns and breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Due {

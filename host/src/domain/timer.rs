@@ -30,6 +30,34 @@ pub enum TimerPurpose {
     },
 }
 
+/// A policy's timer whose event is not judged yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenTimer {
+    /// The activation that asked.
+    pub activation: ActivationId,
+    /// The policy's name for it.
+    pub key: String,
+    /// Whether it was due already: then its event waits, and cannot be taken back.
+    pub is_due: bool,
+}
+
+impl OpenTimer {
+    /// A timer that runs for this; absent where that is no policy's.
+    pub fn running(purpose: &TimerPurpose) -> Option<Self> {
+        match purpose {
+            TimerPurpose::PromiseWarning { .. } | TimerPurpose::PromiseBreach { .. } => None,
+            TimerPurpose::Policy { activation, key } => {
+                Some(Self { activation: *activation, key: key.clone(), is_due: false })
+            }
+        }
+    }
+
+    /// Whether it runs for this.
+    pub fn is_of(&self, purpose: &TimerPurpose) -> bool {
+        !self.is_due && Self::running(purpose).as_ref() == Some(self)
+    }
+}
+
 /// A timer that runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Timer {

@@ -7,13 +7,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::pipeline::EnabledPolicy;
-use super::route::ask::{self, Counted};
+use super::route::ask::Counted;
+use super::route::decide::{Decided, Situation, concerned, decide};
 use super::{Flow, FlowError, access};
 use crate::domain::case::{Case, ConversationView, Event, Occasion};
 use crate::domain::conversation::Conversation;
 use crate::domain::decision::{Contribution, Outcome};
 use crate::domain::ids::{ContactId, GenerationId, IdentityId, InboxId};
-use crate::domain::merge::Circumstances;
 use crate::domain::organisation::Directory;
 use crate::domain::principal::Principal;
 use crate::plugin::Lane;
@@ -57,25 +57,24 @@ pub async fn evaluate(
         event.unwrap_or(Event { id: flow.id(), occasion: Occasion::ItemReceived, at: case.now, depth: 0 });
     let asked: Vec<Arc<EnabledPolicy>> = match &activations {
         Some(names) => named(&pipeline.policies, principal, names)?,
-        None => pipeline
-            .policies
-            .iter()
-            .filter(|it| it.manifest.events.contains(&event.occasion.kind()))
-            .filter(|it| it.activation.covers(&event, &inbox, &directory))
-            .cloned()
-            .collect(),
+        None => concerned(&pipeline, &event, &inbox, &directory).cloned().collect(),
     };
     let conversation = imagine(&case.conversation, inbox.id, &directory)?;
     let telemetry = Arc::clone(&flow.telemetry);
     let judged = flow.plugins.executor().run(Lane::Trying(principal.department), move || {
-        let heard = ask::ask(asked.iter(), &event, &mut case, &telemetry, Counted::No);
-        let fate = ask::fate(&heard);
-        let parked = fate.parked();
-        let around =
-            Circumstances { conversation: &conversation, inbox: &inbox, directory: &directory, parked };
-        ask::conclude(around, heard)
+        // Of what is only imagined nothing waits.
+        let situation = Situation {
+            conversation: &conversation,
+            inbox: &inbox,
+            directory: &directory,
+            open_timers: &[],
+            telemetry: &telemetry,
+            counted: Counted::No,
+        };
+        decide(asked.iter(), &event, &mut case, &situation)
     });
-    let (outcome, contributions) = judged.await.map_err(|error| FlowError::Unavailable(error.to_string()))?;
+    let decided = judged.await.map_err(|error| FlowError::Unavailable(error.to_string()))?;
+    let Decided { outcome, contributions, .. } = decided;
     Ok(Evaluation { generation: pipeline.generation, outcome, contributions })
 }
 

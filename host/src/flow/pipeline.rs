@@ -10,6 +10,7 @@ use crate::domain::activation::Activation;
 use crate::domain::case::CaseField;
 use crate::domain::generation::{Generation, GenerationEntry};
 use crate::domain::ids::{ActivationId, GenerationId};
+use crate::domain::proposal::ProposalKind;
 use crate::domain::release::{Manifest, PluginKind};
 use crate::plugin::{Adapter, Lane, Policy, PrepareFailure, settings_digest};
 use crate::store::{CaseNeeds, StoreError};
@@ -115,6 +116,7 @@ impl Pipeline {
         let needs = &enabled.manifest.needs;
         self.needs.history |= needs.contains(&CaseField::History);
         self.needs.contact |= needs.contains(&CaseField::Contact);
+        self.needs.timers |= enabled.manifest.proposals.contains(&ProposalKind::Timer);
         self.policies.push(Arc::new(enabled));
     }
 

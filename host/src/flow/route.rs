@@ -19,6 +19,7 @@ use crate::telemetry::Telemetry;
 
 pub mod ask;
 pub mod at_the_door;
+pub mod decide;
 mod judge;
 mod postpone;
 

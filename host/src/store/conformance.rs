@@ -83,6 +83,7 @@ macro_rules! conformance {
                 an_answer_ends_the_wait,
                 a_timer_of_the_same_purpose_is_replaced,
                 a_timer_that_fired_meanwhile_is_not_set_again,
+                a_case_names_the_timers_that_policies_have_open,
                 a_timer_is_set_again_by_the_judgement_of_its_own_event,
             }
             people {

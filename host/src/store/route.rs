@@ -11,6 +11,7 @@ use crate::domain::decision::Decision;
 use crate::domain::ids::{ConversationId, ItemId};
 use crate::domain::item::StoredItem;
 use crate::domain::time::Timestamp;
+use crate::domain::timer::OpenTimer;
 
 /// Which costly parts of a case any policy of the pipeline reads.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -19,6 +20,8 @@ pub struct CaseNeeds {
     pub history: bool,
     /// How many other conversations the contact has open.
     pub contact: bool,
+    /// Which timers the policies have.
+    pub timers: bool,
 }
 
 /// A claim on a conversation's next event.
@@ -58,6 +61,8 @@ pub struct ClaimedCase {
     pub contact: Contact,
     /// How many other conversations with the person are open; 0 unless needed.
     pub other_open_conversations: u32,
+    /// The policies' timers whose events are not judged yet, but for the claimed one; empty unless needed.
+    pub open_timers: Vec<OpenTimer>,
 }
 
 /// A judged event, to be carried out.

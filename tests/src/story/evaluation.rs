@@ -47,6 +47,23 @@ async fn an_imagined_case_is_judged_as_the_real_one_is() {
 }
 
 #[tokio::test]
+async fn where_policies_caused_one_another_for_too_long_nobody_is_asked_of_what_is_imagined_either() {
+    let app = TestApp::staffed().await;
+    let ask = async |depth: u8| {
+        let event = json!({
+            "id": "evt_0000000000001", "kind": "item-received", "at": "2026-03-02T09:00:00Z", "depth": depth,
+        });
+        app.post("/v1/evaluate", json!({ "case": case("a refund"), "event": event })).await.json(200)
+    };
+    assert_eq!(ask(15).await["outcome"]["routing"]["destination"]["department"], "billing");
+    let too_deep = ask(16).await;
+    assert_eq!(too_deep["contributions"], json!([]));
+    let routing = &too_deep["outcome"]["routing"];
+    assert_eq!(text(routing, "/destination/queue"), "operator");
+    assert!(text(routing, "/why").contains("causing one another"), "{routing}");
+}
+
+#[tokio::test]
 async fn only_the_policies_named_are_asked() {
     let app = TestApp::staffed().await;
     let ask = async |names: Value| {

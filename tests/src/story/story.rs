@@ -19,3 +19,4 @@ mod routing;
 mod scope;
 mod sending;
 mod suspension;
+mod timers;

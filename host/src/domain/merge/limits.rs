@@ -1,6 +1,7 @@
 //! Limits of a proposal's content.
 
 use crate::domain::proposal::{Action, Proposal};
+use crate::domain::time::Timestamp;
 
 /// The longest reason that is kept, in characters.
 pub const WHY_CHARS_MAX: usize = 1_000;
@@ -10,8 +11,15 @@ pub const LABEL_CHARS_MAX: usize = 64;
 pub const TEXT_CHARS_MAX: usize = 4_000;
 /// The most proposals that one policy may make for one case.
 pub const PROPOSALS_MAX: usize = 64;
-/// Which limit of the contract a proposal breaks.
-pub fn broken_limit(proposal: &Proposal) -> Option<String> {
+/// The most timers of one policy that one conversation may have at once: each may set as many again, so
+/// without a bound one item could have a policy asked for ever.
+pub const OPEN_TIMERS_MAX: usize = 32;
+/// How far ahead a timer may be due, in days: ten years. What is further away is a mistake in the policy's
+/// reckoning, and would never be seen to be one.
+pub const TIMER_DAYS_MAX: i64 = 3_650;
+
+/// Which limit of the contract a proposal breaks that is made at `now`.
+pub fn broken_limit(proposal: &Proposal, now: Timestamp) -> Option<String> {
     let label = |what: &str, text: &str| {
         let length = text.chars().count();
         let right = (1..=LABEL_CHARS_MAX).contains(&length) && !text.chars().any(char::is_control);
@@ -26,6 +34,9 @@ pub fn broken_limit(proposal: &Proposal) -> Option<String> {
         return Some(format!("`why` has more than {WHY_CHARS_MAX} characters"));
     }
     match &proposal.action {
+        Action::Timer(timer) if timer.due_at > now.plus_ms(TIMER_DAYS_MAX * 86_400_000) => {
+            Some(format!("a timer must be due within {TIMER_DAYS_MAX} days"))
+        }
         Action::Timer(timer) => label("a timer's key", &timer.key),
         Action::CancelTimer { key } => label("a timer's key", key),
         Action::Escalate(escalation) if !(1..=9).contains(&escalation.level) => {

@@ -7,6 +7,9 @@ use super::*;
 use crate::domain::ids::{AgentId, ContactId, ConversationId, IdentityId, InboxId, QueueId};
 use crate::domain::organisation::{Agent, Department, InboxAccess, Queue, QueueKind};
 
+#[path = "tests/timers.rs"]
+mod timers;
+
 const SUPPORT: DepartmentId = DepartmentId(1);
 const SALES: DepartmentId = DepartmentId(2);
 const ALL: [ProposalKind; 14] = [
@@ -135,15 +138,25 @@ fn voice<'a>(number: i64, name: &'a str, phase: Phase, proposals: &'a [Proposal]
     }
 }
 
+/// Nobody waits to be asked again, in the first second there is.
+fn around<'a>(
+    conversation: &'a Conversation,
+    inbox: &'a Inbox,
+    directory: &'a Directory,
+    parked: Option<&'a str>,
+) -> Circumstances<'a> {
+    Circumstances { conversation, inbox, directory, open_timers: &[], now: at(1_000), parked }
+}
+
 fn merge_with(conversation: &Conversation, voices: &[Voice<'_>]) -> Merged {
     let (inbox, directory) = (inbox(), directory());
-    merge(Circumstances { conversation, inbox: &inbox, directory: &directory, parked: None }, voices)
+    merge(around(conversation, &inbox, &directory, None), voices)
 }
 
 fn merge_parked(conversation: &Conversation, voices: &[Voice<'_>]) -> Merged {
     let (inbox, directory) = (inbox(), directory());
     let parked = Some("a policy failed");
-    merge(Circumstances { conversation, inbox: &inbox, directory: &directory, parked }, voices)
+    merge(around(conversation, &inbox, &directory, parked), voices)
 }
 
 #[test]
@@ -331,20 +344,6 @@ fn a_confined_activation_takes_nothing_that_another_department_has() {
     assert_eq!(with(QueueId(99), SALES), Verdict::OutOfReach);
     assert_eq!(with(inbox().operator_queue, SALES), Verdict::Applied, "the operator asks whose it is");
     assert_eq!(with(QueueId(98), SUPPORT), Verdict::Applied);
-}
-
-#[test]
-fn a_cancel_beats_a_timer_before_it_and_a_later_timer_beats_the_cancel() {
-    let timer = |ms| {
-        because(Action::Timer(TimerRequest { key: "nudge".into(), due_at: at(ms), until_answered: true }))
-    };
-    let cancel = because(Action::CancelTimer { key: "nudge".into() });
-    let merged = two(&[timer(9), cancel.clone()], &[]);
-    assert!(merged.outcome.timers.is_empty());
-    assert_eq!(merged.outcome.cancelled_timers, [(ActivationId(1), "nudge".to_owned())]);
-    let merged = two(&[cancel, timer(9), timer(5), timer(7)], &[timer(1)]);
-    let set: Vec<_> = merged.outcome.timers.iter().map(|it| (it.activation, it.timer.due_at)).collect();
-    assert_eq!(set, [(ActivationId(1), at(5)), (ActivationId(2), at(1))]);
 }
 
 #[test]

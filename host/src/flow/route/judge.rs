@@ -6,15 +6,15 @@ use std::time::Instant;
 
 use arc_swap::ArcSwap;
 
-use super::ask::{self, Counted, Fate};
+use super::ask::Counted;
+use super::decide::{Decided, Situation, concerned, decide};
 use crate::domain::apply::{self, TimerChanges};
-use crate::domain::case::{Case, ContactView, DEPTH_MAX};
+use crate::domain::case::{Case, ContactView};
 use crate::domain::clock::{Clock, IdGenerator};
-use crate::domain::decision::{Decision, Outcome, Receipt, Routing};
+use crate::domain::decision::{Decision, Receipt};
 use crate::domain::ids::ItemId;
 use crate::domain::item::Item;
-use crate::domain::merge::Circumstances;
-use crate::domain::organisation::{Directory, Inbox, Place};
+use crate::domain::organisation::Directory;
 use crate::domain::time::Timestamp;
 use crate::flow::FlowError;
 use crate::flow::pipeline::Pipeline;
@@ -24,9 +24,6 @@ use crate::telemetry::Telemetry;
 
 /// How many cases one job of the executor judges at most: deliveries wait for its threads too.
 const SHARE_MAX: usize = 64;
-
-/// The reason recorded when policies keep causing one another.
-const TOO_DEEP: &str = "policies have been causing one another for too long; somebody should look";
 
 /// What judging works with. Cheap to clone.
 #[derive(Clone)]
@@ -111,8 +108,15 @@ impl Bench {
     fn judge(&self, claimed: ClaimedCase) -> Option<Judged> {
         let inbox = Arc::clone(self.directory.inbox(claimed.conversation.inbox)?);
         let generation = self.pipeline.generation?;
-        let ClaimedCase { claim, mut conversation, item, history, contact, other_open_conversations } =
-            claimed;
+        let ClaimedCase {
+            claim,
+            mut conversation,
+            item,
+            history,
+            contact,
+            other_open_conversations,
+            open_timers,
+        } = claimed;
         let event = &claim.event;
         let (item_id, revision) = (item.id, item.revision);
         let (history_ids, history) = history.into_iter().map(|it| ((it.item, it.revision), it.view)).unzip();
@@ -130,21 +134,16 @@ impl Bench {
             }),
             earlier: Vec::new(),
         };
-        let mut is_to_wait = false;
-        let (outcome, contributions) = if event.depth >= DEPTH_MAX {
-            (self.to_operator(&inbox), Vec::new())
-        } else {
-            let asked = self.pipeline.policies.iter().filter(|policy| {
-                policy.manifest.events.contains(&event.occasion.kind())
-                    && policy.activation.covers(event, &inbox, &self.directory)
-            });
-            let heard = ask::ask(asked, event, &mut case, &self.telemetry, Counted::At(self.now));
-            let fate = ask::fate(&heard);
-            is_to_wait = matches!(fate, Fate::Waits(_));
-            let (directory, parked) = (&self.directory, fate.parked());
-            let around = Circumstances { conversation: &conversation, inbox: &inbox, directory, parked };
-            ask::conclude(around, heard)
+        let situation = Situation {
+            conversation: &conversation,
+            inbox: &inbox,
+            directory: &self.directory,
+            open_timers: &open_timers,
+            telemetry: &self.telemetry,
+            counted: Counted::At(self.now),
         };
+        let asked = concerned(&self.pipeline, event, &inbox, &self.directory);
+        let Decided { outcome, contributions, is_to_wait } = decide(asked, event, &mut case, &situation);
         let seen_revision = conversation.revision;
         let timers: TimerChanges = apply::apply(&mut conversation, &outcome, &inbox, self.now, event.depth);
         let decision = Decision {
@@ -176,15 +175,5 @@ impl Bench {
             contact: contact.map(|it| ContactView { name: None, ..it }),
             author: (author.followers, author.verified),
         }
-    }
-
-    fn to_operator(&self, inbox: &Inbox) -> Outcome {
-        let queue = self.directory.queue(inbox.operator_queue);
-        let routing = queue.and_then(|queue| {
-            let place = Place { department: queue.department, queue: queue.id, assignee: None };
-            let destination = self.directory.describe(place)?;
-            Some(Routing { place, destination, by: None, why: TOO_DEEP.to_owned() })
-        });
-        Outcome { routing, ..Outcome::default() }
     }
 }

@@ -1,5 +1,6 @@
 //! Judging at the door: an item and its decision are one transaction, or the item waits.
 
+use std::collections::HashMap;
 use std::sync::Mutex;
 
 use async_trait::async_trait;
@@ -220,5 +221,16 @@ pub(crate) async fn the_later_of_two_decisions_has_the_last_word_on_a_timer(worl
         [inbound("a", &[]), inbound("b", &["a"]), inbound("c", &[])].map(|it| world.delivery(vec![it]));
     world.store.commit_intakes(&entries, Some(&judge)).await.unwrap();
     assert_eq!(judge.0.heard(), Some((3, 0)));
+    let later = Judge::of(&world);
+    later.take([inbound("d", &["c"])]).await;
+    // Each is told of what was decided before it, in its batch or an earlier one.
+    let open = |judge: &Judge<'_>| {
+        let seen = judge.seen.lock().unwrap();
+        let open = |it: &ClaimedCase| (it.item.item.external_id.clone(), it.open_timers.len());
+        seen.iter().map(open).collect::<HashMap<_, _>>()
+    };
+    let told = [("a", 0), ("b", 1), ("c", 0)].map(|(id, open)| (id.to_owned(), open));
+    assert_eq!(open(&judge.0), HashMap::from(told));
+    assert_eq!(open(&later), HashMap::from([("d".to_owned(), 1)]));
     assert_eq!(world.store.fire_timers(world.now().plus_ms(3_600_000), 10).await.unwrap(), 1);
 }

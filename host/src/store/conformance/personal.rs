@@ -20,7 +20,7 @@ impl World {
     }
 }
 
-pub(super) fn by(author: &str, item: Item) -> Arrival {
+pub(crate) fn by(author: &str, item: Item) -> Arrival {
     let mut item = item;
     item.author.external_id = author.into();
     Arrival::Item(item)

@@ -9,7 +9,7 @@ use crate::domain::time::Timestamp;
 use crate::store::{NewReply, SendEnd, StoreError, StoreResult};
 
 /// A person answers.
-pub(super) async fn answer(world: &World) -> (ConversationId, OutboxId) {
+pub(crate) async fn answer(world: &World) -> (ConversationId, OutboxId) {
     let committed = world.take([inbound("a", &[])]).await;
     let (item, id) = committed[0].items[0];
     let outbox = write(world, id, Some(item), &["a"]).await.unwrap();
@@ -17,7 +17,7 @@ pub(super) async fn answer(world: &World) -> (ConversationId, OutboxId) {
 }
 
 /// A person writes an answer to this item, or to whom the conversation is with.
-pub(super) async fn write(
+pub(crate) async fn write(
     world: &World,
     id: ConversationId,
     answers: Option<ItemId>,

@@ -101,6 +101,24 @@ pub(crate) async fn a_timer_that_fired_meanwhile_is_not_set_again(world: World) 
     assert_eq!(keys.collect::<Vec<_>>(), ["again", "another"]);
 }
 
+pub(crate) async fn a_case_names_the_timers_that_policies_have_open(world: World) {
+    let before = |ms| Timestamp::from_ms(DUE.as_ms() - ms);
+    start(&world, |id| {
+        let [first, second] =
+            [("first", 2), ("second", 1)].map(|(key, ms)| Timer { due_at: before(ms), ..policy(id, key) });
+        vec![first, second, policy(id, "later"), breach(id)]
+    })
+    .await;
+    assert_eq!(world.store.fire_timers(before(1), 10).await.unwrap(), 2);
+    let case = world.claim().await.remove(0);
+    let claimed = Occasion::TimerDue { activation: Some(ActivationId(5)), key: "first".into() };
+    assert_eq!(case.claim.event.occasion, claimed);
+    let mut open: Vec<_> = case.open_timers.iter().map(|it| (it.key.as_str(), it.is_due)).collect();
+    open.sort_unstable();
+    assert_eq!(open, [("later", false), ("second", true)]);
+    assert!(case.open_timers.iter().all(|it| it.activation == ActivationId(5)));
+}
+
 pub(crate) async fn a_timer_is_set_again_by_the_judgement_of_its_own_event(world: World) {
     let id = start(&world, |id| vec![policy(id, "again")]).await;
     assert_eq!(world.store.fire_timers(DUE, 10).await.unwrap(), 1);

@@ -28,7 +28,7 @@ use crate::store::{
 pub(crate) const ALL: PageRequest = PageRequest { after: None, limit: 1_000 };
 
 /// Everything a case can have.
-pub(crate) const NEEDS: CaseNeeds = CaseNeeds { history: true, contact: true };
+pub(crate) const NEEDS: CaseNeeds = CaseNeeds { history: true, contact: true, timers: true };
 
 /// A repository with a company in it.
 pub(crate) struct World {

@@ -1,4 +1,5 @@
-//! What surrounds an item in its case: what was said before, and what else the person has open.
+//! What surrounds an item in its case: what was said before, what else the person has
+//! open, and what the policies are to be asked again about.
 
 use std::collections::HashMap;
 
@@ -7,8 +8,9 @@ use sqlx::{Row as _, SqliteConnection};
 use super::item_row;
 use super::rows::Rows;
 use crate::domain::case::{HISTORY_MAX, PastItem};
-use crate::domain::ids::{ContactId, ConversationId, ItemId};
+use crate::domain::ids::{ActivationId, ContactId, ConversationId, EventId, ItemId};
 use crate::domain::item::{Direction, Item};
+use crate::domain::timer::OpenTimer;
 use crate::store::{HistoryEntry, StoreResult};
 
 // The limit in the history's query; SQLite takes no column there.
@@ -86,6 +88,44 @@ pub(super) async fn other_open(
         WHERE others > 0";
     let found = rows.fetch_all_at_once::<(i64, u32)>(sql, connection).await?;
     Ok(found.into_iter().map(|(conversation, others)| (ConversationId(conversation), others)).collect())
+}
+
+/// The policies' timers in these conversations whose events are not judged yet, but for this one each.
+pub(super) async fn open_timers(
+    events: impl IntoIterator<Item = (ConversationId, EventId)>,
+    connection: &mut SqliteConnection,
+) -> StoreResult<HashMap<ConversationId, Vec<OpenTimer>>> {
+    let mut rows = Rows::default();
+    for (conversation, event) in events {
+        let _ = rows.row().int(conversation.0).int(event.0);
+    }
+    let mut timers: HashMap<_, Vec<_>> = HashMap::new();
+    if rows.is_empty() {
+        return Ok(timers);
+    }
+    // Only policies' timers have an activation.
+    let sql = "SELECT json_group_array(json_array(conversation, activation, key, is_due))
+        FROM (
+            SELECT
+                t.conversation,
+                t.purpose ->> '$.activation' AS activation,
+                t.purpose ->> '$.key' AS key,
+                0 AS is_due
+            FROM jsonb_each(?1) AS k
+            CROSS JOIN timers AS t ON t.conversation = k.value ->> 0
+            UNION ALL
+            SELECT e.conversation, e.occasion ->> '$.activation', e.occasion ->> '$.key', 1
+            FROM jsonb_each(?1) AS k
+            CROSS JOIN events AS e ON e.conversation = k.value ->> 0
+            WHERE e.id <> k.value ->> 1
+        )
+        WHERE activation IS NOT NULL";
+    let found = rows.fetch_all_at_once::<(i64, ActivationId, String, u8)>(sql, connection).await?;
+    for (conversation, activation, key, is_due) in found {
+        let timer = OpenTimer { activation, key, is_due: is_due == 1 };
+        timers.entry(ConversationId(conversation)).or_default().push(timer);
+    }
+    Ok(timers)
 }
 
 /// An item as a case's history shows it.

@@ -17,6 +17,7 @@ use crate::domain::case::HISTORY_MAX;
 use crate::domain::contact::Contact;
 use crate::domain::conversation::{Conversation, Status};
 use crate::domain::ids::{ContactId, ConversationId, EventId, ItemId};
+use crate::domain::timer::OpenTimer;
 use crate::store::sqlite::rows::Rows;
 use crate::store::sqlite::surroundings::OTHERS_MAX;
 use crate::store::sqlite::{SqliteStore, Writer, contacts, decisions, surroundings};
@@ -103,6 +104,7 @@ impl Work<'_> {
             }
             let judged = judge.judge(cases).await;
             self.take_over(&judged);
+            around.take_over(&judged);
             decided.extend(judged);
         }
         decided
@@ -132,6 +134,7 @@ impl Work<'_> {
             history: if around.needs.history { self.history(event, around) } else { Vec::new() },
             contact: around.contacts.get(&conversation.contact)?.0.clone(),
             other_open_conversations: around.others.get(&event.conversation).copied().unwrap_or_default(),
+            open_timers: around.timers.get(&event.conversation).cloned().unwrap_or_default(),
             conversation,
         })
     }
@@ -204,6 +207,8 @@ struct Around {
     /// What the repository has of each item's conversation.
     history: HashMap<ItemId, Vec<HistoryEntry>>,
     others: HashMap<ConversationId, u32>,
+    /// What the policies are to be asked again about.
+    timers: HashMap<ConversationId, Vec<OpenTimer>>,
     /// The events of the round before.
     asked: HashSet<EventId>,
 }
@@ -229,10 +234,32 @@ impl Around {
             let items = items.map(|it| (it.item, it.conversation));
             around.history = surroundings::history(items, connection).await?;
         }
+        if needs.timers {
+            // For what is busy nothing is judged, so no event waits.
+            let events = work.writes.events.iter().filter(|it| !work.is_new(it.conversation));
+            let mut events: Vec<_> = events.map(|it| (it.conversation, it.event.id)).collect();
+            events.dedup_by_key(|it| it.0);
+            around.timers = surroundings::open_timers(events, connection).await?;
+        }
         if needs.contact {
             around.count_others(work, &conversations, connection).await?;
         }
         Ok(around)
+    }
+
+    /// What is decided about an item of the batch holds for the next one of its conversation.
+    fn take_over(&mut self, judged: &[Routed]) {
+        if !self.needs.timers {
+            return;
+        }
+        for routed in judged {
+            let timers = self.timers.entry(routed.claim.conversation).or_default();
+            let cancelled = routed.timers.cancel.iter().map(|(_, purpose)| purpose);
+            for purpose in cancelled.chain(routed.timers.set.iter().map(|it| &it.purpose)) {
+                timers.retain(|it| !it.is_of(purpose));
+            }
+            timers.extend(routed.timers.set.iter().filter_map(|it| OpenTimer::running(&it.purpose)));
+        }
     }
 
     /// Counts the conversations that the repository has open, and those that the batch begins.

@@ -9,6 +9,7 @@ use crate::domain::contact::Contact;
 use crate::domain::conversation::Conversation;
 use crate::domain::ids::{ContactId, ConversationId, ItemId};
 use crate::domain::item::StoredItem;
+use crate::domain::timer::OpenTimer;
 use crate::store::sqlite::error::surprise;
 use crate::store::sqlite::{SqliteStore, contacts, conversation_row, item_row, surroundings};
 use crate::store::{CaseNeeds, ClaimedCase, HistoryEntry, StoreResult};
@@ -21,6 +22,7 @@ struct Loaded {
     contacts: HashMap<ContactId, Contact>,
     history: HashMap<ItemId, Vec<HistoryEntry>>,
     other_open: HashMap<ConversationId, u32>,
+    open_timers: HashMap<ConversationId, Vec<OpenTimer>>,
 }
 
 pub(super) async fn load(
@@ -39,6 +41,10 @@ pub(super) async fn load(
     }
     if needs.contact {
         loaded.load_other_open(connection).await?;
+    }
+    if needs.timers {
+        let events = claimed.iter().map(|it| (it.claim.conversation, it.claim.event.id));
+        loaded.open_timers = surroundings::open_timers(events, connection).await?;
     }
     claimed.into_iter().map(|it| loaded.hand_out(it)).collect()
 }
@@ -114,6 +120,7 @@ impl Loaded {
             history: self.history.remove(&id).unwrap_or_default(),
             contact,
             other_open_conversations: self.other_open.get(&conversation.id).copied().unwrap_or_default(),
+            open_timers: self.open_timers.remove(&conversation.id).unwrap_or_default(),
             conversation,
             claim,
         })
