@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use switchboard::store::sqlite::{SqliteStore, StorePath};
+use switchboard::store::{LastEnd, UpkeepStore};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
@@ -326,6 +328,23 @@ async fn a_first_start_leaves_a_token_that_lets_in_and_no_second_program_starts_
     assert!(said.contains("another host"), "{said}");
     assert_eq!(caller.get("/healthz").await["status"], "ok");
     first.kill().await;
+}
+
+/// It has done nothing, so there is nothing to inspect.
+#[tokio::test]
+async fn a_start_that_finds_its_port_taken_ends_in_order() {
+    let (data, _) = furnished(Stage::Company).await;
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let mut command = Command::new(program());
+    command.args(["serve", "--listen", &address, "--data"]).arg(data.path());
+    let output = command.output().await.unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && said.contains(&address), "{said}");
+    let ids = Arc::new(switchboard::domain::clock::IdGenerator::new(0));
+    let file = data.path().join("switchboard.db");
+    let store = SqliteStore::open(StorePath::File(file), ids).await.unwrap();
+    assert_eq!(store.last_end(), LastEnd::Orderly);
 }
 
 #[tokio::test]

@@ -50,6 +50,8 @@ pub enum ProblemKind {
     UnsupportedMediaType,
     /// Not now.
     Unavailable,
+    /// Not before somebody has looked after the repository.
+    Damaged,
     /// A surprise.
     Internal,
 }
@@ -79,7 +81,9 @@ impl ProblemKind {
             Self::UnsupportedMediaType => {
                 ("unsupported-media-type", StatusCode::UNSUPPORTED_MEDIA_TYPE, "Unsupported media type")
             }
-            Self::Unavailable => ("unavailable", StatusCode::SERVICE_UNAVAILABLE, "Unavailable"),
+            Self::Unavailable | Self::Damaged => {
+                ("unavailable", StatusCode::SERVICE_UNAVAILABLE, "Unavailable")
+            }
             Self::Internal => ("internal", StatusCode::INTERNAL_SERVER_ERROR, "Unexpected failure"),
         }
     }
@@ -127,7 +131,8 @@ pub struct ProblemBody<'a> {
 impl Problem {
     /// A problem with nothing more to say than what is wrong.
     pub fn new(kind: ProblemKind, detail: impl Into<String>) -> Self {
-        let retry_after = (kind == ProblemKind::Unavailable).then_some(NonZeroU32::MIN);
+        let is_for_now = matches!(kind, ProblemKind::Unavailable | ProblemKind::Damaged);
+        let retry_after = is_for_now.then_some(NonZeroU32::MIN);
         let detail = detail.into();
         Self { kind, detail, errors: Vec::new(), name: None, remedy: None, retry_after, cause: None }
     }
@@ -155,6 +160,11 @@ impl Problem {
     /// Whether nobody knows what was done.
     pub fn is_surprise(&self) -> bool {
         self.kind == ProblemKind::Internal
+    }
+
+    /// Whether the repository was met damaged.
+    pub fn is_damage(&self) -> bool {
+        self.kind == ProblemKind::Damaged
     }
 
     /// The surprise behind it, for the log alone.
@@ -202,6 +212,7 @@ impl From<FlowError> for Problem {
             FlowError::Unauthenticated(_) => ProblemKind::Unauthenticated,
             FlowError::TooLarge(_) => ProblemKind::TooLarge,
             FlowError::Unavailable(_) => ProblemKind::Unavailable,
+            FlowError::Damaged(_) => ProblemKind::Damaged,
             FlowError::Invalid { errors, .. } => {
                 return Self { errors, ..Self::new(ProblemKind::Invalid, detail) };
             }

@@ -38,7 +38,7 @@ async fn actions(app: &TestApp) -> Vec<String> {
 #[tokio::test]
 async fn deliveries_go_when_they_are_too_old_and_no_sooner() {
     let app = TestApp::staffed().await;
-    keep(&app, "chat", json!({ "deliveries_days": 30 })).await;
+    keep(&app, "chat", json!({ "deliveries_days": 30, "unread_days": 60 })).await;
     let mut old = json!({ "id": "i-1", "author": "u-1", "text": "an-old-word" });
     old["unknown_field"] = json!("only-in-the-bytes");
     let old = app.tell(old).await;
@@ -162,6 +162,9 @@ async fn a_time_that_nobody_means_is_refused_at_its_place() {
     for (retention, place) in [
         (json!({ "deliveries_days": 0 }), "/retention/deliveries_days"),
         (json!({ "conversations_days": 40_000 }), "/retention/conversations_days"),
+        (json!({ "unread_days": 0 }), "/retention/unread_days"),
+        (json!({ "unauthentic_days": 40_000 }), "/retention/unauthentic_days"),
+        (json!({ "unread_bytes": 1_000 }), "/retention/unread_bytes"),
         (json!({ "months": 3 }), "/retention"),
     ] {
         let change = json!({ "retention": retention });
@@ -174,6 +177,159 @@ async fn a_time_that_nobody_means_is_refused_at_its_place() {
     let app = app.restart().await;
     let shown = app.get("/v1/inboxes/chat").await.json(200);
     assert_eq!(shown["retention"], json!({ "deliveries_days": 7 }));
+}
+
+/// An inbox that wants its deliveries signed and says nothing about keeping them.
+async fn signed() -> TestApp {
+    let app = TestApp::company().await;
+    let secret = json!({ "name": "webhook", "department": "service", "uses": ["verify"], "value": "a-value-of-16-or-more" });
+    app.post("/v1/secrets", secret).await.json(201);
+    let settings = json!({ "signature": { "scheme": "github" } });
+    app.patch("/v1/inboxes/chat", json!({ "settings": settings, "secrets": { "signing": "webhook" } }))
+        .await
+        .json(200);
+    app
+}
+
+/// What nobody believes, with so many bytes; its id.
+async fn not_believed(app: &TestApp, bytes: usize) -> Value {
+    app.deliver("chat", "application/json", "z".repeat(bytes)).await.problem(401);
+    let list = app.get("/v1/deliveries?outcome=unparsed").await.json(200);
+    json!({ "delivery": entries(&list)[0]["id"] })
+}
+
+#[tokio::test]
+async fn what_nobody_could_read_goes_after_a_month_and_what_nobody_believes_after_a_week() {
+    let app = signed().await;
+    let forged = not_believed(&app, 100).await;
+    let broken = app.deliver("mail", "application/json", "no-mail-word").await.json(202);
+    assert_eq!(broken["outcome"], "unparsed", "{broken}");
+    for (days, forged_status, broken_status) in [(7, 200, 200), (1, 410, 200), (22, 410, 200), (1, 410, 410)]
+    {
+        app.clock.advance_ms(days * DAY_MS);
+        purge(&app).await;
+        assert_eq!(
+            (raw(&app, &forged).await, raw(&app, &broken).await),
+            (forged_status, broken_status),
+            "{days}"
+        );
+    }
+    assert_eq!(found_on_disk(&app, &words(&["no-mail-word", "zzzzzzzz"])), [""; 0]);
+    let shown = app.get(&format!("/v1/deliveries/{}", text(&broken, "/delivery"))).await.json(200);
+    assert!(
+        shown["purged_at"].is_string() && shown["reason"].is_string(),
+        "its place says what it was: {shown}"
+    );
+    assert_eq!(actions(&app).await.iter().filter(|it| *it == "inbox.purge-unread").count(), 2);
+}
+
+#[tokio::test]
+async fn what_nobody_can_read_fills_its_room_and_no_more() {
+    let app = signed().await;
+    keep(&app, "mail", json!({ "unread_bytes": 1_048_576 })).await;
+    let broken = async || app.deliver("mail", "application/json", "z".repeat(400_000)).await;
+    let kept = [broken().await.json(202), broken().await.json(202)];
+    for _ in 0..2 {
+        let refused = broken().await.problem(503);
+        let detail = text(&refused, "/detail");
+        assert!(detail.contains("retention.unread_bytes") && detail.contains("/retry"), "{detail}");
+    }
+    for delivery in &kept {
+        assert_eq!(raw(&app, delivery).await, 200, "what was answered is kept");
+    }
+    let mail = app.deliver("mail", "message/rfc822", crate::support::samples::mail("k", "s", "text")).await;
+    assert_eq!(mail.json(202)["outcome"], "accepted", "what can be read needs no room");
+    assert!(
+        app.get("/metrics").await.text().contains("deliveries_total{inbox=\"mail\",outcome=\"refused\"} 2")
+    );
+    keep(&app, "mail", json!({ "unread_bytes": 2_097_152 })).await;
+    broken().await.json(202);
+}
+
+#[tokio::test]
+async fn a_flood_of_what_nobody_believes_fills_its_room_and_no_more() {
+    let app = signed().await;
+    app.patch("/v1/inboxes/chat", json!({ "retention": { "unread_bytes": 1_048_576 } })).await.json(200);
+    let mut flood = Vec::new();
+    for _ in 0..12 {
+        flood.push(not_believed(&app, 300_000).await);
+    }
+    let mut statuses = Vec::new();
+    for delivery in &flood {
+        statuses.push(raw(&app, delivery).await);
+    }
+    let kept = statuses.iter().filter(|it| **it == 200).count();
+    assert!((2..=3).contains(&kept), "{statuses:?}");
+    assert!(statuses.is_sorted_by_key(|it| *it == 200), "the oldest went: {statuses:?}");
+    assert!(actions(&app).await.contains(&"inbox.make-room".to_owned()));
+    assert_eq!(app.get("/v1/audit/verification").await.json(200)["broken"], Value::Null);
+}
+
+/// One conversation that cannot be erased, because what was decided about it cannot be read.
+#[tokio::test]
+async fn an_inbox_that_fails_keeps_no_other_from_being_purged_nor_the_disk_from_being_wiped() {
+    let app = TestApp::staffed().await;
+    super::canary::with_quoting_policy(&app).await;
+    keep(&app, "chat", json!({ "conversations_days": 10 })).await;
+    keep(&app, "mail", json!({ "deliveries_days": 10 })).await;
+    let mail = app.deliver("mail", "message/rfc822", crate::support::samples::mail("k", "s", "kept")).await;
+    let mail = mail.json(202);
+    app.patch("/v1/activations/quoter", json!({ "mode": "disabled" })).await.ok();
+    app.settle().await;
+    let gone = app.say("a-word-to-erase").await;
+    app.settle().await;
+    app.patch("/v1/activations/quoter", json!({ "mode": "active" })).await.ok();
+    app.settle().await;
+    let stuck = app.tell(json!({ "id": "s-1", "author": "u-2", "text": "stuck" })).await;
+    app.settle().await;
+    close(&app, &app.conversation_of(&stuck)).await;
+    let app = app
+        .meanwhile(async |folder| spoil(folder, "quokka-quotes-the-reason\"", "quokka-quotes-the-reaso\"n"))
+        .await;
+    let contact = text(&app.conversation(&gone).await, "/contact/id").parse().unwrap();
+    let audit = app.flow().audit(
+        &switchboard::domain::principal::Principal::system(),
+        "contact.erase",
+        "x",
+        Value::Null,
+    );
+    app.flow().store.erase_contact(contact, &audit).await.unwrap();
+    app.clock.advance_ms(11 * DAY_MS);
+    assert!(purge_due(app.flow()).await.is_err(), "what cannot be erased is said");
+    assert_eq!(raw(&app, &mail).await, 410);
+    assert!(app.flow().store.erasure(contact).await.unwrap().unwrap().wiped_at.is_some());
+}
+
+/// Writes something else in the repository's file, of as many bytes.
+fn spoil(folder: &std::path::Path, word: &str, instead: &str) {
+    let file = folder.join("switchboard.db");
+    let mut bytes = std::fs::read(&file).unwrap();
+    let places: Vec<_> =
+        (0..=bytes.len() - word.len()).filter(|at| bytes[*at..].starts_with(word.as_bytes())).collect();
+    assert!(!places.is_empty(), "{word} is not there");
+    for at in places {
+        bytes[at..at + word.len()].copy_from_slice(instead.as_bytes());
+    }
+    std::fs::write(&file, bytes).unwrap();
+}
+
+/// They go by themselves, and not only when somebody asks under a key again.
+#[tokio::test]
+async fn kept_answers_go_after_a_day() {
+    let app = TestApp::staffed().await;
+    let conversation = app.say("hello").await;
+    app.settle().await;
+    let headers = [("content-type", "application/json"), ("idempotency-key", "key-of-a-note")];
+    let path = format!("/v1/conversations/{conversation}/note");
+    app.ask("POST", &path, &headers, json!({ "agent": "ada", "text": "a-note" }).to_string()).await.ok();
+    let key = words(&["key-of-a-note"]);
+    app.clock.advance_ms(DAY_MS);
+    purge(&app).await;
+    assert_eq!(found_on_disk(&app, &key), key, "a day is not more than a day");
+    app.clock.advance_ms(1);
+    purge(&app).await;
+    let app = app.restart().await;
+    assert_eq!(found_on_disk(&app, &key), [""; 0]);
 }
 
 /// The worker looks at its start, and every hour by the host's clock.

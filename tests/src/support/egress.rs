@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use serde_json::Value;
@@ -12,6 +13,7 @@ use switchboard::egress::{Answer, Egress, EgressError, Request, allow};
 pub struct RecordingEgress {
     sent: Mutex<Vec<Request>>,
     answers: Mutex<VecDeque<Result<Answer, EgressError>>>,
+    is_broken: AtomicBool,
 }
 
 impl RecordingEgress {
@@ -38,12 +40,18 @@ impl RecordingEgress {
     pub fn fail(&self, error: EgressError) {
         self.answers.lock().unwrap().push_back(Err(error));
     }
+
+    /// From now on it panics, as a mistake of ours would.
+    pub fn break_down(&self) {
+        self.is_broken.store(true, Ordering::Relaxed);
+    }
 }
 
 #[async_trait]
 impl Egress for RecordingEgress {
     async fn send(&self, request: Request, allowed_hosts: &[String]) -> Result<Answer, EgressError> {
         allow::check(&request.url, allowed_hosts)?;
+        assert!(!self.is_broken.load(Ordering::Relaxed), "a mistake of ours");
         self.sent.lock().unwrap().push(request);
         let scripted = self.answers.lock().unwrap().pop_front();
         scripted.unwrap_or_else(|| Ok(Answer { status: 202, headers: Vec::new(), body: Vec::new() }))
