@@ -39,7 +39,7 @@ pub use ingest::{DoorJudge, IngestStore, IntakeCommitted, IntakeContent, IntakeE
 pub use organisation::OrganisationStore;
 pub use outbox::{OutboxStore, OutboxWork, SendEnd};
 pub use page::{AuditEntry, Page, PageRequest};
-pub use personal::{EndedPage, PersonalDataStore, PurgedPage, Revision, Wiping};
+pub use personal::{EndedPage, PersonalDataStore, PurgedPage, Revision};
 pub use plugins::{PluginStore, Published};
 pub use route::{CaseNeeds, Claim, ClaimedCase, HistoryEntry, Postponed, RouteCommit, RouteStore, Routed};
 pub use secrets::{SecretStore, StoredSecret, StoredSecretValue};

@@ -13,9 +13,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use self::watch::Watch;
+use crate::domain::erasure::Wiping;
 use crate::domain::time::Timestamp;
 use crate::flow::{Flow, FlowError, deliver, escalate, purge, route};
-use crate::store::Wiping;
 
 /// How many batches are routed at a time: one is judged while the other is being committed.
 const ROUTERS: usize = 1;

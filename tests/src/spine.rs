@@ -7,13 +7,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use switchboard::store::sqlite::{SqliteStore, StorePath};
-use switchboard::store::{LastEnd, UpkeepStore};
+use switchboard::store::LastEnd;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::task::JoinSet;
 
+use crate::support::file::carry_over;
 use crate::support::guest::{Guest, Kind};
 use crate::support::reply::{entries, text};
 use crate::support::template::{self, Stage};
@@ -341,10 +341,7 @@ async fn a_start_that_finds_its_port_taken_ends_in_order() {
     let output = command.output().await.unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!output.status.success() && said.contains(&address), "{said}");
-    let ids = Arc::new(switchboard::domain::clock::IdGenerator::new(0));
-    let file = data.path().join("switchboard.db");
-    let store = SqliteStore::open(StorePath::File(file), ids).await.unwrap();
-    assert_eq!(store.last_end(), LastEnd::Orderly);
+    assert_eq!(carry_over(&data.path().join("switchboard.db")).await, LastEnd::Orderly);
 }
 
 #[tokio::test]

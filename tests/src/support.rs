@@ -5,6 +5,7 @@ use std::path::PathBuf;
 pub mod app;
 pub mod company;
 pub mod egress;
+pub mod file;
 pub mod guest;
 pub mod reply;
 pub mod samples;

@@ -7,10 +7,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{Flow, FlowError, access, purge};
-use crate::domain::erasure::{Erasure, ErasureReason};
+use crate::domain::erasure::{Erasure, ErasureReason, Wiping};
 use crate::domain::ids::ContactId;
 use crate::domain::principal::Principal;
-use crate::store::Wiping;
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::{Flow, FlowError};
+use crate::domain::erasure::Wiping;
 use crate::domain::organisation::Inbox;
 use crate::domain::principal::Principal;
-use crate::store::Wiping;
 
 /// How often to look. What is agreed on in days need not go to the minute.
 pub const EVERY_MS: i64 = 3_600_000;

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use super::conversation::Note;
 use super::error::StoreResult;
 use super::page::{AuditEntry, Page, PageRequest};
-use crate::domain::erasure::{Erased, Erasure};
+use crate::domain::erasure::{Erased, Erasure, Wiping};
 use crate::domain::ids::{ContactId, ConversationId, DeliveryId, InboxId, ItemId};
 use crate::domain::item::Item;
 use crate::domain::time::Timestamp;
@@ -36,19 +36,6 @@ pub struct EndedPage {
     pub erased: Erased,
     /// Whether there may be more.
     pub has_more: bool,
-}
-
-/// How far the disk is wiped of what was erased.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wiping {
-    /// Nothing is left to be done for now.
-    Done,
-    /// There is more to do.
-    More,
-    /// Somebody still reads what the repository was before: try again later.
-    Waiting,
-    /// Nothing can be done: the file is too large to be wiped in place.
-    TooLarge,
 }
 
 /// Personal data. Nothing erased is ever handed out again; ids, times, states and counts stay.

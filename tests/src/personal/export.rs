@@ -119,6 +119,7 @@ async fn no_piece_of_an_export_holds_more_than_one_text() {
             "type": "org.switchboard.edit", "datacontenttype": "application/json",
             "data": { "id": "i-1", "text": letter.repeat(BYTES) },
         });
+        app.clock.advance_ms(1_000);
         app.deliver("chat", "application/cloudevents+json", edit.to_string()).await.json(202);
     }
     let contact = text(&app.conversation(&app.conversation_of(&first)).await, "/contact/id").to_owned();

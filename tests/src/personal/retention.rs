@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use switchboard::flow::purge::purge_due;
 
 use super::canary::found_on_disk;
+use crate::support::file::replace;
 use crate::support::reply::{entries, text};
 use crate::support::{HOUR_MS, TestApp};
 
@@ -284,7 +285,10 @@ async fn an_inbox_that_fails_keeps_no_other_from_being_purged_nor_the_disk_from_
     app.settle().await;
     close(&app, &app.conversation_of(&stuck)).await;
     let app = app
-        .meanwhile(async |folder| spoil(folder, "quokka-quotes-the-reason\"", "quokka-quotes-the-reaso\"n"))
+        .meanwhile(async |folder| {
+            let (word, instead) = ("quokka-quotes-the-reason\"", "quokka-quotes-the-reaso\"n");
+            replace(&folder.join("switchboard.db"), word, instead).await;
+        })
         .await;
     let contact = text(&app.conversation(&gone).await, "/contact/id").parse().unwrap();
     let audit = app.flow().audit(
@@ -298,19 +302,6 @@ async fn an_inbox_that_fails_keeps_no_other_from_being_purged_nor_the_disk_from_
     assert!(purge_due(app.flow()).await.is_err(), "what cannot be erased is said");
     assert_eq!(raw(&app, &mail).await, 410);
     assert!(app.flow().store.erasure(contact).await.unwrap().unwrap().wiped_at.is_some());
-}
-
-/// Writes something else in the repository's file, of as many bytes.
-fn spoil(folder: &std::path::Path, word: &str, instead: &str) {
-    let file = folder.join("switchboard.db");
-    let mut bytes = std::fs::read(&file).unwrap();
-    let places: Vec<_> =
-        (0..=bytes.len() - word.len()).filter(|at| bytes[*at..].starts_with(word.as_bytes())).collect();
-    assert!(!places.is_empty(), "{word} is not there");
-    for at in places {
-        bytes[at..at + word.len()].copy_from_slice(instead.as_bytes());
-    }
-    std::fs::write(&file, bytes).unwrap();
 }
 
 /// They go by themselves, and not only when somebody asks under a key again.

@@ -1,6 +1,5 @@
 //! A host stops and starts again: nothing is lost, nothing is compiled, and there is one at a time.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,20 +9,12 @@ use switchboard::app::{App, Parts};
 use switchboard::domain::clock::IdGenerator;
 use switchboard::plugin::PluginConfig;
 use switchboard::store::sqlite::{SqliteStore, StorePath};
-use switchboard::store::{LastEnd, StoreError, UpkeepStore};
+use switchboard::store::{LastEnd, StoreError};
 
 use crate::support::egress::RecordingEgress;
+use crate::support::file::{carry_over, spoil_page_of};
 use crate::support::reply::text;
 use crate::support::{TestApp, program};
-
-/// How the host ended that had the repository last, as the next one finds it.
-async fn last_end(file: &Path) -> LastEnd {
-    let store = SqliteStore::open(StorePath::File(file.to_owned()), Arc::new(IdGenerator::new(0))).await;
-    let store = store.unwrap_or_else(|error| panic!("it does not open: {error}"));
-    let last_end = store.last_end();
-    store.close().await.unwrap();
-    last_end
-}
 
 #[tokio::test]
 async fn a_restart_compiles_nothing() {
@@ -101,8 +92,8 @@ async fn a_worker_that_panics_ends_the_host_and_the_next_one_inspects() {
     let why = app.app().check_whole().unwrap_err().to_string();
     assert!(why.contains("sending replies ended by a panic"), "{why}");
     let (_folder, file) = app.stop().await;
-    assert_eq!(last_end(&file).await, LastEnd::Sudden);
-    assert_eq!(last_end(&file).await, LastEnd::Orderly);
+    assert_eq!(carry_over(&file).await, LastEnd::Sudden);
+    assert_eq!(carry_over(&file).await, LastEnd::Orderly);
 }
 
 #[tokio::test]
@@ -116,12 +107,12 @@ async fn damage_that_a_request_meets_is_inspected_at_the_next_start() {
     }
     app.settle().await;
     let app = app
-        .meanwhile(async |folder| spoil_page_of(&folder.join("switchboard.db"), "word-of-3.word-of-3."))
+        .meanwhile(async |folder| spoil_page_of(&folder.join("switchboard.db"), "word-of-3.word-of-3.").await)
         .await;
     let problem = app.get("/v1/deliveries?limit=200").await.problem(503);
     assert!(text(&problem, "/detail").contains("damaged"), "{problem}");
     let (_folder, file) = app.stop().await;
-    assert_eq!(last_end(&file).await, LastEnd::Sudden, "an orderly stop forgot it");
+    assert_eq!(carry_over(&file).await, LastEnd::Sudden, "an orderly stop forgot it");
 }
 
 /// It has begun nothing that could be half done.
@@ -140,15 +131,5 @@ async fn a_start_that_fails_after_the_repository_is_open_ends_in_order() {
     };
     let error = App::open(parts).await.err().expect("a file is no shelf");
     assert!(format!("{error:#}").contains("shelf"), "{error:#}");
-    assert_eq!(last_end(&file).await, LastEnd::Orderly);
-}
-
-/// Makes the page in which a word stands one that means nothing.
-fn spoil_page_of(file: &Path, word: &str) {
-    const PAGE: usize = 4_096;
-    let mut bytes = std::fs::read(file).unwrap();
-    let at = bytes.windows(word.len()).position(|it| it == word.as_bytes());
-    let page = at.unwrap_or_else(|| panic!("{word} is not there")) / PAGE * PAGE;
-    bytes[page] = 0xa5;
-    std::fs::write(file, bytes).unwrap();
+    assert_eq!(carry_over(&file).await, LastEnd::Orderly);
 }

@@ -5,12 +5,11 @@ use sqlx::Row as _;
 
 use super::erase::scope::conversations_of_contact;
 use super::{SqliteStore, audit, erase, notes, paging, retention};
-use crate::domain::erasure::Erasure;
+use crate::domain::erasure::{Erasure, Wiping};
 use crate::domain::ids::{ContactId, ConversationId, DeliveryId, InboxId, ItemId};
 use crate::domain::time::Timestamp;
 use crate::store::{
     AuditEntry, EndedPage, Note, Page, PageRequest, PersonalDataStore, PurgedPage, Revision, StoreResult,
-    Wiping,
 };
 
 /// What was moved out of conversations with the contact `?4` when those were merged into others'.

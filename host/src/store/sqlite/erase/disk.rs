@@ -12,11 +12,12 @@
 use sqlx::{AssertSqlSafe, Row as _, SqliteConnection};
 
 use super::pages::{self, Walked};
+use crate::domain::erasure::Wiping;
 use crate::domain::time::Timestamp;
+use crate::store::StoreResult;
 use crate::store::sqlite::SqliteStore;
 use crate::store::sqlite::open::BUSY_TIMEOUT;
 use crate::store::sqlite::rows::Rows;
-use crate::store::{StoreResult, Wiping};
 
 /// Under which name the mark is kept; it counts erasures, so that one is not taken for another.
 const ERASED: &str = "to-be-wiped";

@@ -8,12 +8,12 @@ use tempfile::TempDir;
 
 use crate::domain::arrival::Arrival;
 use crate::domain::clock::IdGenerator;
+use crate::domain::erasure::Wiping;
 use crate::domain::ids::ContactId;
 use crate::domain::time::Timestamp;
 use crate::store::conformance::world::{World, inbound, item};
 use crate::store::sqlite::open::reader_options;
 use crate::store::sqlite::{SqliteStore, StorePath};
-use crate::store::Wiping;
 
 async fn found() -> (World, TempDir, PathBuf) {
     let directory = tempfile::tempdir().unwrap();
