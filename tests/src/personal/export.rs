@@ -112,15 +112,18 @@ async fn a_delivery_that_tells_twice_of_ones_own_item_is_handed_out() {
 async fn no_piece_of_an_export_holds_more_than_one_text() {
     const BYTES: usize = 300_000;
     let app = TestApp::company().await;
-    let first = app.tell(json!({ "id": "i-1", "author": "u-1", "text": "a".repeat(BYTES) })).await;
-    for (number, letter) in ["b", "c", "d", "e"].into_iter().enumerate() {
-        let edit = json!({
-            "specversion": "1.0", "id": format!("e-{number}"), "source": "https://shop.example.com",
-            "type": "org.switchboard.edit", "datacontenttype": "application/json",
+    let tell = async |id: &str, kind: &str, letter: &str| {
+        let event = json!({
+            "specversion": "1.0", "id": id, "source": "https://shop.example.com",
+            "type": format!("org.switchboard.{kind}"), "datacontenttype": "application/json",
             "data": { "id": "i-1", "text": letter.repeat(BYTES) },
         });
         app.clock.advance_ms(1_000);
-        app.deliver("chat", "application/cloudevents+json", edit.to_string()).await.json(202);
+        app.deliver("chat", "application/cloudevents+json", event.to_string()).await.json(202)
+    };
+    let first = tell("e-0", "item", "a").await;
+    for (id, letter) in [("e-1", "b"), ("e-2", "c"), ("e-3", "d"), ("e-4", "e")] {
+        assert_eq!(tell(id, "edit", letter).await["changes"], 1);
     }
     let contact = text(&app.conversation(&app.conversation_of(&first)).await, "/contact/id").to_owned();
     let path = format!("/v1/contacts/{contact}/export");
