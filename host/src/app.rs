@@ -7,7 +7,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use arc_swap::ArcSwap;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
@@ -30,7 +30,7 @@ use crate::store::Store;
 use crate::store::sqlite::{SqliteStore, StoreOptions, StorePath, Sync};
 use crate::telemetry::Telemetry;
 use crate::vault::{Cipher, KeySource};
-use crate::worker;
+use crate::worker::{self, Watch};
 
 pub mod clock;
 mod inspection;
@@ -61,22 +61,45 @@ pub struct Parts {
 pub struct App {
     /// Everything it can do.
     pub flow: Flow,
-    stop: CancellationToken,
+    watch: Watch,
     workers: TaskTracker,
     inspection: Inspection,
 }
 
+/// What is there before anything else.
+struct Ground {
+    store: Arc<dyn Store>,
+    ids: Arc<IdGenerator>,
+    seal: Seal,
+    safe: Safe,
+    watch: Watch,
+}
+
 impl App {
-    /// Opens the repository (inspecting it, where the host before did not end in order), loads what is enabled, and takes up unfinished preparations. Nothing is
-    /// worked on yet: see [`App::work`].
+    /// Opens the repository (inspecting it, where the host before did not end in order), loads what is
+    /// enabled, and takes up unfinished preparations. Nothing is worked on yet: see [`App::work`].
     pub async fn open(parts: Parts) -> anyhow::Result<Self> {
         let ids = Arc::new(IdGenerator::new(0));
         let seal = seal_of(&parts.repository)?;
-        let safe = safe_with(parts.secrets_key, &parts.repository)?;
+        let safe = safe_with(parts.secrets_key.clone(), &parts.repository)?;
         let (place, stop) = (Place::of(&parts.repository), CancellationToken::new());
-        let opened = SqliteStore::open_with(parts.repository, Arc::clone(&ids), store_options()).await;
+        let opened =
+            SqliteStore::open_with(parts.repository.clone(), Arc::clone(&ids), store_options()).await;
         let store: Arc<dyn Store> = Arc::new(place.explained(opened)?);
         let inspection = Inspection::begin(&store, place, stop.clone()).await?;
+        let ground = Ground { store: Arc::clone(&store), ids, seal, safe, watch: Watch::new(stop) };
+        match Self::load(parts, ground).await {
+            Ok((flow, workers, watch)) => Ok(Self { flow, watch, workers, inspection }),
+            Err(error) => {
+                // Nothing was begun: it ends in order.
+                end(&*store, inspection).await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn load(parts: Parts, ground: Ground) -> anyhow::Result<(Flow, TaskTracker, Watch)> {
+        let Ground { store, ids, seal, safe, watch } = ground;
         let plugins = Plugins::new(parts.plugins).context("start the sandbox")?;
         let artefacts =
             Artefacts::new(seal, parts.artefact_shelf).context("open the shelf of compiled plugins")?;
@@ -93,12 +116,19 @@ impl App {
             telemetry: Arc::clone(&telemetry),
         };
         let door = Arc::new(Door::new(judges, Arc::clone(&pipeline), Arc::clone(&wake)));
-        let (intakes, commit_loop) = ingest::Committer::new(
-            Arc::clone(&store),
-            Arc::clone(&telemetry),
-            Arc::clone(&wake),
-            Arc::clone(&door),
-        );
+        let quarantine = ingest::Quarantine {
+            store: Arc::clone(&store),
+            ids: Arc::clone(&ids),
+            clock: Arc::clone(&parts.clock),
+            telemetry: Arc::clone(&telemetry),
+        };
+        let (intakes, commit_loop) = ingest::Committer::new(ingest::Storing {
+            store: Arc::clone(&store),
+            telemetry: Arc::clone(&telemetry),
+            wake: Arc::clone(&wake),
+            door: Arc::clone(&door),
+            quarantine,
+        });
         let flow = Flow {
             store,
             plugins,
@@ -120,14 +150,14 @@ impl App {
             refreshing: Arc::new(Mutex::new(())),
         };
         let workers = TaskTracker::new();
-        workers.spawn(commit_loop);
+        watch.spawn("storing deliveries", commit_loop, &workers);
         flow.keyring.refresh(&flow.store).await.context("read the tokens")?;
         flow.safe.refresh(&flow.store).await.context("read the secrets")?;
         catch_up::look_through_all(&flow);
         flow.refresh_pipeline("the host started").await.context("load what is enabled")?;
         flow.resume_preparations().await.context("take up preparations")?;
         crash::point(Point::AppOpened);
-        Ok(Self { flow, stop, workers, inspection })
+        Ok((flow, workers, watch))
     }
 
     /// Publishes the bundled plugins that are not published yet, by the same way as anybody's.
@@ -150,38 +180,50 @@ impl App {
     /// Starts the workers: routing, timers, replies. From now on what comes in is judged at once.
     pub fn work(&self) {
         self.flow.door.open();
-        worker::start(&self.flow, &self.workers, &self.stop);
+        worker::start(&self.flow, &self.workers, &self.watch);
     }
 
-    /// Ends when somebody asked the installation to stop.
+    /// Ends when somebody asked the installation to stop, or it cannot go on.
     pub fn stopping(&self) -> CancellationToken {
-        self.stop.clone()
+        self.watch.stop().clone()
     }
 
-    /// Fails if the repository was found damaged while the host was at work.
+    /// Fails if the repository was found damaged while the host was at work, or somebody of it fell.
     pub fn check_whole(&self) -> anyhow::Result<()> {
-        self.inspection.check()
+        self.inspection.check()?;
+        match self.watch.ended() {
+            Some(why) => bail!("{why}; what was answered is kept: start the host again"),
+            None => Ok(()),
+        }
     }
 
     /// Stops: what is under way is finished, what waits is kept for the next start.
     pub async fn stop(self) {
-        self.stop.cancel();
+        self.watch.stop().cancel();
         self.flow.tasks.close();
         self.flow.tasks.wait().await;
-        let Self { flow, workers, inspection, .. } = self;
+        let Self { flow, workers, inspection, watch } = self;
         let store = Arc::clone(&flow.store);
         // The commit loop ends with the last flow.
         drop(flow);
         workers.close();
         workers.wait().await;
-        // What was not inspected to its end is inspected again.
-        if !inspection.end().await {
-            return;
+        // Nobody knows what a panic left.
+        if watch.ended().is_none() {
+            end(&*store, inspection).await;
         }
-        crash::point(Point::Stopping);
-        if let Err(error) = store.note_orderly_end().await {
-            tracing::warn!(%error, "that it ended in order could not be noted: the next start inspects");
-        }
+    }
+}
+
+/// Notes that the host ended in order, where that is so.
+async fn end(store: &dyn Store, inspection: Inspection) {
+    // What was not inspected to its end is inspected again.
+    if !inspection.end().await {
+        return;
+    }
+    crash::point(Point::Stopping);
+    if let Err(error) = store.note_orderly_end().await {
+        tracing::warn!(%error, "that it ended in order could not be noted: the next start inspects");
     }
 }
 

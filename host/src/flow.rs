@@ -121,6 +121,8 @@ pub struct Wake {
     pub timers: Notify,
     /// An answer may be due sooner than thought.
     pub outbox: Notify,
+    /// The disk may hold what was erased.
+    pub wipe: Notify,
 }
 
 impl Flow {
@@ -154,6 +156,13 @@ impl Flow {
             detail: format!("{of} takes {per_second} requests a second, and no more"),
             retry_after_ms: too_many.retry_after_ms,
         })
+    }
+
+    /// Has the next start inspect the repository where this was damage.
+    pub fn note_damage(&self, error: &FlowError) {
+        if matches!(error, FlowError::Damaged(_)) {
+            self.store.note_damage();
+        }
     }
 
     /// Reads the names again after they changed.

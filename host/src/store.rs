@@ -25,6 +25,7 @@ mod plugins;
 mod route;
 mod secrets;
 pub mod sqlite;
+mod unread;
 mod upkeep;
 
 pub use artefact_shelf::ArtefactShelf;
@@ -42,6 +43,7 @@ pub use personal::{EndedPage, PersonalDataStore, PurgedPage, Revision};
 pub use plugins::{PluginStore, Published};
 pub use route::{CaseNeeds, Claim, ClaimedCase, HistoryEntry, Postponed, RouteCommit, RouteStore, Routed};
 pub use secrets::{SecretStore, StoredSecret, StoredSecretValue};
+pub use unread::{UnreadRoom, UnreadStore, unread_bytes};
 pub use upkeep::{Findings, LastEnd, UpkeepStore};
 
 /// The whole repository.
@@ -56,6 +58,7 @@ pub trait Store:
     + SecretStore
     + UpkeepStore
     + PersonalDataStore
+    + UnreadStore
     + 'static
 {
 }
@@ -71,6 +74,7 @@ impl<T> Store for T where
         + SecretStore
         + UpkeepStore
         + PersonalDataStore
+        + UnreadStore
         + 'static
 {
 }

@@ -217,7 +217,7 @@ impl Telemetry {
         );
         to.register(
             "deliveries_purged",
-            "Deliveries whose bytes went because of their age, by inbox",
+            "Deliveries whose bytes went because of their age, or to make room, by inbox",
             self.purged_deliveries.clone(),
         );
         to.register("erased", "What was erased, by what it was and why", self.erased.clone());
@@ -314,7 +314,7 @@ impl Telemetry {
         self.postponed.inc();
     }
 
-    /// Deliveries to this inbox were purged because of their age.
+    /// Deliveries to this inbox were purged because of their age, or to make room.
     pub fn purged(&self, inbox: &str, deliveries: u64) {
         self.purged_deliveries.get_or_create(&InboxLabels { inbox: inbox.to_owned() }).inc_by(deliveries);
     }

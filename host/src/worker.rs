@@ -2,7 +2,9 @@
 //!
 //! Called by `app`; calls `flow`.
 //!
-//! **Invariant:** a worker that fails tries again; it never ends before the host does.
+//! **Invariant:** a worker that fails tries again; one that panics ends the host ([`Watch`]).
+
+mod watch;
 
 use std::time::Duration;
 
@@ -10,6 +12,8 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub use self::watch::Watch;
+use crate::domain::erasure::Wiping;
 use crate::domain::time::Timestamp;
 use crate::flow::{Flow, FlowError, catch_up, deliver, escalate, purge, route};
 
@@ -19,19 +23,26 @@ const ROUTERS: usize = 1;
 /// How long to wait for a ring before looking anyway: a ring is a hint and may be lost.
 const LOOK_ANYWAY: Duration = Duration::from_secs(1);
 
+/// The same for what has time.
+const LOOK_SELDOM: Duration = Duration::from_secs(60);
+
 /// How long to wait after a failure.
 const AFTER_FAILURE: Duration = Duration::from_millis(500);
 
-/// Starts all workers.
-pub fn start(flow: &Flow, tracker: &TaskTracker, stop: &CancellationToken) {
-    let worker = Worker { flow: flow.clone(), stop: stop.clone() };
+/// How long to wait at most after failures in a row of what has time.
+const AFTER_FAILURES_MAX: Duration = Duration::from_secs(600);
+
+/// Starts all workers. Should one of them end by a panic, `watch` ends the host.
+pub fn start(flow: &Flow, tracker: &TaskTracker, watch: &Watch) {
+    let worker = Worker { flow: flow.clone(), stop: watch.stop().clone() };
     for _ in 0..ROUTERS {
-        tracker.spawn(worker.clone().route());
+        watch.spawn("routing", worker.clone().route(), tracker);
     }
-    tracker.spawn(worker.clone().escalate());
-    tracker.spawn(worker.clone().deliver());
-    tracker.spawn(worker.clone().purge());
-    tracker.spawn(worker.catch_up());
+    watch.spawn("looking after timers", worker.clone().escalate(), tracker);
+    watch.spawn("sending replies", worker.clone().deliver(), tracker);
+    watch.spawn("purging", worker.clone().purge(), tracker);
+    watch.spawn("wiping", worker.clone().wipe(), tracker);
+    watch.spawn("catching up", worker.catch_up(), tracker);
 }
 
 #[derive(Clone)]
@@ -78,18 +89,52 @@ impl Worker {
         }
     }
 
-    /// At the start, and then every hour; sooner while the disk is still to be wiped.
+    /// At the start, and then every hour; sooner where something failed.
     async fn purge(self) {
-        let mut due = self.flow.now();
+        let (mut due, mut failures) = (self.flow.now(), 0);
         while !self.stop.is_cancelled() {
             if self.flow.now() < due {
                 self.rest(&Notify::new(), LOOK_ANYWAY).await;
                 continue;
             }
-            match purge::purge_due(&self.flow).await {
-                Ok(true) => due = self.flow.now().plus_ms(purge::EVERY_MS),
-                Ok(false) => self.rest(&Notify::new(), LOOK_ANYWAY).await,
-                Err(error) => self.failed("purging what is too old", &error).await,
+            match purge::keep_to_agreed(&self.flow).await {
+                Ok(()) => (due, failures) = (self.flow.now().plus_ms(purge::EVERY_MS), 0),
+                Err(error) => {
+                    failures += 1;
+                    self.failed_again("purging what is too old", &error, failures).await;
+                }
+            }
+        }
+    }
+
+    /// Whenever something was erased, and now and then.
+    async fn wipe(self) {
+        let (mut in_vain, mut is_reported) = (0, false);
+        while !self.stop.is_cancelled() {
+            let bell = &self.flow.wake.wipe;
+            match purge::wipe_some(&self.flow).await {
+                Ok(Wiping::More) => in_vain = 0,
+                Ok(Wiping::Done) => {
+                    in_vain = 0;
+                    self.rest(bell, LOOK_SELDOM).await;
+                }
+                Ok(Wiping::Waiting) => {
+                    in_vain += 1;
+                    self.rest(&Notify::new(), after(in_vain)).await;
+                }
+                Ok(Wiping::TooLarge) => {
+                    if !std::mem::replace(&mut is_reported, true) {
+                        tracing::warn!(
+                            "the repository is too large to be wiped in place: what is erased cannot be read \
+                             through the interface any more, and `wiped_at` stays absent"
+                        );
+                    }
+                    self.rest(bell, LOOK_SELDOM).await;
+                }
+                Err(error) => {
+                    in_vain += 1;
+                    self.failed_again("wiping the disk", &error, in_vain).await;
+                }
             }
         }
     }
@@ -121,7 +166,34 @@ impl Worker {
     }
 
     async fn failed(&self, what: &str, error: &FlowError) {
-        tracing::error!(error = error as &dyn std::error::Error, "{what} failed; it is tried again");
+        self.report(what, error);
         self.rest(&Notify::new(), AFTER_FAILURE).await;
+    }
+
+    /// The same for what has time: longer each time.
+    async fn failed_again(&self, what: &str, error: &FlowError, failures: u32) {
+        self.report(what, error);
+        self.rest(&Notify::new(), after(failures)).await;
+    }
+
+    fn report(&self, what: &str, error: &FlowError) {
+        self.flow.note_damage(error);
+        tracing::error!(error = error as &dyn std::error::Error, "{what} failed; it is tried again");
+    }
+}
+
+/// How long to wait after so many failures in a row.
+fn after(failures: u32) -> Duration {
+    (AFTER_FAILURE * (1 << failures.min(16))).min(AFTER_FAILURES_MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_fails_again_and_again_is_tried_ever_more_seldom() {
+        let waits = [1, 2, 3, 8, 11, 40].map(|it| after(it).as_secs());
+        assert_eq!(waits, [1, 2, 4, 128, 600, 600]);
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::{Value, json};
+use switchboard::store::LastEnd;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader, Lines};
 use tokio::net::TcpStream;
@@ -15,6 +16,7 @@ use tokio::process::{Child, ChildStdout, Command};
 use tokio::task::JoinSet;
 
 use crate::support::behind::Behind;
+use crate::support::file::carry_over;
 use crate::support::guest::{Guest, Kind};
 use crate::support::reply::{entries, text};
 use crate::support::template::{self, Stage};
@@ -407,6 +409,20 @@ async fn a_first_start_leaves_a_token_that_lets_in_and_no_second_program_starts_
     assert!(said.contains("another host"), "{said}");
     assert_eq!(caller.get("/healthz").await["status"], "ok");
     first.kill().await;
+}
+
+/// It has done nothing, so there is nothing to inspect.
+#[tokio::test]
+async fn a_start_that_finds_its_port_taken_ends_in_order() {
+    let (data, _) = furnished(Stage::Company).await;
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let mut command = Command::new(program());
+    command.args(["serve", "--listen", &address, "--data"]).arg(data.path());
+    let output = command.output().await.unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && said.contains(&address), "{said}");
+    assert_eq!(carry_over(&data.path().join("switchboard.db")).await, LastEnd::Orderly);
 }
 
 #[tokio::test]

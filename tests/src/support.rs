@@ -4,8 +4,10 @@ use std::path::PathBuf;
 
 pub mod app;
 pub mod behind;
+pub mod clock;
 pub mod company;
 pub mod egress;
+pub mod file;
 pub mod guest;
 pub mod reply;
 pub mod samples;

@@ -52,9 +52,18 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         egress: Arc::new(HttpEgress::new()?),
     })
     .await?;
+    let served = serve_with(&app, &config).await;
+    let whole = app.check_whole();
+    // In order, however far it came.
+    app.stop().await;
+    whole.and(served)
+}
+
+/// Serves what is opened until it is asked to stop.
+async fn serve_with(app: &App, config: &Config) -> anyhow::Result<()> {
     let listener =
         TcpListener::bind(config.listen).await.with_context(|| format!("listen on {}", config.listen))?;
-    greet(&app, &config, &listener).await?;
+    greet(app, config, &listener).await?;
     app.work();
     let stop = app.stopping();
     tokio::spawn(stop_on_signal(stop.clone()));
@@ -71,9 +80,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let served = http::serve(listener, app.flow.clone(), stop, options);
     // Bundled plugins are published while the first requests are answered already.
     let (published, ()) = tokio::join!(bundled, served);
-    let whole = app.check_whole();
-    app.stop().await;
-    whole.and(published)
+    published
 }
 
 /// Says where it listens and how to get in.

@@ -63,3 +63,16 @@ pub struct Erasure {
     /// How much it was.
     pub erased: Erased,
 }
+
+/// How far the disk is wiped of what was erased.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wiping {
+    /// Nothing is left to be done for now.
+    Done,
+    /// There is more to do.
+    More,
+    /// Somebody still reads what the repository was before: try again later.
+    Waiting,
+    /// Nothing can be done: the file is too large to be wiped in place.
+    TooLarge,
+}

@@ -1,11 +1,13 @@
 //! Everything about a person goes.
 
+use std::time::{Duration, Instant};
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{Flow, FlowError, access};
-use crate::domain::erasure::{Erasure, ErasureReason};
+use super::{Flow, FlowError, access, purge};
+use crate::domain::erasure::{Erasure, ErasureReason, Wiping};
 use crate::domain::ids::ContactId;
 use crate::domain::principal::Principal;
 
@@ -17,10 +19,13 @@ pub struct EraseContact {
     pub reason: ErasureReason,
 }
 
+/// How long whoever asked waits for the disk: a file of a gigabyte or so is wiped by then.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// Erases a contact, and then the disk; asked for again, what was erased the first time.
 ///
 /// Nobody can read it once this returns. `wiped_at` is absent while the disk still has to be wiped, because
-/// somebody reads what was there before; [`purge`](super::purge) tries again.
+/// that takes long or somebody reads what was there before; the host goes on with it by itself.
 pub async fn erase(
     flow: &Flow,
     principal: &Principal,
@@ -38,8 +43,16 @@ pub async fn erase(
         flow.telemetry.erased("asked", &erasure.erased);
     }
     // It is erased all the same; what is left is tried again.
-    if let Err(error) = flow.store.finish_erasures(flow.now()).await {
+    if let Err(error) = wipe_for(PATIENCE, flow).await {
         tracing::error!(contact = %id, %error, "the disk is still to be wiped after an erasure");
     }
+    flow.wake.wipe.notify_one();
     Ok(flow.store.erasure(id).await?.unwrap_or(erasure))
+}
+
+/// Wipes the disk, but not for longer than this.
+async fn wipe_for(patience: Duration, flow: &Flow) -> Result<(), FlowError> {
+    let began = Instant::now();
+    while purge::wipe_some(flow).await? == Wiping::More && began.elapsed() < patience {}
+    Ok(())
 }

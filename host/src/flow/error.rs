@@ -67,6 +67,9 @@ pub enum FlowError {
     /// Not now: nothing was accepted, try again later.
     #[error("{0}")]
     Unavailable(String),
+    /// The repository is damaged: nothing was accepted, and somebody has to look.
+    #[error("the repository is damaged: {0}")]
+    Damaged(String),
     /// A surprise.
     #[error("an unexpected failure")]
     Failed(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -106,7 +109,7 @@ impl From<StoreError> for FlowError {
             }
             StoreError::Stale(what) => Self::Stale(what),
             StoreError::Unavailable(why) => Self::Unavailable(format!("the repository cannot write: {why}")),
-            StoreError::Damaged(why) => Self::Unavailable(format!("the repository is damaged: {why}")),
+            StoreError::Damaged(why) => Self::Damaged(why),
             StoreError::Failed(source) => Self::Failed(source),
         }
     }

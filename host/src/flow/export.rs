@@ -1,4 +1,5 @@
-//! Everything about a person is handed out, piece by piece, so that no more than a piece is in memory.
+//! Everything about a person is handed out, piece by piece, so that no more than a piece is in memory: one
+//! text, one delivery, or some records that hold none.
 //!
 //! What others wrote in the same conversations is theirs and is left out, and so are the bytes of
 //! deliveries that told of others too.
@@ -67,6 +68,13 @@ pub enum Piece {
     List(&'static str),
     /// Entries of the list.
     Entries(Vec<Value>),
+    /// An entry of the list begins, whose last field is a list of this name; that one's entries follow
+    /// until its end.
+    Open(Value, &'static str),
+    /// An entry of the list within the entry.
+    Inner(Value),
+    /// The list within the entry ends, and the entry.
+    Close,
 }
 
 /// What is to be read next.
@@ -74,6 +82,8 @@ enum Step {
     Field(&'static str, Value),
     Begin(Section),
     Items(ConversationId, Option<i64>),
+    Item(ItemId),
+    RevisionAfter(ItemId, i64),
     Decisions(ConversationId, Option<i64>),
     Audit(Option<i64>),
     One(Section, ConversationId),
@@ -88,7 +98,7 @@ pub struct Export {
     conversations: Vec<(ConversationId, bool)>,
     /// The contact's items and the answers to them.
     items: HashSet<ItemId>,
-    /// Deliveries that told of them, and of how many.
+    /// Deliveries that told of them, and how often.
     told_of: HashMap<DeliveryId, i64>,
     steps: VecDeque<Step>,
 }
@@ -118,6 +128,8 @@ impl Export {
             Step::Field(name, value) => Piece::Field(name, value),
             Step::Begin(section) => self.begin(section),
             Step::Items(conversation, after) => self.items(conversation, after).await?,
+            Step::Item(item) => self.item(item).await?,
+            Step::RevisionAfter(item, revision) => self.revision_after(item, revision).await?,
             Step::Decisions(conversation, after) => self.decisions(conversation, after).await?,
             Step::Audit(after) => self.audit(after).await?,
             Step::One(section, conversation) => self.one(section, conversation).await?,
@@ -129,12 +141,8 @@ impl Export {
     fn begin(&mut self, section: Section) -> Piece {
         let of_each = self.conversations.iter();
         match section {
-            Section::Conversations | Section::Replies => {
+            Section::Conversations | Section::Notes | Section::Replies => {
                 self.steps.extend(of_each.map(|(id, _)| Step::One(section, *id)));
-            }
-            Section::Notes => {
-                let with_it = of_each.filter(|(_, is_with_it)| *is_with_it);
-                self.steps.extend(with_it.map(|(id, _)| Step::One(section, *id)));
             }
             Section::Items => self.steps.extend(of_each.map(|(id, _)| Step::Items(*id, None))),
             Section::Decisions => self.steps.extend(of_each.map(|(id, _)| Step::Decisions(*id, None))),
@@ -153,7 +161,7 @@ impl Export {
     async fn one(&self, section: Section, id: ConversationId) -> Result<Piece, FlowError> {
         let store = &self.flow.store;
         Ok(Piece::Entries(match section {
-            Section::Notes => values(store.notes(id).await?)?,
+            Section::Notes => values(store.notes_about(self.contact, id).await?)?,
             Section::Replies => {
                 let replies = store.outbox(id).await?;
                 values(replies.into_iter().filter(|it| self.items.contains(&it.item)))?
@@ -172,15 +180,28 @@ impl Export {
         if page.next.is_some() {
             self.steps.push_front(Step::Items(id, page.next));
         }
-        let mut entries = Vec::new();
-        for item in page.entries {
-            self.items.insert(item.id);
-            for delivery in self.flow.store.deliveries_of(item.id).await? {
-                *self.told_of.entry(delivery).or_default() += 1;
-            }
-            entries.push(ItemExport { revisions: self.flow.store.revisions(item.id).await?, item });
+        for item in page.entries.into_iter().rev() {
+            self.steps.push_front(Step::Item(item));
         }
-        Ok(Piece::Entries(values(entries)?))
+        Ok(Piece::Entries(Vec::new()))
+    }
+
+    async fn item(&mut self, id: ItemId) -> Result<Piece, FlowError> {
+        let Some(item) = self.flow.store.item(id).await? else { return Ok(Piece::Entries(Vec::new())) };
+        self.items.insert(id);
+        for (delivery, times) in self.flow.store.deliveries_of(id).await? {
+            *self.told_of.entry(delivery).or_default() += times;
+        }
+        self.steps.push_front(Step::RevisionAfter(id, 0));
+        Ok(Piece::Open(value(item)?, "revisions"))
+    }
+
+    async fn revision_after(&mut self, item: ItemId, revision: i64) -> Result<Piece, FlowError> {
+        let Some(found) = self.flow.store.revision_after(item, revision).await? else {
+            return Ok(Piece::Close);
+        };
+        self.steps.push_front(Step::RevisionAfter(item, found.revision));
+        Ok(Piece::Inner(value(found)?))
     }
 
     async fn decisions(&mut self, id: ConversationId, after: Option<i64>) -> Result<Piece, FlowError> {
@@ -242,5 +263,9 @@ fn bare(conversation: Conversation) -> Conversation {
 }
 
 fn values<T: Serialize>(entries: impl IntoIterator<Item = T>) -> Result<Vec<Value>, FlowError> {
-    entries.into_iter().map(|it| serde_json::to_value(it).map_err(FlowError::failed)).collect()
+    entries.into_iter().map(value).collect()
+}
+
+fn value(entry: impl Serialize) -> Result<Value, FlowError> {
+    serde_json::to_value(entry).map_err(FlowError::failed)
 }

@@ -9,8 +9,9 @@ use std::sync::Arc;
 use subtle::ConstantTimeEq;
 use tokio::sync::oneshot;
 
-pub use self::commit::Committer;
 use self::commit::ReadDelivery;
+pub use self::commit::{Committer, Storing};
+pub use self::quarantine::Quarantine;
 use super::keyring::Bearer;
 use super::overhear::overhear;
 use super::pipeline::EnabledAdapter;
@@ -27,6 +28,7 @@ use crate::store::{AuditEntry, IntakeCommitted, IntakeContent, IntakeEntry, Inta
 use crate::telemetry::Telemetry;
 
 mod commit;
+mod quarantine;
 
 /// What became of a delivery.
 #[derive(Clone, Debug, PartialEq, Eq)]

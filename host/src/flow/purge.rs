@@ -1,4 +1,4 @@
-//! Nothing is kept longer than its inbox says.
+//! Nothing is kept longer than its inbox says, nor longer than it is of use.
 //!
 //! In small transactions, so that nobody waits long for the writer. What was erased and is still on the
 //! disk, because somebody was reading or the host died, is wiped here too.
@@ -8,11 +8,15 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::{Flow, FlowError};
+use crate::domain::erasure::Wiping;
 use crate::domain::organisation::Inbox;
 use crate::domain::principal::Principal;
 
 /// How often to look. What is agreed on in days need not go to the minute.
 pub const EVERY_MS: i64 = 3_600_000;
+
+/// For how long the answer to a keyed request is kept, to be given again.
+pub const ANSWERS_KEPT_MS: i64 = 24 * 3_600_000;
 
 /// Deliveries emptied in one transaction.
 const DELIVERIES_AT_ONCE: u32 = 256;
@@ -20,13 +24,38 @@ const DELIVERIES_AT_ONCE: u32 = 256;
 /// Conversations erased in one transaction: each may have many items.
 const CONVERSATIONS_AT_ONCE: u32 = 16;
 
-/// Purges and erases what is due; whether nothing is left on the disk that should not be.
+/// Purges and erases what is due, and wipes the disk; whether nothing is left on it that should not be.
 pub async fn purge_due(flow: &Flow) -> Result<bool, FlowError> {
+    let kept = keep_to_agreed(flow).await;
+    let wiped = flow.store.finish_erasures(flow.now()).await?;
+    kept.map(|()| wiped)
+}
+
+/// Purges and erases what is due. Where something fails, everything else is done all the same; the first
+/// failure is the answer.
+pub async fn keep_to_agreed(flow: &Flow) -> Result<(), FlowError> {
+    let forget_before = flow.now().plus_ms(-ANSWERS_KEPT_MS);
+    let mut first = flow.store.forget_requests(forget_before).await.map_err(FlowError::from);
     for inbox in flow.directory.load_full().inboxes() {
-        purge_deliveries(flow, inbox).await?;
-        erase_ended(flow, inbox).await?;
+        for done in [
+            purge_deliveries(flow, inbox).await,
+            purge_unread(flow, inbox).await,
+            erase_ended(flow, inbox).await,
+        ] {
+            if let Err(error) = &done {
+                let cause: &dyn std::error::Error = error;
+                tracing::error!(inbox = %inbox.id, error = cause, "an inbox still holds what it should not");
+            }
+            first = first.and(done);
+        }
     }
-    Ok(flow.store.finish_erasures(flow.now()).await?)
+    flow.wake.wipe.notify_one();
+    first
+}
+
+/// Goes on wiping the disk; how far that is.
+pub async fn wipe_some(flow: &Flow) -> Result<Wiping, FlowError> {
+    Ok(flow.store.wipe_some(flow.now()).await?)
 }
 
 async fn purge_deliveries(flow: &Flow, inbox: &Arc<Inbox>) -> Result<(), FlowError> {
@@ -35,6 +64,22 @@ async fn purge_deliveries(flow: &Flow, inbox: &Arc<Inbox>) -> Result<(), FlowErr
     loop {
         let audit = flow.audit(&Principal::system(), "inbox.purge", &inbox.id.to_string(), detail.clone());
         let page = flow.store.purge_deliveries(inbox.id, before, DELIVERIES_AT_ONCE, &audit).await?;
+        flow.telemetry.purged(&inbox.name, page.purged);
+        if !page.has_more {
+            return Ok(());
+        }
+    }
+}
+
+/// What nobody could read is all there is of it, and still not kept for ever: anybody may send it.
+async fn purge_unread(flow: &Flow, inbox: &Arc<Inbox>) -> Result<(), FlowError> {
+    let before = inbox.retention.unread_before(flow.now());
+    let (unread_days, unauthentic_days) = inbox.retention.days_unread();
+    let detail = json!({ "unread_days": unread_days, "unauthentic_days": unauthentic_days });
+    loop {
+        let audit =
+            flow.audit(&Principal::system(), "inbox.purge-unread", &inbox.id.to_string(), detail.clone());
+        let page = flow.store.purge_unread(inbox.id, &before, DELIVERIES_AT_ONCE, &audit).await?;
         flow.telemetry.purged(&inbox.name, page.purged);
         if !page.has_more {
             return Ok(());

@@ -53,7 +53,7 @@ pub(super) async fn after_enabling(flow: &Flow, activation: &Activation) -> Resu
         let mut page = PageRequest { after: None, limit: RETRY_PAGE };
         loop {
             let found = flow.store.deliveries(Some(inbox.id), unparsed, None, page).await?;
-            for delivery in &found.entries {
+            for delivery in found.entries.iter().filter(|it| it.purged_at.is_none()) {
                 if let Err(error) = retry(flow, &Principal::system(), delivery.id).await {
                     tracing::warn!(delivery = %delivery.id, %error, "a kept delivery could not be read again");
                 }

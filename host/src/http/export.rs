@@ -43,6 +43,10 @@ enum Place {
     EmptyList,
     /// After an entry of a list.
     List,
+    /// In a list without entries, within an entry.
+    EmptyInner,
+    /// After an entry of a list within an entry.
+    Inner,
     /// Everything is written.
     End,
 }
@@ -79,6 +83,22 @@ impl Place {
                 format!("{end_of_list}{before_field}\"{name}\":[")
             }
             Some(Piece::Entries(entries)) => self.entries(&entries),
+            Some(Piece::Open(entry, list)) => {
+                let mut text = self.entries(&[entry]);
+                *self = Self::EmptyInner;
+                // An entry is an object with fields, which goes on.
+                text.pop();
+                text + &format!(",\"{list}\":[")
+            }
+            Some(Piece::Inner(entry)) => {
+                let comma = if *self == Self::Inner { "," } else { "" };
+                *self = Self::Inner;
+                format!("{comma}{entry}")
+            }
+            Some(Piece::Close) => {
+                *self = Self::List;
+                "]}".to_owned()
+            }
         }
     }
 
@@ -112,10 +132,21 @@ mod tests {
             Some(Piece::Entries(vec![json!(1), json!(2)])),
             Some(Piece::Entries(Vec::new())),
             Some(Piece::Entries(vec![json!(3)])),
+            Some(Piece::Open(json!({ "n": 4 }), "in")),
+            Some(Piece::Inner(json!(5))),
+            Some(Piece::Inner(json!({ "n": "}" }))),
+            Some(Piece::Close),
+            Some(Piece::Open(json!({ "n": 6 }), "in")),
+            Some(Piece::Close),
             None,
         ];
         let text: String = pieces.into_iter().map(|it| place.write(it)).collect();
         let read: Value = serde_json::from_str(&text).unwrap();
-        assert_eq!(read, json!({ "a": { "b": "\"" }, "none": [], "some": [1, 2, 3] }));
+        assert_eq!(
+            read,
+            json!({ "a": { "b": "\"" }, "none": [], "some": [
+            1, 2, 3, { "n": 4, "in": [5, { "n": "}" }] }, { "n": 6, "in": [] },
+        ] })
+        );
     }
 }

@@ -15,6 +15,7 @@ use super::output::ShowsSecret;
 use super::problem::{Problem, ProblemKind};
 use super::route::Route;
 use crate::flow::Flow;
+use crate::flow::purge::ANSWERS_KEPT_MS;
 use crate::store::{Claimed, KeptAnswer, KeyedRequest};
 
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -25,15 +26,12 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 /// The longest key, in characters.
 const KEY_CHARS_MAX: usize = 255;
 
-/// For how long an answer is kept.
-const KEPT_MS: i64 = 24 * 3_600_000;
-
 /// Answers a request, or answers it again if it has a key that was answered before.
 pub async fn answer(route: &Route, call: Call, body: Vec<u8>) -> Result<Response<Body>, Problem> {
     let Some(request) = keyed(&call, &body)? else { return route.answer(call, body).await };
     let flow = call.flow().clone();
     let now = flow.now();
-    match flow.store.claim_request(&request, now, now.plus_ms(-KEPT_MS)).await? {
+    match flow.store.claim_request(&request, now, now.plus_ms(-ANSWERS_KEPT_MS)).await? {
         Claimed::New => {}
         Claimed::Answered(kept) => return again(kept),
         Claimed::OtherRequest => {

@@ -60,7 +60,8 @@ pub struct ProblemBody<'a> {
 impl Problem {
     /// A problem with nothing more to say than what is wrong; what to do is what its kind says.
     pub fn new(kind: ProblemKind, detail: impl Into<String>) -> Self {
-        let retry_after = (kind == ProblemKind::Unavailable).then_some(NonZeroU32::MIN);
+        let is_for_now = matches!(kind, ProblemKind::Unavailable | ProblemKind::Damaged);
+        let retry_after = is_for_now.then_some(NonZeroU32::MIN);
         let detail = detail.into();
         Self { kind, detail, errors: Vec::new(), name: None, remedy: None, retry_after, cause: None }
     }
@@ -88,6 +89,11 @@ impl Problem {
     /// Whether nobody knows what was done.
     pub fn is_surprise(&self) -> bool {
         self.kind == ProblemKind::Internal
+    }
+
+    /// Whether the repository was met damaged.
+    pub fn is_damage(&self) -> bool {
+        self.kind == ProblemKind::Damaged
     }
 
     /// The surprise behind it, for the log alone.
@@ -135,6 +141,7 @@ impl From<FlowError> for Problem {
             FlowError::Unauthenticated(_) => ProblemKind::Unauthenticated,
             FlowError::TooLarge(_) => ProblemKind::TooLarge,
             FlowError::Unavailable(_) => ProblemKind::Unavailable,
+            FlowError::Damaged(_) => ProblemKind::Damaged,
             FlowError::Invalid { errors, .. } => {
                 return Self { errors, ..Self::new(ProblemKind::Invalid, detail) };
             }

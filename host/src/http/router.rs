@@ -77,6 +77,9 @@ async fn serve(shared: Arc<Shared>, route: Arc<Route>, request: Request) -> Resp
     let answered = answer(&shared, &route, request).instrument(span.clone()).await;
     let mut response = answered.unwrap_or_else(|problem| {
         let problem = if has_precondition { problem.for_precondition() } else { problem };
+        if problem.is_damage() {
+            shared.flow.store.note_damage();
+        }
         if let Some(cause) = problem.cause() {
             let _entered = span.enter();
             tracing::error!(route = route.path, request = %id, error = cause, "a request failed unexpectedly");

@@ -82,12 +82,19 @@ impl Host {
         };
         let pipeline = Arc::new(ArcSwap::from_pointee(Pipeline::default()));
         let door = Arc::new(Door::new(judges.clone(), Arc::clone(&pipeline), Arc::clone(&wake)));
-        let (intakes, commit_loop) = ingest::Committer::new(
-            Arc::clone(&store),
-            Arc::clone(&telemetry),
-            Arc::clone(&wake),
-            Arc::clone(&door),
-        );
+        let quarantine = ingest::Quarantine {
+            store: Arc::clone(&store),
+            ids: Arc::clone(&judges.ids),
+            clock: Arc::clone(&judges.clock),
+            telemetry: Arc::clone(&telemetry),
+        };
+        let (intakes, commit_loop) = ingest::Committer::new(ingest::Storing {
+            store: Arc::clone(&store),
+            telemetry: Arc::clone(&telemetry),
+            wake: Arc::clone(&wake),
+            door: Arc::clone(&door),
+            quarantine,
+        });
         let tasks = TaskTracker::new();
         tasks.spawn(commit_loop);
         let Judges { plugins, directory, ids, clock, .. } = judges;

@@ -17,6 +17,7 @@ pub(super) mod sending;
 pub(super) mod threads;
 pub(super) mod timers;
 pub(super) mod uniqueness;
+pub(super) mod unread;
 pub(super) mod world;
 
 /// Tests an implementation: `$open` makes a [`world::World`] of a fresh repository.
@@ -101,8 +102,16 @@ macro_rules! conformance {
                 an_answer_that_was_under_way_says_nothing_more_about_who_was_erased,
                 what_the_channel_shows_of_an_answer_to_who_was_erased_brings_nothing_back,
                 everything_about_a_contact_is_found,
+                what_a_merge_moved_is_about_whom_it_was_about,
+                a_delivery_says_how_often_it_tells_of_an_item,
                 deliveries_are_purged_by_age_and_inbox,
                 ended_conversations_are_erased_by_age,
+            }
+            unread {
+                what_is_unread_is_purged_by_age_and_belief,
+                room_is_made_by_the_oldest_that_are_not_believed,
+                what_is_read_takes_no_room_any_more,
+                an_answer_is_forgotten_when_its_time_is_over,
             }
             sending {
                 an_answer_is_handed_out_once,

@@ -55,6 +55,8 @@ pub trait IdempotencyStore: Send + Sync {
     ) -> StoreResult<Claimed>;
     /// Keeps the answer of a claimed request.
     async fn keep_answer(&self, request: &KeyedRequest, answer: &KeptAnswer) -> StoreResult<()>;
+    /// Forgets what was claimed before that time.
+    async fn forget_requests(&self, before: Timestamp) -> StoreResult<()>;
     /// Gives a claim back: nothing was done.
     async fn forget_request(&self, request: &KeyedRequest) -> StoreResult<()>;
 }

@@ -3,11 +3,12 @@
 
 use async_trait::async_trait;
 
+use super::conversation::Note;
 use super::error::StoreResult;
 use super::page::{AuditEntry, Page, PageRequest};
-use crate::domain::erasure::{Erased, Erasure};
+use crate::domain::erasure::{Erased, Erasure, Wiping};
 use crate::domain::ids::{ContactId, ConversationId, DeliveryId, InboxId, ItemId};
-use crate::domain::item::{Item, StoredItem};
+use crate::domain::item::Item;
 use crate::domain::time::Timestamp;
 
 /// What an item said at one time.
@@ -43,9 +44,19 @@ pub trait PersonalDataStore: Send + Sync {
     /// Erases everything about a contact, as of the audit entry's time; what it was, if it was done
     /// before. The disk still holds it until [`finish_erasures`](Self::finish_erasures) says otherwise.
     async fn erase_contact(&self, id: ContactId, audit: &AuditEntry) -> StoreResult<Erasure>;
+    /// Goes on making the disk hold nothing of what was erased, for some milliseconds; how far that is.
+    async fn wipe_some(&self, now: Timestamp) -> StoreResult<Wiping>;
     /// Makes the disk hold nothing of what was erased; whether it is done. It is not while somebody still
     /// reads what the repository was before.
-    async fn finish_erasures(&self, now: Timestamp) -> StoreResult<bool>;
+    async fn finish_erasures(&self, now: Timestamp) -> StoreResult<bool> {
+        loop {
+            match self.wipe_some(now).await? {
+                Wiping::More => {}
+                Wiping::Done => return Ok(true),
+                Wiping::Waiting | Wiping::TooLarge => return Ok(false),
+            }
+        }
+    }
     /// What was erased with a contact, if it was.
     async fn erasure(&self, id: ContactId) -> StoreResult<Option<Erasure>>;
     /// Purges deliveries to the inbox that were taken in before that time, and of those that could be
@@ -70,17 +81,20 @@ pub trait PersonalDataStore: Send + Sync {
     /// The conversations that a contact has to do with, oldest first, each with whether it is with this
     /// contact, and not one with somebody else in which it wrote too.
     async fn conversations_about(&self, id: ContactId) -> StoreResult<Vec<(ConversationId, bool)>>;
-    /// Of such a conversation's items those by the contact and the company's answers to it, oldest first.
+    /// Of such a conversation's items those by the contact and the company's answers to it, oldest first,
+    /// wherever a merge moved them.
     async fn items_about(
         &self,
         id: ContactId,
         conversation: ConversationId,
         page: PageRequest,
-    ) -> StoreResult<Page<StoredItem>>;
-    /// What an item said from the first time to the latest.
-    async fn revisions(&self, item: ItemId) -> StoreResult<Vec<Revision>>;
-    /// Deliveries that brought an item, or told of it later, oldest first.
-    async fn deliveries_of(&self, item: ItemId) -> StoreResult<Vec<DeliveryId>>;
+    ) -> StoreResult<Page<ItemId>>;
+    /// Of such a conversation's remarks those about the contact, oldest first.
+    async fn notes_about(&self, id: ContactId, conversation: ConversationId) -> StoreResult<Vec<Note>>;
+    /// What an item said next after this revision (0 for the first); none after the latest.
+    async fn revision_after(&self, item: ItemId, revision: i64) -> StoreResult<Option<Revision>>;
+    /// Deliveries that brought an item, or told of it later, oldest first, each with how often.
+    async fn deliveries_of(&self, item: ItemId) -> StoreResult<Vec<(DeliveryId, i64)>>;
     /// Keeps an audit entry of something that changed nothing.
     async fn record(&self, audit: &AuditEntry) -> StoreResult<()>;
 }

@@ -48,11 +48,13 @@ mod tags;
 mod tests;
 mod timers;
 mod tokens;
+mod unread;
 mod upkeep;
 mod words;
 
 use std::collections::HashSet;
 use std::fs::File;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, PoisonError};
 
 use sqlx::sqlite::SqliteConnectOptions;
@@ -86,6 +88,12 @@ pub struct SqliteStore {
     ids: Arc<IdGenerator>,
     /// How the host before this one ended.
     last_end: LastEnd,
+    /// Whether it was seen that the file is damaged.
+    is_damaged: AtomicBool,
+    /// How far the disk is wiped; held during a step.
+    wiping: Mutex<erase::disk::Progress>,
+    /// How many pages a file may have to be wiped in place.
+    wiped_pages_max: i64,
     /// Held as long as the store lives: it keeps a second host away.
     _lock: File,
     /// Removes a temporary repository when the store goes.

@@ -29,6 +29,8 @@ pub trait UpkeepStore: Send + Sync {
     fn last_end(&self) -> LastEnd;
     /// Looks through the whole repository; others work meanwhile. Takes the longer the larger it is.
     async fn inspect(&self) -> StoreResult<Findings>;
-    /// Notes that this host ended in order: the next one need not inspect.
+    /// Somebody met damage at work: however this host ends, the next one inspects.
+    fn note_damage(&self);
+    /// Notes that this host ended in order: the next one need not inspect. Nothing is noted where damage was.
     async fn note_orderly_end(&self) -> StoreResult<()>;
 }

@@ -94,6 +94,52 @@ async fn an_export_leaves_out_what_others_wrote() {
     assert_eq!((&delivery["told_of_others"], &delivery["body_base64"]), (&json!(true), &Value::Null));
 }
 
+#[tokio::test]
+async fn a_delivery_that_tells_twice_of_ones_own_item_is_handed_out() {
+    let app = TestApp::company().await;
+    let item = json!({ "id": "i-1", "author": "u-1", "text": "hello" });
+    let received = app.tell(json!([item, item])).await;
+    assert_eq!(received["duplicates"], 1, "{received}");
+    let contact = text(&app.conversation(&app.conversation_of(&received)).await, "/contact/id").to_owned();
+    let export = app.get(&format!("/v1/contacts/{contact}/export")).await.json(200);
+    let delivery = &export["deliveries"][0];
+    assert_eq!((&delivery["told_of_others"], delivery["arrivals"].as_i64()), (&json!(false), Some(2)));
+    assert!(delivery["body_base64"].is_string(), "{delivery}");
+}
+
+/// A long text with many edits is in memory one revision at a time.
+#[tokio::test]
+async fn no_piece_of_an_export_holds_more_than_one_text() {
+    const BYTES: usize = 300_000;
+    let app = TestApp::company().await;
+    let tell = async |id: &str, kind: &str, letter: &str| {
+        let event = json!({
+            "specversion": "1.0", "id": id, "source": "https://shop.example.com",
+            "type": format!("org.switchboard.{kind}"), "datacontenttype": "application/json",
+            "data": { "id": "i-1", "text": letter.repeat(BYTES) },
+        });
+        app.clock.advance_ms(1_000);
+        app.deliver("chat", "application/cloudevents+json", event.to_string()).await.json(202)
+    };
+    let first = tell("e-0", "item", "a").await;
+    for (id, letter) in [("e-1", "b"), ("e-2", "c"), ("e-3", "d"), ("e-4", "e")] {
+        assert_eq!(tell(id, "edit", letter).await["changes"], 1);
+    }
+    let contact = text(&app.conversation(&app.conversation_of(&first)).await, "/contact/id").to_owned();
+    let path = format!("/v1/contacts/{contact}/export");
+    let export = app.get(&path).await.json(200);
+    assert_eq!(export["items"][0]["revisions"].as_array().unwrap().len(), 5);
+    let admin = switchboard::domain::principal::Principal::system();
+    let mut export =
+        switchboard::flow::export::export(app.flow(), &admin, contact.parse().unwrap()).await.unwrap();
+    let (mut largest, mut all) = (0, 0);
+    while let Some(piece) = export.next().await.unwrap() {
+        let bytes = format!("{piece:?}").len();
+        (largest, all) = (largest.max(bytes), all + bytes);
+    }
+    assert!(all > 10 * BYTES && largest < 2 * BYTES, "{largest} of {all} bytes were in one piece");
+}
+
 /// More than one page of everything.
 #[tokio::test]
 async fn a_long_export_is_complete() {

@@ -7,3 +7,4 @@ mod erase;
 mod export;
 mod others;
 mod retention;
+mod unread;

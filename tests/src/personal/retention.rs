@@ -4,20 +4,21 @@ use serde_json::{Value, json};
 use switchboard::flow::purge::purge_due;
 
 use super::canary::found_on_disk;
+use crate::support::file::replace;
 use crate::support::reply::{entries, text};
 use crate::support::{HOUR_MS, TestApp};
 
-const DAY_MS: i64 = 24 * HOUR_MS;
+pub(super) const DAY_MS: i64 = 24 * HOUR_MS;
 
-fn words(words: &[&str]) -> Vec<String> {
+pub(super) fn words(words: &[&str]) -> Vec<String> {
     words.iter().map(|it| (*it).to_owned()).collect()
 }
 
-async fn keep(app: &TestApp, inbox: &str, retention: Value) {
+pub(super) async fn keep(app: &TestApp, inbox: &str, retention: Value) {
     app.patch(&format!("/v1/inboxes/{inbox}"), json!({ "retention": retention })).await.json(200);
 }
 
-async fn purge(app: &TestApp) {
+pub(super) async fn purge(app: &TestApp) {
     assert!(purge_due(app.flow()).await.unwrap(), "the disk is still to be wiped");
 }
 
@@ -26,11 +27,11 @@ async fn close(app: &TestApp, conversation: &str) {
     app.post(&path, json!({ "agent": "ada", "disposition": { "theme": "a-theme" } })).await.json(200);
 }
 
-async fn raw(app: &TestApp, received: &Value) -> u16 {
+pub(super) async fn raw(app: &TestApp, received: &Value) -> u16 {
     app.get(&format!("/v1/deliveries/{}/raw", text(received, "/delivery"))).await.status.as_u16()
 }
 
-async fn actions(app: &TestApp) -> Vec<String> {
+pub(super) async fn actions(app: &TestApp) -> Vec<String> {
     let log = app.get("/v1/audit").await.json(200);
     entries(&log).iter().map(|it| text(it, "/action").to_owned()).collect()
 }
@@ -38,7 +39,7 @@ async fn actions(app: &TestApp) -> Vec<String> {
 #[tokio::test]
 async fn deliveries_go_when_they_are_too_old_and_no_sooner() {
     let app = TestApp::staffed().await;
-    keep(&app, "chat", json!({ "deliveries_days": 30 })).await;
+    keep(&app, "chat", json!({ "deliveries_days": 30, "unread_days": 60 })).await;
     let mut old = json!({ "id": "i-1", "author": "u-1", "text": "an-old-word" });
     old["unknown_field"] = json!("only-in-the-bytes");
     let old = app.tell(old).await;
@@ -162,6 +163,9 @@ async fn a_time_that_nobody_means_is_refused_at_its_place() {
     for (retention, place) in [
         (json!({ "deliveries_days": 0 }), "/retention/deliveries_days"),
         (json!({ "conversations_days": 40_000 }), "/retention/conversations_days"),
+        (json!({ "unread_days": 0 }), "/retention/unread_days"),
+        (json!({ "unauthentic_days": 40_000 }), "/retention/unauthentic_days"),
+        (json!({ "unread_bytes": 1_000 }), "/retention/unread_bytes"),
         (json!({ "months": 3 }), "/retention"),
     ] {
         let change = json!({ "retention": retention });
@@ -174,6 +178,63 @@ async fn a_time_that_nobody_means_is_refused_at_its_place() {
     let app = app.restart().await;
     let shown = app.get("/v1/inboxes/chat").await.json(200);
     assert_eq!(shown["retention"], json!({ "deliveries_days": 7 }));
+}
+
+/// One conversation that cannot be erased, because what was decided about it cannot be read.
+#[tokio::test]
+async fn an_inbox_that_fails_keeps_no_other_from_being_purged_nor_the_disk_from_being_wiped() {
+    let app = TestApp::staffed().await;
+    super::canary::with_quoting_policy(&app).await;
+    keep(&app, "chat", json!({ "conversations_days": 10 })).await;
+    keep(&app, "mail", json!({ "deliveries_days": 10 })).await;
+    let mail = app.deliver("mail", "message/rfc822", crate::support::samples::mail("k", "s", "kept")).await;
+    let mail = mail.json(202);
+    app.patch("/v1/activations/quoter", json!({ "mode": "disabled" })).await.ok();
+    app.settle().await;
+    let gone = app.say("a-word-to-erase").await;
+    app.settle().await;
+    app.patch("/v1/activations/quoter", json!({ "mode": "active" })).await.ok();
+    app.settle().await;
+    let stuck = app.tell(json!({ "id": "s-1", "author": "u-2", "text": "stuck" })).await;
+    app.settle().await;
+    close(&app, &app.conversation_of(&stuck)).await;
+    let app = app
+        .meanwhile(async |folder| {
+            let (word, instead) = ("quokka-quotes-the-reason\"", "quokka-quotes-the-reaso\"n");
+            replace(&folder.join("switchboard.db"), word, instead).await;
+        })
+        .await;
+    let contact = text(&app.conversation(&gone).await, "/contact/id").parse().unwrap();
+    let audit = app.flow().audit(
+        &switchboard::domain::principal::Principal::system(),
+        "contact.erase",
+        "x",
+        Value::Null,
+    );
+    app.flow().store.erase_contact(contact, &audit).await.unwrap();
+    app.clock.advance_ms(11 * DAY_MS);
+    assert!(purge_due(app.flow()).await.is_err(), "what cannot be erased is said");
+    assert_eq!(raw(&app, &mail).await, 410);
+    assert!(app.flow().store.erasure(contact).await.unwrap().unwrap().wiped_at.is_some());
+}
+
+/// They go by themselves, and not only when somebody asks under a key again.
+#[tokio::test]
+async fn kept_answers_go_after_a_day() {
+    let app = TestApp::staffed().await;
+    let conversation = app.say("hello").await;
+    app.settle().await;
+    let headers = [("content-type", "application/json"), ("idempotency-key", "key-of-a-note")];
+    let path = format!("/v1/conversations/{conversation}/note");
+    app.ask("POST", &path, &headers, json!({ "agent": "ada", "text": "a-note" }).to_string()).await.ok();
+    let key = words(&["key-of-a-note"]);
+    app.clock.advance_ms(DAY_MS);
+    purge(&app).await;
+    assert_eq!(found_on_disk(&app, &key), key, "a day is not more than a day");
+    app.clock.advance_ms(1);
+    purge(&app).await;
+    let app = app.restart().await;
+    assert_eq!(found_on_disk(&app, &key), [""; 0]);
 }
 
 /// The worker looks at its start, and every hour by the host's clock.

@@ -8,7 +8,6 @@ use bytes::Bytes;
 use http::Request;
 use http_body_util::{BodyExt, Full};
 use serde_json::Value;
-use switchboard::app::clock::ManualClock;
 use switchboard::app::{App, Parts};
 use switchboard::domain::time::Timestamp;
 use switchboard::flow::{Flow, deliver, escalate, route};
@@ -19,6 +18,7 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
+use super::clock::TestClock;
 use super::egress::RecordingEgress;
 use super::program;
 use super::reply::{Reply, entries};
@@ -36,7 +36,7 @@ const ROUNDS_MAX: usize = 1_000;
 /// [`TestApp::settle`].
 pub struct TestApp {
     /// The time.
-    pub clock: Arc<ManualClock>,
+    pub clock: Arc<TestClock>,
     /// What went out.
     pub egress: Arc<RecordingEgress>,
     /// The admin's token.
@@ -315,7 +315,7 @@ impl TestApp {
 /// What a restart keeps.
 #[derive(Clone)]
 struct Place {
-    clock: Arc<ManualClock>,
+    clock: Arc<TestClock>,
     egress: Arc<RecordingEgress>,
     program: PathBuf,
     limits: ChildLimits,
@@ -325,7 +325,7 @@ struct Place {
 impl Default for Place {
     fn default() -> Self {
         let start: Timestamp = START.parse().unwrap();
-        let clock = Arc::new(ManualClock::new(start));
+        let clock = Arc::new(TestClock::new(start));
         let limits = ChildLimits::ORDINARY;
         Self { clock, egress: Arc::default(), program: program(), limits, shelf: Some(shelf()) }
     }

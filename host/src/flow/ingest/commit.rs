@@ -7,6 +7,7 @@ use std::time::Instant;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
+use super::quarantine::Quarantine;
 use super::{Held, Received, ReceivedOutcome};
 use crate::crash::{self, Point};
 use crate::domain::arrival::Response;
@@ -34,6 +35,13 @@ pub(super) struct ReadDelivery {
     pub(super) held: Held,
 }
 
+impl ReadDelivery {
+    /// It is not stored; whoever waits hears why.
+    pub(super) fn refuse(self, why: FlowError) {
+        tell(self.answer, Err(why));
+    }
+}
+
 /// Where read deliveries wait for their common transaction. Cheap to clone.
 #[derive(Clone)]
 pub struct Committer {
@@ -43,14 +51,9 @@ pub struct Committer {
 impl Committer {
     /// A committer, and the loop that works for it: run it until it ends, which it does when the last
     /// clone of the committer is gone.
-    pub fn new(
-        store: Arc<dyn Store>,
-        telemetry: Arc<Telemetry>,
-        wake: Arc<Wake>,
-        door: Arc<Door>,
-    ) -> (Self, impl Future<Output = ()> + Send) {
+    pub fn new(storing: Storing) -> (Self, impl Future<Output = ()> + Send) {
         let (queue, waiting) = mpsc::channel(WAITING_MAX);
-        (Self { queue }, CommitLoop { store, telemetry, wake, door }.run(waiting))
+        (Self { queue }, storing.run(waiting))
     }
 
     /// Has a delivery stored. Never waits: whoever waits hears what became of it.
@@ -68,17 +71,27 @@ impl Committer {
 
 /// Stores whatever waits, as soon as the transaction before is done: alone when there is little to do,
 /// together when there is much.
-struct CommitLoop {
-    store: Arc<dyn Store>,
-    telemetry: Arc<Telemetry>,
-    wake: Arc<Wake>,
-    door: Arc<Door>,
+pub struct Storing {
+    /// Where to.
+    pub store: Arc<dyn Store>,
+    /// Counts it.
+    pub telemetry: Arc<Telemetry>,
+    /// Whom to tell.
+    pub wake: Arc<Wake>,
+    /// Where it is judged first.
+    pub door: Arc<Door>,
+    /// Whether there is room for what could not be read.
+    pub quarantine: Quarantine,
 }
 
-impl CommitLoop {
+impl Storing {
     async fn run(self, mut waiting: mpsc::Receiver<ReadDelivery>) {
         let mut batch = Vec::with_capacity(BATCH_MAX);
         while waiting.recv_many(&mut batch, BATCH_MAX).await > 0 {
+            self.quarantine.turn_away(&mut batch).await;
+            if batch.is_empty() {
+                continue;
+            }
             let (entries, waiters): (Vec<_>, Vec<_>) =
                 batch.drain(..).map(|it| (it.entry, (it.response, it.answer, it.held))).unzip();
             let began = Instant::now();
@@ -107,7 +120,12 @@ impl CommitLoop {
                     tell(answer, stored.map_err(FlowError::from));
                 }
             }
-            Err(error) => refuse_all(waiters.into_iter().map(|(_, answer, _)| answer), &error),
+            Err(error) => {
+                if matches!(error, StoreError::Damaged(_)) {
+                    self.store.note_damage();
+                }
+                refuse_all(waiters.into_iter().map(|(_, answer, _)| answer), &error);
+            }
         }
     }
 }

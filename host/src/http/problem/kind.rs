@@ -37,6 +37,8 @@ pub enum ProblemKind {
     UnsupportedMediaType,
     /// Not now.
     Unavailable,
+    /// Not before somebody has looked after the repository.
+    Damaged,
     /// A surprise.
     Internal,
 }
@@ -66,7 +68,9 @@ impl ProblemKind {
             Self::UnsupportedMediaType => {
                 ("unsupported-media-type", StatusCode::UNSUPPORTED_MEDIA_TYPE, "Unsupported media type")
             }
-            Self::Unavailable => ("unavailable", StatusCode::SERVICE_UNAVAILABLE, "Unavailable"),
+            Self::Unavailable | Self::Damaged => {
+                ("unavailable", StatusCode::SERVICE_UNAVAILABLE, "Unavailable")
+            }
             Self::Internal => ("internal", StatusCode::INTERNAL_SERVER_ERROR, "Unexpected failure"),
         }
     }
@@ -93,6 +97,9 @@ impl ProblemKind {
             }
             Self::TooLarge => "send less at once",
             Self::TooSlow => "send it again over a faster line",
+            Self::Damaged => {
+                "nothing is lost by waiting: who runs the host restarts it, and the start names the damage"
+            }
             Self::TooMany | Self::Unavailable => "send it again after the seconds in `retry-after`",
             Self::UnsupportedMediaType => "send the header `content-type` with a type that is taken here",
             Self::Internal => {

@@ -8,7 +8,7 @@ use crate::domain::ids::{ContactId, ConversationId};
 use crate::domain::item::Item;
 use crate::domain::outbox::OutboxState;
 use crate::domain::time::Timestamp;
-use crate::store::{IntakeOrigin, RouteCommit, SendEnd, StoreError};
+use crate::store::{IntakeOrigin, Note, RouteCommit, SendEnd, StoreError};
 
 impl World {
     async fn contact_of(&self, id: ConversationId) -> ContactId {
@@ -165,18 +165,59 @@ pub(crate) async fn everything_about_a_contact_is_found(world: World) {
     assert_eq!(found, [(own, true), (others, false)]);
     let names = async |conversation| {
         let page = world.store.items_about(contact, conversation, ALL).await.unwrap();
-        page.entries.into_iter().map(|it| it.item.external_id).collect::<Vec<_>>()
+        let mut names = Vec::new();
+        for id in page.entries {
+            names.push(world.store.item(id).await.unwrap().unwrap().item.external_id);
+        }
+        names
     };
     assert_eq!(names(own).await, ["a"]);
     assert_eq!(names(others).await, ["c", "d"], "its own words and what answers them");
     let joined = world.store.items_about(contact, others, ALL).await.unwrap().entries.remove(0);
-    assert_eq!(world.store.deliveries_of(joined.id).await.unwrap().len(), 2, "it came twice");
-    let revisions = world.store.revisions(joined.id).await.unwrap();
-    assert_eq!((revisions.len(), revisions[0].revision), (1, 1));
-    assert_eq!(revisions[0].item, joined.item);
+    let deliveries = world.store.deliveries_of(joined).await.unwrap();
+    assert_eq!(deliveries.iter().map(|(_, times)| *times).collect::<Vec<_>>(), [1, 1], "it came twice");
+    let revision = world.store.revision_after(joined, 0).await.unwrap().unwrap();
+    let said = world.store.item(joined).await.unwrap().unwrap().item;
+    assert_eq!((revision.revision, &revision.item), (1, &said));
+    assert_eq!(world.store.revision_after(joined, 1).await.unwrap(), None);
     let audit = world.audit("contact.export");
     world.store.record(&audit).await.unwrap();
     assert_eq!(world.store.audit(ALL).await.unwrap().entries[0], audit);
+}
+
+/// What was with the contact before a merge gave it to a conversation with somebody else.
+pub(crate) async fn what_a_merge_moved_is_about_whom_it_was_about(world: World) {
+    let older = world.take_one(by("otto", item("b", &[]))).await;
+    let younger = world.take_one(inbound("a", &[])).await;
+    let contact = world.contact_of(younger).await;
+    // The second answers what the company said itself: only its conversation says to whom.
+    let mut answered = item("c", &["a"]);
+    answered.author.external_id = "shop@example.com".into();
+    world.take([Arrival::Echo(answered), echo("d", &["c"])]).await;
+    let mut change = world.change(&world.conversation(younger).await);
+    let at = world.now();
+    let id = world.ids.next(at);
+    change.note = Some(Note { id, conversation: younger, by: "aiko".into(), text: "about Mika".into(), at });
+    world.store.change_conversation(&change).await.unwrap();
+    world.take([by("mia", item("e", &["b", "a"]))]).await;
+    assert_eq!(world.conversation(younger).await.merged_into, Some(older));
+
+    let mut names = Vec::new();
+    for id in world.store.items_about(contact, older, ALL).await.unwrap().entries {
+        names.push(world.store.item(id).await.unwrap().unwrap().item.external_id);
+    }
+    assert_eq!(names, ["a", "c", "d"]);
+    let notes = world.store.notes_about(contact, older).await.unwrap();
+    assert_eq!(notes.iter().map(|it| it.text.as_str()).collect::<Vec<_>>(), ["about Mika"]);
+    let otto = world.contact_of(older).await;
+    assert_eq!(world.store.notes_about(otto, older).await.unwrap().len(), 1, "it is with Otto now");
+}
+
+pub(crate) async fn a_delivery_says_how_often_it_tells_of_an_item(world: World) {
+    let twice = world.delivery(vec![inbound("a", &[]), inbound("a", &[]), inbound("a", &[])]);
+    let answers = world.store.commit_intakes(std::slice::from_ref(&twice), None).await.unwrap();
+    let (item, _) = answers.into_iter().next().unwrap().unwrap().items[0];
+    assert_eq!(world.store.deliveries_of(item).await.unwrap(), [(twice.delivery, 3)]);
 }
 
 pub(crate) async fn deliveries_are_purged_by_age_and_inbox(world: World) {

@@ -8,7 +8,7 @@ use super::erased_keys::{ErasedKeys, KeyKind};
 use super::rows::Rows;
 use super::script::Script;
 use super::words::{case, word};
-use super::{SqliteStore, paging};
+use super::{SqliteStore, paging, unread};
 use crate::domain::delivery::{Delivery, DeliveryOutcome, Header, ImportKey, RawDelivery};
 use crate::domain::ids::{DeliveryId, DepartmentId, InboxId, ItemId};
 use crate::domain::time::Timestamp;
@@ -136,6 +136,8 @@ pub(super) struct DeliveryRows {
     imports: Rows,
     emptied: Rows,
     told_of: Rows,
+    read_again: Rows,
+    unread: Rows,
 }
 
 /// What is kept of a delivery's bytes.
@@ -162,6 +164,12 @@ impl DeliveryRows {
             IntakeContent::Unparsed { reason } => (DeliveryOutcome::Unparsed, Some(reason.as_str()), 0),
         };
         let unparsed = i64::from(outcome == DeliveryOutcome::Unparsed);
+        if outcome == DeliveryOutcome::Unparsed {
+            let _ = self.unread.row().int(entry.delivery.0);
+        }
+        if entry.origin == IntakeOrigin::Retry {
+            let _ = self.read_again.row().int(entry.delivery.0);
+        }
         if let IntakeOrigin::Import(key) = &entry.origin {
             let _ = self.imports.row().int(entry.inbox.id.0).text(&key.0).int(entry.delivery.0);
         }
@@ -235,6 +243,7 @@ impl DeliveryRows {
             SELECT value ->> 0, value ->> 1 FROM jsonb_each(?1) WHERE true
             ON CONFLICT (delivery) DO NOTHING";
         script.any("deliveries marked", sql, self.emptied);
+        unread::write(self.read_again, self.unread, script);
         let unparsed = self.fresh_unparsed + self.retried_unparsed - were_unparsed;
         Ok(Change { deliveries, unparsed, ..Change::default() })
     }
@@ -244,7 +253,7 @@ impl DeliveryRows {
 pub(super) fn write_told_of(rows: Rows, script: &mut Script) {
     let sql = "INSERT INTO delivery_items (delivery, item)
         SELECT value ->> 0, value ->> 1 FROM jsonb_each(?1) WHERE true
-        ON CONFLICT (item, delivery) DO NOTHING";
+        ON CONFLICT (item, delivery) DO UPDATE SET times = times + 1";
     script.any("items told of", sql, rows);
 }
 

@@ -28,6 +28,7 @@ use std::collections::HashSet;
 
 use sqlx::SqliteConnection;
 
+pub(super) use self::pages::PAGES_MAX as WIPED_PAGES_MAX;
 use super::erased_keys::ErasedKeys;
 use super::error::surprise;
 use super::{Books, SqliteStore, audit};

@@ -8,6 +8,18 @@ use super::error::{expect_rows, surprise};
 use crate::domain::time::Timestamp;
 use crate::store::{Claimed, IdempotencyStore, KeptAnswer, KeyedRequest, StoreResult};
 
+/// Which contacts, conversations and items a kept answer names. (A name is one of our ids in its text form.)
+const NAMES: &str = "INSERT INTO answer_names (token, key, name)
+    SELECT DISTINCT k.token, k.key, t.value
+    FROM keyed_requests AS k
+    CROSS JOIN json_tree(
+        CASE json_valid(CAST(k.body AS TEXT)) WHEN 1 THEN CAST(k.body AS TEXT) ELSE '0' END
+    ) AS t
+    WHERE
+        k.token = ? AND k.key = ? AND t.type = 'text' AND length(t.value) = 17
+        AND substr(t.value, 1, 4) IN ('ctc_', 'cnv_', 'itm_')
+    ON CONFLICT DO NOTHING";
+
 #[async_trait]
 impl IdempotencyStore for SqliteStore {
     async fn claim_request(
@@ -58,6 +70,7 @@ impl IdempotencyStore for SqliteStore {
 
     async fn keep_answer(&self, request: &KeyedRequest, answer: &KeptAnswer) -> StoreResult<()> {
         let mut writer = self.writer.lock().await;
+        let mut tx = writer.begin().await?;
         let done = sqlx::query(
             "UPDATE keyed_requests
              SET status = ?, content_type = ?, etag = ?, body = ?
@@ -70,9 +83,23 @@ impl IdempotencyStore for SqliteStore {
         .bind(request.token.0)
         .bind(&request.key)
         .bind(&request.fingerprint)
-        .execute(&mut writer.connection)
+        .execute(&mut *tx)
         .await?;
-        expect_rows("answers kept", 1, done.rows_affected())
+        expect_rows("answers kept", 1, done.rows_affected())?;
+        sqlx::query(NAMES).bind(request.token.0).bind(&request.key).execute(&mut *tx).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn forget_requests(&self, before: Timestamp) -> StoreResult<()> {
+        let is_any = "SELECT EXISTS (SELECT 1 FROM keyed_requests WHERE at < ?)";
+        let is_any: bool = sqlx::query_scalar(is_any).bind(before.as_ms()).fetch_one(&self.readers).await?;
+        if !is_any {
+            return Ok(());
+        }
+        let mut writer = self.writer.lock().await;
+        let mut tx = writer.begin().await?;
+        sqlx::query("DELETE FROM keyed_requests WHERE at < ?").bind(before.as_ms()).execute(&mut *tx).await?;
+        Ok(tx.commit().await?)
     }
 
     async fn forget_request(&self, request: &KeyedRequest) -> StoreResult<()> {

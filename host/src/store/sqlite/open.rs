@@ -3,6 +3,7 @@
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use sqlx::migrate::{MigrateError, Migrator};
@@ -16,7 +17,7 @@ use super::claims::Claims;
 use super::erased_keys::ErasedKeys;
 use super::error::surprise;
 use super::search::Texts;
-use super::{Books, SqliteStore, Writer, upkeep};
+use super::{Books, SqliteStore, Writer, erase, upkeep};
 use crate::crash::{self, Point};
 use crate::domain::clock::IdGenerator;
 use crate::domain::ids::ItemId;
@@ -123,6 +124,9 @@ impl SqliteStore {
             last_generations: std::sync::Mutex::default(),
             ids,
             last_end,
+            is_damaged: AtomicBool::new(false),
+            wiping: Mutex::default(),
+            wiped_pages_max: erase::WIPED_PAGES_MAX,
             _lock: lock,
             _directory: directory,
         })

@@ -4,14 +4,28 @@ use async_trait::async_trait;
 use sqlx::Row as _;
 
 use super::erase::scope::conversations_of_contact;
-use super::{SqliteStore, audit, erase, item_row, paging, retention};
-use crate::domain::erasure::Erasure;
+use super::{SqliteStore, audit, erase, notes, paging, retention};
+use crate::domain::erasure::{Erasure, Wiping};
 use crate::domain::ids::{ContactId, ConversationId, DeliveryId, InboxId, ItemId};
-use crate::domain::item::StoredItem;
 use crate::domain::time::Timestamp;
 use crate::store::{
-    AuditEntry, EndedPage, Page, PageRequest, PersonalDataStore, PurgedPage, Revision, StoreResult,
+    AuditEntry, EndedPage, Note, Page, PageRequest, PersonalDataStore, PurgedPage, Revision, StoreResult,
 };
+
+/// What was moved out of conversations with the contact `?4` when those were merged into others'.
+macro_rules! moved_by_merges {
+    ($what:literal) => {
+        concat!(
+            "SELECT u.value
+             FROM conversations AS y
+             CROSS JOIN conversation_merges AS j ON j.younger = y.id
+             CROSS JOIN jsonb_each(j.undo, '",
+            $what,
+            "') AS u
+             WHERE y.contact = ?4"
+        )
+    };
+}
 
 #[async_trait]
 impl PersonalDataStore for SqliteStore {
@@ -19,8 +33,8 @@ impl PersonalDataStore for SqliteStore {
         erase::contact(self, id, audit).await
     }
 
-    async fn finish_erasures(&self, now: Timestamp) -> StoreResult<bool> {
-        erase::disk::wipe(self, now).await
+    async fn wipe_some(&self, now: Timestamp) -> StoreResult<Wiping> {
+        erase::disk::wipe_some(self, now).await
     }
 
     async fn erasure(&self, id: ContactId) -> StoreResult<Option<Erasure>> {
@@ -64,60 +78,83 @@ impl PersonalDataStore for SqliteStore {
         id: ContactId,
         conversation: ConversationId,
         page: PageRequest,
-    ) -> StoreResult<Page<StoredItem>> {
+    ) -> StoreResult<Page<ItemId>> {
         let sql = concat!(
-            "SELECT ",
-            item_row::item_columns!(),
-            " FROM items AS i
-              CROSS JOIN item_revisions AS r ON r.id = i.content
-              CROSS JOIN conversations AS c ON c.id = i.conversation
-              WHERE i.conversation = ?1 AND i.id > ?2 AND (
-                  i.identity IN (SELECT id FROM identities WHERE contact = ?4)
-                  OR i.direction = 'outbound' AND (
-                      c.contact = ?4
-                      OR EXISTS (
-                          SELECT 1
-                          FROM items AS a
-                          CROSS JOIN identities AS d ON d.id = a.identity
-                          WHERE
-                              a.inbox = i.inbox AND a.external_id = r.content ->> '$.in_reply_to[0]'
-                              AND d.contact = ?4
-                      )
-                  )
-              )
-              ORDER BY i.id
-              LIMIT ?3"
+            "SELECT i.id
+             FROM items AS i
+             CROSS JOIN item_revisions AS r ON r.id = i.content
+             CROSS JOIN conversations AS c ON c.id = i.conversation
+             WHERE i.conversation = ?1 AND i.id > ?2 AND (
+                 i.identity IN (SELECT id FROM identities WHERE contact = ?4)
+                 OR i.direction = 'outbound' AND (
+                     c.contact = ?4
+                     OR i.id IN (",
+            moved_by_merges!("$.items"),
+            ")
+                     OR EXISTS (
+                         SELECT 1
+                         FROM items AS a
+                         CROSS JOIN identities AS d ON d.id = a.identity
+                         WHERE
+                             a.inbox = i.inbox AND a.external_id = r.content ->> '$.in_reply_to[0]'
+                             AND d.contact = ?4
+                     )
+                 )
+             )
+             ORDER BY i.id
+             LIMIT ?3"
         );
-        let rows = sqlx::query(sql)
+        let found: Vec<i64> = sqlx::query_scalar(sql)
             .bind(conversation.0)
             .bind(page.after.unwrap_or(i64::MIN))
             .bind(page.limit)
             .bind(id.0)
             .fetch_all(&self.readers)
             .await?;
-        let entries = rows.iter().map(item_row::read).collect::<StoreResult<Vec<_>>>()?;
-        Ok(paging::by_id(entries, page, |it| it.id.0))
+        Ok(paging::by_id(found.into_iter().map(ItemId).collect(), page, |it| it.0))
     }
 
-    async fn revisions(&self, item: ItemId) -> StoreResult<Vec<Revision>> {
-        let rows =
-            sqlx::query("SELECT revision, content FROM item_revisions WHERE item = ? ORDER BY revision")
-                .bind(item.0)
-                .fetch_all(&self.readers)
-                .await?;
-        let read = |row: &sqlx::sqlite::SqliteRow| -> StoreResult<Revision> {
-            Ok(Revision { revision: row.try_get(0)?, item: serde_json::from_str(row.try_get(1)?)? })
-        };
-        rows.iter().map(read).collect()
+    async fn notes_about(&self, id: ContactId, conversation: ConversationId) -> StoreResult<Vec<Note>> {
+        let notes = notes::of(self, conversation).await?;
+        let sql = concat!(
+            "SELECT n.id
+             FROM notes AS n
+             CROSS JOIN conversations AS c ON c.id = n.conversation
+             WHERE n.conversation = ?1 AND (c.contact = ?4 OR n.id IN (",
+            moved_by_merges!("$.notes"),
+            "))"
+        );
+        let about: Vec<i64> = sqlx::query_scalar(sql)
+            .bind(conversation.0)
+            .bind(0)
+            .bind(0)
+            .bind(id.0)
+            .fetch_all(&self.readers)
+            .await?;
+        Ok(notes.into_iter().filter(|it| about.contains(&it.id.0)).collect())
     }
 
-    async fn deliveries_of(&self, item: ItemId) -> StoreResult<Vec<DeliveryId>> {
-        let sql = "SELECT delivery FROM items WHERE id = ?1 AND delivery IS NOT NULL
-            UNION
-            SELECT delivery FROM delivery_items WHERE item = ?1
-            ORDER BY 1";
-        let found: Vec<i64> = sqlx::query_scalar(sql).bind(item.0).fetch_all(&self.readers).await?;
-        Ok(found.into_iter().map(DeliveryId).collect())
+    async fn revision_after(&self, item: ItemId, revision: i64) -> StoreResult<Option<Revision>> {
+        let sql = "SELECT revision, content FROM item_revisions
+            WHERE item = ? AND revision > ?
+            ORDER BY revision
+            LIMIT 1";
+        let row = sqlx::query(sql).bind(item.0).bind(revision).fetch_optional(&self.readers).await?;
+        let Some(row) = row else { return Ok(None) };
+        Ok(Some(Revision { revision: row.try_get(0)?, item: serde_json::from_str(row.try_get(1)?)? }))
+    }
+
+    async fn deliveries_of(&self, item: ItemId) -> StoreResult<Vec<(DeliveryId, i64)>> {
+        let sql = "SELECT delivery, sum(times)
+            FROM (
+                SELECT delivery, 1 AS times FROM items WHERE id = ?1 AND delivery IS NOT NULL
+                UNION ALL
+                SELECT delivery, times FROM delivery_items WHERE item = ?1
+            )
+            GROUP BY delivery
+            ORDER BY delivery";
+        let found: Vec<(i64, i64)> = sqlx::query_as(sql).bind(item.0).fetch_all(&self.readers).await?;
+        Ok(found.into_iter().map(|(id, times)| (DeliveryId(id), times)).collect())
     }
 
     async fn record(&self, entry: &AuditEntry) -> StoreResult<()> {

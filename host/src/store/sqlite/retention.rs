@@ -2,7 +2,8 @@
 //!
 //! Deliveries are appended in the order in which they were taken in, and an id says when that was. So each
 //! inbox has a mark up to which its deliveries are purged, and each is looked at once; those that nobody
-//! could read yet are set aside, and looked at again.
+//! could read yet are set aside, and looked at again. How long they may wait for that is [`unread`](super::unread)'s
+//! business.
 
 use sqlx::{Row as _, SqliteConnection};
 
@@ -14,9 +15,40 @@ use crate::domain::ids::InboxId;
 use crate::domain::time::Timestamp;
 use crate::store::{AuditEntry, EndedPage, PurgedPage, StoreResult};
 
+/// How many bytes are overwritten in one transaction: each goes through the write-ahead log.
+pub(super) const BYTES_AT_ONCE: u64 = 32 * 1024 * 1024;
+
+/// Deliveries that are purged in one transaction.
+pub(super) struct Portion {
+    rows: Rows,
+    bytes: u64,
+    bytes_max: u64,
+}
+
+impl Portion {
+    /// One that has no more than this and one delivery.
+    pub(super) fn of(bytes_max: u64) -> Self {
+        Self { rows: Rows::default(), bytes: 0, bytes_max }
+    }
+
+    /// Adds a delivery of so many bytes; whether there was room for it.
+    pub(super) fn add(&mut self, delivery: i64, bytes: i64) -> bool {
+        if self.bytes >= self.bytes_max {
+            return false;
+        }
+        self.bytes += bytes.max(0) as u64;
+        let _ = self.rows.row().int(delivery);
+        true
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.rows.len()
+    }
+}
+
 /// Deliveries to be purged, as they were found.
 struct Due {
-    purged: Rows,
+    purged: Portion,
     kept_unread: Rows,
     /// Up to which the inbox's were looked at.
     mark: i64,
@@ -35,11 +67,13 @@ pub(super) async fn purge(
     let mut writer = store.writer.lock().await;
     let mut tx = writer.begin().await?;
     due.kept_unread
-        .run("INSERT OR IGNORE INTO kept_unread (delivery) SELECT value ->> 0 FROM jsonb_each(?1)", &mut tx)
+        .run(
+            "INSERT OR IGNORE INTO kept_unread (delivery)
+             SELECT u.delivery FROM jsonb_each(?1) AS k CROSS JOIN unread AS u ON u.delivery = k.value ->> 0",
+            &mut tx,
+        )
         .await?;
-    let sql = "DELETE FROM kept_unread WHERE delivery IN (SELECT value ->> 0 FROM jsonb_each(?1))";
-    due.purged.clone().run(sql, &mut tx).await?;
-    let purged = empty(due.purged, entry.at, &mut tx).await?;
+    let purged = purge_some(due.purged, entry, &mut tx).await?;
     sqlx::query(
         "INSERT INTO retention_marks (inbox, delivery) VALUES (?, ?)
          ON CONFLICT (inbox) DO UPDATE SET delivery = max(delivery, excluded.delivery)",
@@ -48,12 +82,22 @@ pub(super) async fn purge(
     .bind(due.mark)
     .execute(&mut *tx)
     .await?;
-    if purged > 0 {
-        audit::record(entry, &mut tx).await?;
-        erase::disk::mark(&mut tx).await?;
-    }
     tx.commit().await?;
     Ok(PurgedPage { purged, has_more: due.has_more })
+}
+
+/// Purges deliveries, and records it; how many had anything left.
+pub(super) async fn purge_some(
+    portion: Portion,
+    entry: &AuditEntry,
+    connection: &mut SqliteConnection,
+) -> StoreResult<u64> {
+    let purged = empty(portion.rows, entry.at, connection).await?;
+    if purged > 0 {
+        audit::record(entry, connection).await?;
+        erase::disk::mark_purged(connection).await?;
+    }
+    Ok(purged)
 }
 
 async fn due(
@@ -69,7 +113,7 @@ async fn due(
         .await?;
     let mark = mark.unwrap_or(i64::MIN);
     let next = sqlx::query(
-        "SELECT id, outcome = 'accepted'
+        "SELECT id, outcome = 'accepted', body_bytes
          FROM deliveries
          WHERE id > ? AND id < ? AND inbox = ?
          ORDER BY id
@@ -81,8 +125,8 @@ async fn due(
     .bind(max)
     .fetch_all(&mut *connection)
     .await?;
-    let read_since: Vec<i64> = sqlx::query_scalar(
-        "SELECT d.id
+    let read_since: Vec<(i64, i64)> = sqlx::query_as(
+        "SELECT d.id, d.body_bytes
          FROM kept_unread AS k
          CROSS JOIN deliveries AS d ON d.id = k.delivery
          WHERE d.inbox = ? AND d.outcome = 'accepted' AND d.id < ?
@@ -93,20 +137,31 @@ async fn due(
     .bind(max)
     .fetch_all(connection)
     .await?;
-    let has_more = next.len() == max as usize || read_since.len() == max as usize;
-    let mut due = Due { purged: Rows::default(), kept_unread: Rows::default(), mark, has_more };
-    for row in &next {
-        let (id, is_read): (i64, bool) = (row.try_get(0)?, row.try_get(1)?);
-        let rows = if is_read { &mut due.purged } else { &mut due.kept_unread };
-        let _ = rows.row().int(id);
-        due.mark = id;
+    let mut due = Due {
+        purged: Portion::of(BYTES_AT_ONCE),
+        kept_unread: Rows::default(),
+        mark,
+        has_more: next.len() == max as usize || read_since.len() == max as usize,
+    };
+    for (id, bytes) in read_since {
+        due.has_more |= !due.purged.add(id, bytes);
     }
-    if next.len() < max as usize {
+    let mut looked_at = 0;
+    for row in &next {
+        let (id, is_read, bytes): (i64, bool, i64) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+        match is_read {
+            true if !due.purged.add(id, bytes) => break,
+            true => {}
+            false => drop(due.kept_unread.row().int(id)),
+        }
+        due.mark = id;
+        looked_at += 1;
+    }
+    if looked_at < next.len() {
+        due.has_more = true;
+    } else if next.len() < max as usize {
         // The next look begins where this one ended, not at the inbox's last delivery.
         due.mark = due.mark.max(end - 1);
-    }
-    for id in read_since {
-        let _ = due.purged.row().int(id);
     }
     Ok(due)
 }
@@ -120,6 +175,12 @@ pub(super) async fn empty(
     at: Timestamp,
     connection: &mut SqliteConnection,
 ) -> StoreResult<u64> {
+    for sql in [
+        "DELETE FROM kept_unread WHERE delivery IN (SELECT value ->> 0 FROM jsonb_each(?1))",
+        "DELETE FROM unread WHERE delivery IN (SELECT value ->> 0 FROM jsonb_each(?1))",
+    ] {
+        deliveries.clone().run(sql, &mut *connection).await?;
+    }
     let mut found = Rows::default();
     let sql = "SELECT k.value ->> 0
         FROM jsonb_each(?1) AS k

@@ -3,6 +3,8 @@
 //! A host at work is marked in the repository itself, so that the mark is as durable as everything else,
 //! and a copy that was made of a running host's file is inspected where it is opened.
 
+use std::sync::atomic::Ordering;
+
 use async_trait::async_trait;
 use sqlx::{AssertSqlSafe, SqliteConnection};
 
@@ -31,7 +33,15 @@ impl UpkeepStore for SqliteStore {
         }
     }
 
+    fn note_damage(&self) {
+        self.is_damaged.store(true, Ordering::Relaxed);
+    }
+
     async fn note_orderly_end(&self) -> StoreResult<()> {
+        if self.is_damaged.load(Ordering::Relaxed) {
+            tracing::warn!("damage was met in the repository: the next start inspects it");
+            return Ok(());
+        }
         let mut writer = self.writer.lock().await;
         let mut tx = writer.begin().await?;
         sqlx::query("DELETE FROM installation WHERE name = ?").bind(AT_WORK).execute(&mut *tx).await?;

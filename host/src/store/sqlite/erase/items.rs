@@ -3,6 +3,7 @@
 
 use std::collections::HashSet;
 
+use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, SqliteConnection};
 
 use crate::domain::ids::{InboxId, ItemId};
@@ -13,8 +14,11 @@ use crate::store::sqlite::erased_keys::{ErasedKeys, KeyKind};
 use crate::store::sqlite::rows::Rows;
 use crate::store::sqlite::search::searchable;
 
-/// How many items are overwritten at once: what they say is in memory meanwhile.
+/// How many items are overwritten at once.
 const AT_ONCE: i64 = 128;
+
+/// How many bytes of their revisions: what they say is in memory meanwhile, several times over.
+const BYTES_AT_ONCE: i64 = 16 * 1024 * 1024;
 
 /// What was erased.
 #[derive(Default)]
@@ -47,40 +51,67 @@ pub(super) async fn erase(
     let mut done = Items::default();
     let mut last = i64::MIN;
     loop {
-        let rows = sqlx::query(
-            "SELECT r.id, r.content, i.id, i.inbox, i.external_id
+        let found: Vec<(i64, i64, i64)> = sqlx::query_as(
+            "SELECT g.id, r.id, octet_length(r.content)
              FROM (SELECT id FROM gone_items WHERE id > ? ORDER BY id LIMIT ?) AS g
-             CROSS JOIN items AS i ON i.id = g.id
-             CROSS JOIN item_revisions AS r ON r.item = i.id
-             ORDER BY i.id",
+             CROSS JOIN item_revisions AS r ON r.item = g.id
+             ORDER BY g.id, r.id",
         )
         .bind(last)
         .bind(AT_ONCE)
         .fetch_all(&mut *connection)
         .await?;
-        let Some(end) = rows.last() else { break };
-        let before = std::mem::replace(&mut last, end.try_get(2)?);
-        let mut overwritten = Overwritten::default();
-        for row in &rows {
-            let content: i64 = row.try_get(0)?;
-            let item: Item = serde_json::from_str(row.try_get(1)?)?;
-            let (id, inbox) = (ItemId(row.try_get(2)?), InboxId(row.try_get(3)?));
-            let external_id: &str = row.try_get(4)?;
-            done.contents.insert(content);
-            overwritten.add(content, content <= indexed, &item, id)?;
-            let digest = erased_keys.digest(KeyKind::Item, inbox, external_id);
-            let _ = overwritten.digests.row().text(&digest);
-            for reference in std::iter::once(external_id).chain(item.in_reply_to.iter().map(String::as_str)) {
-                let _ = overwritten.references.row().int(inbox.0).text(reference);
+        let Some(end) = found.last() else { break };
+        let before = std::mem::replace(&mut last, end.0);
+        for revisions in portions(&found) {
+            let mut overwritten = Overwritten::default();
+            for row in revisions.fetch(REVISIONS, &mut *connection).await? {
+                done.contents.insert(overwritten.take(&row, indexed, erased_keys)?);
             }
+            overwritten.write(connection).await?;
         }
-        overwritten.write(connection).await?;
         done.items += mark(at, before, last, connection).await?;
     }
     Ok(done)
 }
 
+/// Some revisions, and whose they are.
+const REVISIONS: &str = "SELECT r.id, r.content, i.id, i.inbox, i.external_id
+    FROM jsonb_each(?1) AS k
+    CROSS JOIN item_revisions AS r ON r.id = k.value ->> 0
+    CROSS JOIN items AS i ON i.id = r.item";
+
+/// Revisions, given with their bytes, in portions of at least one and not many bytes more than enough.
+fn portions(found: &[(i64, i64, i64)]) -> Vec<Rows> {
+    let (mut portions, mut portion, mut bytes) = (Vec::new(), Rows::default(), 0);
+    for (_, revision, more) in found {
+        let _ = portion.row().int(*revision);
+        bytes += more;
+        if bytes >= BYTES_AT_ONCE {
+            portions.push(std::mem::take(&mut portion));
+            bytes = 0;
+        }
+    }
+    portions.push(portion);
+    portions
+}
+
 impl Overwritten {
+    /// Takes a row of [`REVISIONS`]; which revision it is.
+    fn take(&mut self, row: &SqliteRow, indexed: i64, erased_keys: &ErasedKeys) -> StoreResult<i64> {
+        let content: i64 = row.try_get(0)?;
+        let item: Item = serde_json::from_str(row.try_get(1)?)?;
+        let (id, inbox) = (ItemId(row.try_get(2)?), InboxId(row.try_get(3)?));
+        let external_id: &str = row.try_get(4)?;
+        self.add(content, content <= indexed, &item, id)?;
+        let digest = erased_keys.digest(KeyKind::Item, inbox, external_id);
+        let _ = self.digests.row().text(&digest);
+        for reference in std::iter::once(external_id).chain(item.in_reply_to.iter().map(String::as_str)) {
+            let _ = self.references.row().int(inbox.0).text(reference);
+        }
+        Ok(content)
+    }
+
     fn add(&mut self, content: i64, is_indexed: bool, item: &Item, id: ItemId) -> StoreResult<()> {
         if is_indexed {
             let _ = self.indexed.row().int(content).heap(searchable(item).as_bytes());
@@ -148,4 +179,17 @@ async fn mark(at: Timestamp, after: i64, to: i64, connection: &mut SqliteConnect
     .execute(connection)
     .await?;
     Ok(done.rows_affected())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_read_at_once_is_bounded_by_its_bytes() {
+        let sizes = [1, BYTES_AT_ONCE - 2, 1, BYTES_AT_ONCE * 3, 5, 5];
+        let found: Vec<_> = sizes.iter().enumerate().map(|(it, bytes)| (0, it as i64, *bytes)).collect();
+        let lengths: Vec<_> = portions(&found).iter().map(Rows::len).collect();
+        assert_eq!(lengths, [3, 1, 2]);
+    }
 }

@@ -8,7 +8,9 @@ use tempfile::TempDir;
 
 use crate::domain::arrival::Arrival;
 use crate::domain::clock::IdGenerator;
+use crate::domain::erasure::Wiping;
 use crate::domain::ids::ContactId;
+use crate::domain::time::Timestamp;
 use crate::store::conformance::world::{World, inbound, item};
 use crate::store::sqlite::open::reader_options;
 use crate::store::sqlite::{SqliteStore, StorePath};
@@ -145,4 +147,97 @@ async fn the_disk_is_not_wiped_while_somebody_reads_what_was_there() {
     let at = world.now();
     assert!(world.store.finish_erasures(at).await.unwrap());
     assert_eq!(world.store.erasure(contact).await.unwrap().unwrap().wiped_at, Some(at));
+}
+
+/// Who waits for a reader does not read the whole file again and again.
+#[tokio::test]
+async fn pages_are_walked_once_while_somebody_reads_what_was_there() {
+    let (world, _directory, file) = found().await;
+    let conversation = world.take_one(inbound("a", &[])).await;
+    let contact = world.conversation(conversation).await.contact;
+    let mut reader = reader_options(&file).connect().await.unwrap();
+    let mut moment = reader.begin().await.unwrap();
+    let _: i64 = sqlx::query_scalar("SELECT count(*) FROM contacts").fetch_one(&mut *moment).await.unwrap();
+    erase(&world, contact).await;
+    assert_eq!(world.store.wipe_some(world.now()).await.unwrap(), Wiping::More, "pages are walked");
+    assert!(!world.store.finish_erasures(world.now()).await.unwrap());
+    for _ in 0..3 {
+        assert_eq!(world.store.wipe_some(world.now()).await.unwrap(), Wiping::Waiting, "they are not again");
+    }
+    moment.rollback().await.unwrap();
+    assert!(world.store.finish_erasures(world.now()).await.unwrap());
+    assert!(world.store.erasure(contact).await.unwrap().unwrap().wiped_at.is_some());
+}
+
+/// What is purged of deliveries is overwritten at once; only for what lay where rows were before, and once a
+/// day, the whole file is read.
+#[tokio::test]
+async fn purged_deliveries_have_pages_walked_once_a_day() {
+    const DAY_MS: i64 = 24 * 3_600_000;
+    let (world, directory, file) = found().await;
+    let purge = async |word: &str| {
+        let mut entry = world.delivery(vec![inbound(word, &[])]);
+        std::sync::Arc::make_mut(&mut entry.raw).body = format!("{word} ").repeat(2_000).into_bytes();
+        world.store.commit_intakes(&[entry], None).await.unwrap();
+        let (before, audit) = (world.now(), world.audit("inbox.purge"));
+        assert_eq!(world.store.purge_deliveries(world.inbox.id, before, 10, &audit).await.unwrap().purged, 1);
+    };
+    let is_there = |word: &str| {
+        let mut bytes = std::fs::read(&file).unwrap();
+        bytes.extend(std::fs::read(directory.path().join("switchboard.db-wal")).unwrap());
+        let word = format!("{word} {word} ");
+        bytes.windows(word.len()).any(|it| it == word.as_bytes())
+    };
+    let now = world.now();
+    purge("quokka").await;
+    assert!(is_there("quokka"), "the log holds it still");
+    assert_eq!(world.store.wipe_some(now).await.unwrap(), Wiping::More, "nobody ever walked");
+    assert!(world.store.finish_erasures(now).await.unwrap());
+    assert!(!is_there("quokka"));
+
+    purge("wombat").await;
+    assert!(is_there("wombat"));
+    for _ in 0..2 {
+        assert_eq!(world.store.wipe_some(now.plus_ms(DAY_MS - 1)).await.unwrap(), Wiping::Done);
+        assert!(!is_there("wombat"), "the log is cut at once");
+    }
+    assert_eq!(world.store.wipe_some(now.plus_ms(DAY_MS)).await.unwrap(), Wiping::More, "a day is over");
+    assert!(world.store.finish_erasures(now.plus_ms(DAY_MS)).await.unwrap());
+    assert_eq!(world.store.wipe_some(Timestamp::from_ms(i64::MAX / 2)).await.unwrap(), Wiping::Done);
+}
+
+#[tokio::test]
+async fn a_file_that_is_too_large_is_no_failure_and_stays_to_be_wiped() {
+    let directory = tempfile::tempdir().unwrap();
+    let ids = Arc::new(IdGenerator::new(1));
+    let path = StorePath::File(directory.path().join("switchboard.db"));
+    let mut store = SqliteStore::open(path, ids.clone()).await.unwrap();
+    store.wiped_pages_max = 1;
+    let world = World::found(Arc::new(store), ids).await;
+    let conversation = world.take_one(inbound("a", &[])).await;
+    let contact = world.conversation(conversation).await.contact;
+    erase(&world, contact).await;
+    for _ in 0..2 {
+        assert_eq!(world.store.wipe_some(world.now()).await.unwrap(), Wiping::TooLarge);
+    }
+    assert_eq!(world.store.erasure(contact).await.unwrap().unwrap().wiped_at, None);
+}
+
+/// Each is larger than what is overwritten at once.
+#[tokio::test]
+async fn large_items_are_erased_a_few_at_a_time() {
+    let (world, directory, file) = found().await;
+    let mut conversation = None;
+    for number in 0..3 {
+        let mut said = says(&format!("i-{number}"), "mika", &"quokka ".repeat(1_300_000));
+        said.in_reply_to = vec!["i-0".into()];
+        conversation = Some(world.take_one(Arrival::Item(said)).await);
+    }
+    let contact = world.conversation(conversation.unwrap()).await.contact;
+    let erased = world.store.erase_contact(contact, &world.audit("contact.erase")).await.unwrap().erased;
+    assert_eq!((erased.items, erased.revisions), (3, 3));
+    assert!(world.store.finish_erasures(world.now()).await.unwrap());
+    let mut bytes = std::fs::read(&file).unwrap();
+    bytes.extend(std::fs::read(directory.path().join("switchboard.db-wal")).unwrap());
+    assert!(!bytes.windows(14).any(|it| it == b"quokka quokka "));
 }

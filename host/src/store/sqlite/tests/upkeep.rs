@@ -85,3 +85,16 @@ async fn pages_that_are_not_what_was_written_are_named_as_damage() {
         Err(error) => assert!(matches!(error, StoreError::Damaged(_)), "{error}"),
     }
 }
+
+#[tokio::test]
+async fn damage_that_was_met_at_work_is_remembered_whatever_the_end() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("switchboard.db");
+    let (store, _) = open_file(&file).await.unwrap();
+    store.note_damage();
+    store.close().await.unwrap();
+    let (store, _) = open_file(&file).await.unwrap();
+    assert_eq!(store.last_end(), LastEnd::Sudden);
+    store.close().await.unwrap();
+    assert_eq!(open_file(&file).await.unwrap().0.last_end(), LastEnd::Orderly, "it was inspected");
+}
