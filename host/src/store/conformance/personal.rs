@@ -11,16 +11,16 @@ use crate::domain::time::Timestamp;
 use crate::store::{IntakeOrigin, RouteCommit, SendEnd, StoreError};
 
 impl World {
-    async fn contact_of(&self, id: ConversationId) -> ContactId {
+    pub(super) async fn contact_of(&self, id: ConversationId) -> ContactId {
         self.conversation(id).await.contact
     }
 
-    async fn erase(&self, id: ContactId) -> crate::domain::erasure::Erasure {
+    pub(super) async fn erase(&self, id: ContactId) -> crate::domain::erasure::Erasure {
         self.store.erase_contact(id, &self.audit("contact.erase")).await.unwrap()
     }
 }
 
-fn by(author: &str, item: Item) -> Arrival {
+pub(super) fn by(author: &str, item: Item) -> Arrival {
     let mut item = item;
     item.author.external_id = author.into();
     Arrival::Item(item)
