@@ -132,6 +132,13 @@ pub struct Routing {
     pub why: String,
 }
 
+impl Routing {
+    fn forget_words(&mut self) {
+        let Self { place: _, destination: _, by: _, why } = self;
+        why.clear();
+    }
+}
+
 /// An escalation that fires.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct EscalationFired {
@@ -143,6 +150,14 @@ pub struct EscalationFired {
     pub reason: String,
     /// The activation.
     pub by: String,
+}
+
+impl EscalationFired {
+    fn forget_words(&mut self) {
+        let Self { level: _, to, reason, by: _ } = self;
+        to.iter_mut().for_each(Routing::forget_words);
+        reason.clear();
+    }
 }
 
 /// A timer to set.
@@ -210,6 +225,34 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// Takes out every word: policies word what they propose, and may quote. Each field is named, so that
+    /// a new one does not compile until somebody has decided.
+    pub fn forget_words(&mut self) {
+        let Self {
+            routing,
+            priority: _,
+            deadline: _,
+            timers,
+            cancelled_timers,
+            escalation,
+            tags,
+            attributes,
+            listening: _,
+            intent,
+            language,
+            notes,
+            spam: _,
+        } = self;
+        routing.iter_mut().for_each(Routing::forget_words);
+        escalation.iter_mut().for_each(EscalationFired::forget_words);
+        timers.clear();
+        cancelled_timers.clear();
+        tags.clear();
+        attributes.clear();
+        (*intent, *language) = (None, None);
+        notes.clear();
+    }
+
     /// The facts to set, as a list.
     pub fn attribute_list(&self) -> Vec<Attribute> {
         self.attributes
@@ -238,6 +281,15 @@ pub struct Receipt {
     pub contact: Option<ContactView>,
     /// What the channel told of the author's reach at that time: followers and verification.
     pub author: (Option<u64>, bool),
+}
+
+impl Receipt {
+    /// Takes out every word that was said about a person, and what the channel told of one.
+    pub fn forget_words(&mut self) {
+        let Self { engine: _, now: _, item: _, history: _, conversation, inbox: _, contact, author } = self;
+        conversation.forget_words();
+        (*contact, *author) = (None, (None, false));
+    }
 }
 
 /// A decision in the repository.
