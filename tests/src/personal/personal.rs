@@ -3,6 +3,7 @@
 
 mod canary;
 mod confinement;
+mod derived;
 mod erase;
 mod export;
 mod others;
