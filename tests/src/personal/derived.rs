@@ -84,9 +84,9 @@ async fn what_came_of_who_joined_in_is_in_no_file() {
     let conversation = app.conversation_of(&vera);
     act(&app, &conversation, "note", json!({ "agent": "ada", "text": "note-on-vera" })).await;
     act(&app, &conversation, "set", json!({ "agent": "ada", "add_tags": ["tag-of-ada"] })).await;
-    let otto = quoted(&app, &["v-1"]).await;
     app.egress.answer(422, "vera-is-unknown");
     answer(&app, &conversation, &vera, "to-vera").await;
+    let otto = quoted(&app, &["v-1"]).await;
     app.egress.answer(422, "otto-is-unknown");
     answer(&app, &conversation, &otto, "to-otto").await;
     // What is decided now sees what came of his words.
