@@ -42,6 +42,7 @@ pub mod generation;
 pub mod ids;
 pub mod installation;
 pub mod item;
+pub mod marks;
 pub mod merge;
 pub mod organisation;
 pub mod outbox;

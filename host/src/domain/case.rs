@@ -64,6 +64,19 @@ pub enum EventKind {
 }
 
 impl Occasion {
+    /// Takes out every word of a policy's.
+    pub fn forget_words(&mut self) {
+        match self {
+            Self::TimerDue { activation: _, key } => key.clear(),
+            Self::ItemReceived
+            | Self::ItemEdited
+            | Self::ConversationReopened
+            | Self::PromiseWarning { metric: _ }
+            | Self::PromiseBreached { metric: _ }
+            | Self::AskedByHand => {}
+        }
+    }
+
     /// Which kind it is.
     pub fn kind(&self) -> EventKind {
         match self {
@@ -143,6 +156,34 @@ pub struct ConversationView {
     /// What a person has set.
     #[serde(default, skip_serializing_if = "is_default")]
     pub person_set: PersonSet,
+}
+
+impl ConversationView {
+    /// Takes out every word that was said about a person.
+    pub fn forget_words(&mut self) {
+        let Self {
+            id: _,
+            status: _,
+            priority: _,
+            destination: _,
+            tags,
+            attributes,
+            intent,
+            listening: _,
+            language,
+            deadline: _,
+            waiting_since: _,
+            opened_at: _,
+            item_count: _,
+            reopened_count: _,
+            handed_over_count: _,
+            escalation_level: _,
+            person_set: _,
+        } = self;
+        tags.clear();
+        attributes.clear();
+        (*intent, *language) = (None, None);
+    }
 }
 
 /// Most of a view says what is usual; it is left out where it does.

@@ -132,6 +132,46 @@ impl Conversation {
         self.waiting_since.is_some() && self.first_answered_at.is_none() && self.status != Status::Closed
     }
 
+    /// Takes out every word that came from the customer, or was said about one. Each field is named, so
+    /// that a new one does not compile until somebody has decided.
+    pub fn forget_words(&mut self) {
+        let Self {
+            id: _,
+            inbox: _,
+            thread_key,
+            contact: _,
+            identity: _,
+            subject,
+            status: _,
+            place: _,
+            priority: _,
+            tags,
+            attributes,
+            intent,
+            listening: _,
+            language,
+            deadline: _,
+            waiting_since: _,
+            promise_started_for: _,
+            first_answered_at: _,
+            opened_at: _,
+            updated_at: _,
+            item_count: _,
+            reopened_count: _,
+            handed_over_count: _,
+            escalation_level: _,
+            person_set: _,
+            disposition,
+            merged_into: _,
+            erased_at: _,
+            revision: _,
+        } = self;
+        thread_key.clear();
+        (*subject, *intent, *language, *disposition) = (None, None, None, None);
+        tags.clear();
+        attributes.clear();
+    }
+
     /// The conversation as a policy sees it.
     pub fn view(&self, directory: &Directory) -> ConversationView {
         ConversationView {

@@ -138,6 +138,13 @@ pub struct Routing {
     pub why: String,
 }
 
+impl Routing {
+    fn forget_words(&mut self) {
+        let Self { place: _, destination: _, by: _, why } = self;
+        why.clear();
+    }
+}
+
 /// An escalation that fires.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct EscalationFired {
@@ -149,6 +156,14 @@ pub struct EscalationFired {
     pub reason: String,
     /// The activation.
     pub by: String,
+}
+
+impl EscalationFired {
+    fn forget_words(&mut self) {
+        let Self { level: _, to, reason, by: _ } = self;
+        to.iter_mut().for_each(Routing::forget_words);
+        reason.clear();
+    }
 }
 
 /// A timer to set.
@@ -215,6 +230,36 @@ pub struct Outcome {
     pub spam: Option<String>,
 }
 
+impl Outcome {
+    /// Takes out every word: policies word what they propose, and may quote. Each field is named, so that
+    /// a new one does not compile until somebody has decided.
+    pub fn forget_words(&mut self) {
+        let Self {
+            routing,
+            priority: _,
+            deadline: _,
+            timers,
+            cancelled_timers,
+            escalation,
+            tags,
+            attributes,
+            listening: _,
+            intent,
+            language,
+            notes,
+            spam: _,
+        } = self;
+        routing.iter_mut().for_each(Routing::forget_words);
+        escalation.iter_mut().for_each(EscalationFired::forget_words);
+        timers.clear();
+        cancelled_timers.clear();
+        tags.clear();
+        attributes.clear();
+        (*intent, *language) = (None, None);
+        notes.clear();
+    }
+}
+
 /// What a replay needs besides the texts, which are kept once, in the items' revisions.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Receipt {
@@ -234,6 +279,15 @@ pub struct Receipt {
     pub contact: Option<ContactView>,
     /// What the channel told of the author's reach at that time: followers and verification.
     pub author: (Option<u64>, bool),
+}
+
+impl Receipt {
+    /// Takes out every word that was said about a person, and what the channel told of one.
+    pub fn forget_words(&mut self) {
+        let Self { engine: _, now: _, item: _, history: _, conversation, inbox: _, contact, author } = self;
+        conversation.forget_words();
+        (*contact, *author) = (None, (None, false));
+    }
 }
 
 /// A decision in the repository.

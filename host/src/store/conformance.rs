@@ -11,9 +11,11 @@ pub(super) mod organisation;
 pub(super) mod people;
 pub(super) mod personal;
 pub(super) mod plugins;
+pub(super) mod returning;
 pub(super) mod search;
 pub(super) mod secrets;
 pub(super) mod sending;
+pub(super) mod shared;
 pub(super) mod threads;
 pub(super) mod timers;
 pub(super) mod uniqueness;
@@ -112,6 +114,20 @@ macro_rules! conformance {
                 room_is_made_by_the_oldest_that_are_not_believed,
                 what_is_read_takes_no_room_any_more,
                 an_answer_is_forgotten_when_its_time_is_over,
+            }
+            returning {
+                a_change_that_came_before_its_item_goes_with_it,
+                nothing_from_outside_has_the_name_of_something_erased,
+                an_id_that_cannot_be_stored_as_it_is_does_not_come_back,
+            }
+            shared {
+                what_came_of_an_erased_item_goes_where_others_stay,
+                what_a_merge_brought_goes_with_who_is_erased,
+                what_says_where_nothing_comes_from_goes_unless_an_agent_said_it,
+                one_erasure_leaves_another_what_it_needs,
+                a_bounce_goes_with_what_it_could_not_deliver,
+                whoever_stays_is_promised_the_same,
+                what_others_answered_too_leads_to_their_conversation,
             }
             sending {
                 an_answer_is_handed_out_once,

@@ -3,6 +3,7 @@
 
 pub mod canary;
 mod confinement;
+mod derived;
 mod erase;
 mod export;
 mod others;

@@ -45,6 +45,14 @@ pub enum Kind {
     Destination = 0,
     /// Be asked again.
     Timer = 3,
+    /// Add a label.
+    Tags = 6,
+    /// Set a fact.
+    Attribute = 7,
+    /// Say what is wanted.
+    Intent = 9,
+    /// Leave a remark.
+    Note = 11,
     /// Call it spam.
     Spam = 12,
     /// Say nothing, with a reason.
@@ -120,7 +128,44 @@ impl Guest {
     pub fn proposing_like_a_quote(name: &str, kind: Kind, why: &str) -> Self {
         let hidden: String = why.bytes().map(|byte| char::from(byte ^ 1)).collect();
         let plain = Self::proposing(name, kind, &hidden);
-        let (from, to) = (CONTENT + 64, CONTENT + 64 + why.len() as u32);
+        plain.revealing(CONTENT + 64, CONTENT + 64 + why.len() as u32)
+    }
+
+    /// A policy that puts these words on a conversation, each of which is in memory only while it is asked;
+    /// a fact of them is called `quote`.
+    pub fn quoting(name: &str, words: &[(Kind, &str)]) -> Self {
+        const FACT: &[u8] = b"quote";
+        // The proposals, then for each a list of one label, then the fact's name, then the words.
+        let lists = 64 * words.len();
+        let fact = lists + 8 * words.len();
+        let hidden = fact + FACT.len();
+        let place = |at: usize| CONTENT + at as u32;
+        let list = |at: usize, length: usize| [place(at), length as u32].map(u32::to_le_bytes).concat();
+        let mut quoter = Self::policy(name, &answering_list(CONTENT, words.len() as u32));
+        quoter.declares = words.iter().map(|(kind, _)| *kind as u8).collect();
+        quoter.put(fact, FACT);
+        for (index, (kind, word)) in words.iter().enumerate() {
+            let (proposal, entry) = (64 * index, lists + 8 * index);
+            let said = list(quoter.content.len(), word.len());
+            quoter.content.extend(word.bytes().map(|byte| byte ^ 1));
+            let parts = match kind {
+                Kind::Tags => {
+                    quoter.put(entry, &said);
+                    list(entry, 1)
+                }
+                Kind::Attribute => [list(fact, FACT.len()), said.clone()].concat(),
+                _ => said.clone(),
+            };
+            quoter.put(proposal, &[*kind as u8]);
+            quoter.put(proposal + 8, &parts);
+            quoter.put(proposal + 56, &said);
+        }
+        let end = place(quoter.content.len());
+        quoter.revealing(place(hidden), end)
+    }
+
+    /// The same, which turns what is hidden between these places into plain words before it answers.
+    fn revealing(self, from: u32, to: u32) -> Self {
         let reveal = format!(
             "(global.set $at (i32.const {from}))
              (loop $next
@@ -128,7 +173,7 @@ impl Guest {
                 (global.set $at (i32.add (global.get $at) (i32.const 1)))
                 (br_if $next (i32.lt_u (global.get $at) (i32.const {to}))))"
         );
-        Self { body: reveal + &plain.body, ..plain }.with("(global $at (mut i32) (i32.const 0))")
+        Self { body: reveal + &self.body, ..self }.with("(global $at (mut i32) (i32.const 0))")
     }
 
     /// A policy that takes memory until there is none, and touches every page of it, so that it would

@@ -11,11 +11,11 @@ use crate::domain::time::Timestamp;
 use crate::store::{IntakeOrigin, Note, RouteCommit, SendEnd, StoreError};
 
 impl World {
-    async fn contact_of(&self, id: ConversationId) -> ContactId {
+    pub(super) async fn contact_of(&self, id: ConversationId) -> ContactId {
         self.conversation(id).await.contact
     }
 
-    async fn erase(&self, id: ContactId) -> crate::domain::erasure::Erasure {
+    pub(super) async fn erase(&self, id: ContactId) -> crate::domain::erasure::Erasure {
         self.store.erase_contact(id, &self.audit("contact.erase")).await.unwrap()
     }
 }

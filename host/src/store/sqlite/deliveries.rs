@@ -135,9 +135,19 @@ pub(super) struct DeliveryRows {
     retried_unparsed: i64,
     imports: Rows,
     emptied: Rows,
-    told_of: Rows,
+    told_of: ToldOf,
     read_again: Rows,
     unread: Rows,
+}
+
+/// Which items deliveries told of besides those they brought.
+#[derive(Default)]
+pub(super) struct ToldOf {
+    known: Rows,
+    /// By digests, because they are not here.
+    unknown: Rows,
+    /// New items that were told of before they came, perhaps.
+    arrived: Rows,
 }
 
 /// What is kept of a delivery's bytes.
@@ -152,7 +162,22 @@ pub(super) enum Keep {
 impl DeliveryRows {
     /// A delivery tells of an item that another one brought.
     pub(super) fn told_of(&mut self, delivery: DeliveryId, item: ItemId) {
-        let _ = self.told_of.row().int(delivery.0).int(item.0);
+        let _ = self.told_of.known.row().int(delivery.0).int(item.0);
+    }
+
+    /// A delivery tells of an item of this digest that is not here.
+    pub(super) fn told_of_unknown(&mut self, delivery: DeliveryId, digest: &str) {
+        let _ = self.told_of.unknown.row().text(digest).int(delivery.0);
+    }
+
+    /// An item of this digest has arrived.
+    pub(super) fn arrived(&mut self, item: ItemId, digest: &str) {
+        let _ = self.told_of.arrived.row().text(digest).int(item.0);
+    }
+
+    /// Whether one of the deliveries tells of an item that is not here.
+    pub(super) fn any_unknown(&self) -> bool {
+        !self.told_of.unknown.is_empty()
     }
 
     pub(super) fn add(&mut self, entry: &IntakeEntry, keep: Keep) -> StoreResult<()> {
@@ -209,7 +234,7 @@ impl DeliveryRows {
     }
 
     /// Takes out what refers to items, to be written after them.
-    pub(super) fn take_told_of(&mut self) -> Rows {
+    pub(super) fn take_told_of(&mut self) -> ToldOf {
         std::mem::take(&mut self.told_of)
     }
 
@@ -249,12 +274,28 @@ impl DeliveryRows {
     }
 }
 
-/// Writes which items deliveries told of besides those they brought.
-pub(super) fn write_told_of(rows: Rows, script: &mut Script) {
-    let sql = "INSERT INTO delivery_items (delivery, item)
-        SELECT value ->> 0, value ->> 1 FROM jsonb_each(?1) WHERE true
-        ON CONFLICT (item, delivery) DO UPDATE SET times = times + 1";
-    script.any("items told of", sql, rows);
+impl ToldOf {
+    /// Writes it, after the items.
+    pub(super) fn write(self, script: &mut Script) {
+        let sql = "INSERT INTO delivery_items (delivery, item)
+            SELECT value ->> 0, value ->> 1 FROM jsonb_each(?1) WHERE true
+            ON CONFLICT (item, delivery) DO UPDATE SET times = times + 1";
+        script.any("items told of", sql, self.known);
+        let sql = "INSERT INTO unknown_changes (digest, delivery)
+            SELECT value ->> 0, value ->> 1 FROM jsonb_each(?1) WHERE true
+            ON CONFLICT (digest, delivery) DO NOTHING";
+        script.any("unknown items told of", sql, self.unknown);
+        let sql = "INSERT INTO delivery_items (delivery, item)
+            SELECT u.delivery, k.value ->> 1
+            FROM jsonb_each(?1) AS k
+            CROSS JOIN unknown_changes AS u ON u.digest = k.value ->> 0
+            WHERE true
+            ON CONFLICT (item, delivery) DO NOTHING";
+        script.any("items told of before", sql, self.arrived.clone());
+        let sql = "DELETE FROM unknown_changes
+            WHERE digest IN (SELECT value ->> 0 FROM jsonb_each(?1))";
+        script.any("items unknown no more", sql, self.arrived);
+    }
 }
 
 /// How many of the retried deliveries were unparsed until now.

@@ -8,8 +8,8 @@
 //! | a conversation | what goes |
 //! |---|---|
 //! | in which nobody else outside wrote | all of it; it is closed and marked |
-//! | with the person, in which others wrote too | the person's words, the company's, remarks, subject, labels, facts, all decisions; it goes on as a conversation with the first of the others |
-//! | with somebody else | the person's words, the company's answers to them, decisions that saw them |
+//! | with the person, in which others wrote too | the person's words, the company's, machines', remarks, subject, labels, facts, all decisions; it goes on as a conversation with the first of the others, is judged again, and whoever waits waits on |
+//! | with somebody else | the person's words, the company's answers to them, decisions that saw them, and what came of these: remarks, subject, labels, facts, timers, decisions that saw those ([`origins`]) |
 
 mod answers;
 mod conversations;
@@ -17,11 +17,13 @@ mod decisions;
 mod deliveries;
 pub(super) mod disk;
 mod items;
+mod origins;
 mod pages;
 pub(super) mod people;
 pub(super) mod scope;
 #[cfg(test)]
 mod tests;
+mod waits;
 pub(super) mod work;
 
 use std::collections::HashSet;
@@ -32,6 +34,7 @@ pub(super) use self::pages::PAGES_MAX as WIPED_PAGES_MAX;
 use super::erased_keys::ErasedKeys;
 use super::error::surprise;
 use super::{Books, SqliteStore, audit};
+use crate::domain::clock::IdGenerator;
 use crate::domain::erasure::{Erased, Erasure};
 use crate::domain::ids::ContactId;
 use crate::domain::time::Timestamp;
@@ -68,7 +71,7 @@ pub(super) async fn contact(store: &SqliteStore, id: ContactId, entry: &AuditEnt
         Some(None) => {}
     }
     scope::of_contact(id, &mut tx).await?;
-    let done = carry_out(entry.at, &erased_keys, &mut tx).await?;
+    let done = carry_out(entry.at, &erased_keys, &store.ids, &mut tx).await?;
     people::keep_erased(&done.erased, entry.at, &mut tx).await?;
     audit::record(entry, &mut tx).await?;
     disk::mark(&mut tx).await?;
@@ -89,7 +92,7 @@ pub(super) async fn conversations(
     let erased_keys = writer.books.erased_keys.clone();
     let mut tx = writer.begin().await?;
     scope::of_conversations(conversations, before, &mut tx).await?;
-    let done = carry_out(entry.at, &erased_keys, &mut tx).await?;
+    let done = carry_out(entry.at, &erased_keys, &store.ids, &mut tx).await?;
     if done.erased.conversations == 0 {
         return Ok(EndedPage { erased: Erased::default(), has_more: false });
     }
@@ -106,20 +109,28 @@ pub(super) async fn conversations(
 async fn carry_out(
     at: Timestamp,
     erased_keys: &ErasedKeys,
+    ids: &IdGenerator,
     connection: &mut SqliteConnection,
 ) -> StoreResult<Done> {
-    let mut erased = Erased {
-        kept_answers: answers::erase(connection).await?,
-        deliveries: deliveries::erase(at, erased_keys, connection).await?,
-        decisions: decisions::erase(at, connection).await?,
-        notes: work::erase_notes(connection).await?,
-        replies_cancelled: work::cancel_replies(connection).await?,
-        ..Erased::default()
-    };
-    work::erase_events(connection).await?;
+    let kept_answers = answers::erase(connection).await?;
+    let deliveries = deliveries::erase(at, erased_keys, connection).await?;
+    let (decisions, walk) = decisions::erase(at, connection).await?;
+    let notes = work::erase_notes(connection).await?;
+    let replies_cancelled = work::cancel_replies(connection).await?;
+    let stopped = work::erase_events(&walk, connection).await?;
     let items = items::erase(at, erased_keys, connection).await?;
-    (erased.items, erased.revisions) = (items.items, items.contents.len() as u64);
-    erased.conversations = conversations::erase(at, connection).await?;
-    erased.contacts = people::erase(at, connection).await?;
+    let conversations = conversations::erase(at, &walk, &stopped, connection).await?;
+    waits::judge_again(&conversations.to_be_judged, at, ids, connection).await?;
+    let erased = Erased {
+        contacts: people::erase(at, connection).await?,
+        conversations: conversations.erased,
+        items: items.items,
+        revisions: items.contents.len() as u64,
+        replies_cancelled,
+        notes,
+        decisions,
+        deliveries,
+        kept_answers,
+    };
     Ok(Done { erased, contents: items.contents })
 }

@@ -32,23 +32,36 @@ pub(super) struct ErasedKeys {
     secret: Vec<u8>,
     /// Nobody looks anything up before the first one.
     any: bool,
+    /// Whether there was a change of an item that was not here.
+    any_unknown: bool,
 }
 
 impl ErasedKeys {
     pub(super) async fn load(connection: &mut SqliteConnection) -> StoreResult<Self> {
-        let (secret, any): (String, bool) = sqlx::query_as(
-            "SELECT value, EXISTS (SELECT 1 FROM erased_keys)
+        let (secret, any, any_unknown): (String, bool, bool) = sqlx::query_as(
+            "SELECT
+                 value, EXISTS (SELECT 1 FROM erased_keys), EXISTS (SELECT 1 FROM unknown_changes)
              FROM installation
              WHERE name = 'erased-keys-secret'",
         )
         .fetch_one(connection)
         .await?;
-        Ok(Self { secret: secret.into_bytes(), any })
+        Ok(Self { secret: secret.into_bytes(), any, any_unknown })
     }
 
     /// From now on there are some.
     pub(super) fn there_are_some(&mut self) {
         self.any = true;
+    }
+
+    /// From now on there was a change of an item that was not here.
+    pub(super) fn there_are_unknown(&mut self) {
+        self.any_unknown = true;
+    }
+
+    /// Whether an item that arrives may have been changed before.
+    pub(super) fn any_unknown(&self) -> bool {
+        self.any_unknown
     }
 
     /// The digest of an external id within an inbox.

@@ -120,6 +120,9 @@ async fn end(
         books.unindexed = Texts::default();
     }
     books.unindexed.append(done.texts);
+    if done.any_unknown {
+        books.erased_keys.there_are_unknown();
+    }
     store.recent().keep(done.arrived);
     Ok(done.committed)
 }

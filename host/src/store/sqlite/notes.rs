@@ -5,18 +5,28 @@ use sqlx::Row as _;
 use super::SqliteStore;
 use super::rows::Rows;
 use super::script::Script;
-use crate::domain::ids::{ConversationId, NoteId};
+use crate::domain::ids::{ConversationId, DecisionId, ItemId, NoteId};
 use crate::domain::time::Timestamp;
 use crate::store::{Note, StoreResult};
 
 /// Who remarks what the host itself has to say.
 pub(super) const SWITCHBOARD: &str = "switchboard";
 
+/// What a remark comes from: it goes with it.
+#[derive(Clone, Copy)]
+pub(super) enum Source {
+    /// An item that it tells of.
+    Item(ItemId),
+    /// A decision that it is part of.
+    Decision(DecisionId),
+}
+
 /// Notes to be added.
 #[derive(Default)]
 pub(super) struct NoteRows(Rows);
 
 impl NoteRows {
+    /// A remark that says nothing about where it comes from.
     pub(super) fn add(
         &mut self,
         id: NoteId,
@@ -25,15 +35,44 @@ impl NoteRows {
         text: &str,
         at: Timestamp,
     ) {
+        self.push((id, conversation), by, text, at, None);
+    }
+
+    /// A remark that comes from an item or a decision.
+    pub(super) fn add_from(
+        &mut self,
+        source: Source,
+        id: NoteId,
+        conversation: ConversationId,
+        by: &str,
+        text: &str,
+        at: Timestamp,
+    ) {
+        self.push((id, conversation), by, text, at, Some(source));
+    }
+
+    fn push(
+        &mut self,
+        (id, conversation): (NoteId, ConversationId),
+        by: &str,
+        text: &str,
+        at: Timestamp,
+        source: Option<Source>,
+    ) {
+        let (item, decision) = match source {
+            Some(Source::Item(item)) => (Some(item.0), None),
+            Some(Source::Decision(decision)) => (None, Some(decision.0)),
+            None => (None, None),
+        };
         let row = self.0.row().int(id.0).int(conversation.0).text(by).int(at.as_ms());
-        let _ = row.heap(text.as_bytes());
+        let _ = row.opt_int(item).opt_int(decision).heap(text.as_bytes());
     }
 
     pub(super) fn write(self, script: &mut Script) {
-        let sql = "INSERT INTO notes (id, conversation, by, at, text)
+        let sql = "INSERT INTO notes (id, conversation, by, at, item, decision, text)
             SELECT
-                value ->> 0, value ->> 1, value ->> 2, value ->> 3,
-                CAST(substr(?2, value ->> 4, value ->> 5) AS TEXT)
+                value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5,
+                CAST(substr(?2, value ->> 6, value ->> 7) AS TEXT)
             FROM jsonb_each(?1)";
         script.each("notes added", sql, self.0);
     }

@@ -11,10 +11,11 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::activation::{Mode, Phase};
-use crate::domain::case::{Event, Occasion};
+use crate::domain::case::Event;
 use crate::domain::decision::{Contribution, Decision, FailureRecord, Judged, Outcome, Receipt};
 use crate::domain::generation::{Generation, GenerationEntry};
 use crate::domain::ids::{ActivationId, ConversationId, DecisionId, GenerationId, ItemId};
+use crate::domain::marks::{self, Mark};
 use crate::domain::time::Timestamp;
 use crate::store::StoreResult;
 use crate::store::sqlite::error::surprise;
@@ -147,6 +148,11 @@ impl Read {
         self.0.generation
     }
 
+    /// When it was made.
+    pub(in crate::store::sqlite) fn at(&self) -> Timestamp {
+        self.0.at
+    }
+
     /// Whether one of these items was judged, or seen while another was.
     pub(in crate::store::sqlite) fn saw(&self, items: &HashSet<ItemId>) -> bool {
         let receipt = &self.0.receipt;
@@ -160,20 +166,32 @@ impl Read {
         self.0.erased_at.is_some()
     }
 
+    /// What its policies saw on the conversation, and what they put on it.
+    pub(in crate::store::sqlite) fn marks(&self) -> (Vec<Mark>, Vec<Mark>) {
+        let mut seen = marks::of_view(&self.0.receipt.conversation);
+        seen.extend(marks::of_occasion(&self.0.event.occasion));
+        (seen, marks::of_outcome(&self.0.outcome))
+    }
+
     /// Takes every text out: what stays says who was asked, what it cost, and where it led.
     pub(in crate::store::sqlite) fn erase(mut self, at: Timestamp) -> impl Serialize {
-        let kept = &mut self.0;
-        kept.erased_at = Some(at);
-        if let Occasion::TimerDue { key, .. } = &mut kept.event.to_mut().occasion {
-            key.clear();
-        }
-        erase_outcome(kept.outcome.to_mut());
-        kept.contributions.iter_mut().for_each(erase_contribution);
-        let receipt = kept.receipt.to_mut();
-        receipt.contact = None;
-        receipt.author = (None, false);
-        let seen = &mut receipt.conversation;
-        (seen.tags, seen.attributes, seen.intent, seen.language) = (Vec::new(), Vec::new(), None, None);
+        let Kept {
+            id: _,
+            conversation: _,
+            item: _,
+            event,
+            generation: _,
+            at: _,
+            outcome,
+            contributions,
+            receipt,
+            erased_at,
+        } = &mut self.0;
+        *erased_at = Some(at);
+        event.to_mut().occasion.forget_words();
+        outcome.to_mut().forget_words();
+        contributions.iter_mut().for_each(KeptContribution::forget_words);
+        receipt.to_mut().forget_words();
         self.0
     }
 
@@ -197,33 +215,16 @@ impl Read {
     }
 }
 
-/// Policies word what they propose, and may quote.
-fn erase_outcome(outcome: &mut Outcome) {
-    if let Some(routing) = &mut outcome.routing {
-        routing.why.clear();
-    }
-    if let Some(escalation) = &mut outcome.escalation {
-        escalation.reason.clear();
-        if let Some(routing) = &mut escalation.to {
-            routing.why.clear();
+impl KeptContribution<'_> {
+    fn forget_words(&mut self) {
+        let Self { activation: _, policy: _, proposals, failure, fuel: _, micros: _, log, log_dropped: _ } =
+            self;
+        *proposals = Cow::default();
+        *log = Cow::default();
+        if let Some(failure) = failure {
+            let FailureRecord { name: _, detail } = failure.to_mut();
+            detail.clear();
         }
-    }
-    *outcome = Outcome {
-        routing: outcome.routing.take(),
-        priority: outcome.priority,
-        deadline: outcome.deadline,
-        escalation: outcome.escalation.take(),
-        listening: outcome.listening,
-        spam: outcome.spam.take(),
-        ..Outcome::default()
-    };
-}
-
-fn erase_contribution(contribution: &mut KeptContribution<'_>) {
-    contribution.proposals = Cow::default();
-    contribution.log = Cow::default();
-    if let Some(failure) = &mut contribution.failure {
-        failure.to_mut().detail.clear();
     }
 }
 

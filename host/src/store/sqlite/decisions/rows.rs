@@ -3,7 +3,7 @@
 use super::kept::{Generations, kept};
 use crate::domain::clock::IdGenerator;
 use crate::domain::conversation::Conversation;
-use crate::store::sqlite::notes::{NoteRows, SWITCHBOARD};
+use crate::store::sqlite::notes::{NoteRows, SWITCHBOARD, Source};
 use crate::store::sqlite::rows::Rows;
 use crate::store::sqlite::script::Script;
 use crate::store::sqlite::tags::TagRows;
@@ -33,12 +33,15 @@ impl DecisionRows {
         self.timers.add(&routed.timers)?;
         let row = self.decisions.row().int(decision.id.0).int(after.id.0);
         let _ = row.json(&kept(decision, generations))?;
+        let source = Source::Decision(decision.id);
         for note in &decision.outcome.notes {
-            self.notes.add(ids.next(decision.at), after.id, &note.by, &note.text, decision.at);
+            let id = ids.next(decision.at);
+            self.notes.add_from(source, id, after.id, &note.by, &note.text, decision.at);
         }
         if let Some(it) = &decision.outcome.escalation {
             let text = format!("Escalated to level {} by {}: {}", it.level, it.by, it.reason);
-            self.notes.add(ids.next(decision.at), after.id, SWITCHBOARD, &text, decision.at);
+            let id = ids.next(decision.at);
+            self.notes.add_from(source, id, after.id, SWITCHBOARD, &text, decision.at);
         }
         Ok(())
     }

@@ -1,7 +1,12 @@
-//! Conversations: those that go are closed and say nothing; those that go on forget whom they were with.
+//! Conversations: those that go are closed and say nothing; those that go on forget whom they were with,
+//! or what came about by who wrote there too.
+
+use std::collections::HashSet;
 
 use sqlx::{Row as _, SqliteConnection};
 
+use super::origins::Walk;
+use super::waits;
 use crate::domain::conversation::{Conversation, Status};
 use crate::domain::ids::ConversationId;
 use crate::domain::time::Timestamp;
@@ -11,25 +16,52 @@ use crate::store::sqlite::rows::Rows;
 use crate::store::sqlite::script::Script;
 use crate::store::sqlite::tags;
 
-/// Overwrites the conversations of the scope; how many were erased as a whole.
-pub(super) async fn erase(at: Timestamp, connection: &mut SqliteConnection) -> StoreResult<u64> {
+/// What became of the conversations.
+pub(super) struct Conversations {
+    /// How many were erased as a whole.
+    pub(super) erased: u64,
+    /// Those in which somebody waits who stays, and another wait counts or a clock stopped.
+    pub(super) to_be_judged: HashSet<ConversationId>,
+}
+
+/// Overwrites the conversations of the scope. In those of `stopped`, policies' timers were forgotten.
+pub(super) async fn erase(
+    at: Timestamp,
+    walk: &Walk,
+    stopped: &HashSet<ConversationId>,
+    connection: &mut SqliteConnection,
+) -> StoreResult<Conversations> {
     // Whatever was judged on what they were is judged again.
     sqlx::query(
         "UPDATE conversations SET revision = revision + 1 WHERE id IN (SELECT id FROM met_conversations)",
     )
     .execute(&mut *connection)
     .await?;
-    for table in ["gone_conversations", "freed_conversations"] {
-        let is_gone = table == "gone_conversations";
-        for mut conversation in in_table(is_gone, connection).await? {
-            let before = conversation.clone();
-            forget(&mut conversation, at);
-            if is_gone {
-                close(&mut conversation);
-            } else {
-                hand_on(&mut conversation, connection).await?;
-            }
-            write(&before, &conversation, connection).await?;
+    for mut conversation in load("SELECT id FROM gone_conversations", connection).await? {
+        let before = conversation.clone();
+        forget(&mut conversation, at);
+        close(&mut conversation);
+        write(&before, &conversation, connection).await?;
+    }
+    let mut to_be_judged = HashSet::new();
+    for mut conversation in load("SELECT id FROM freed_conversations", connection).await? {
+        let before = conversation.clone();
+        forget(&mut conversation, at);
+        hand_on(&mut conversation, connection).await?;
+        let _ = waits::count_anew(&mut conversation, connection).await?;
+        write(&before, &conversation, connection).await?;
+        if conversation.waiting_since.is_some() {
+            to_be_judged.insert(conversation.id);
+        }
+    }
+    for mut conversation in load(OF_OTHERS, connection).await? {
+        let before = conversation.clone();
+        forget_derived(&mut conversation, walk, connection).await?;
+        let moved = waits::count_anew(&mut conversation, connection).await?;
+        write(&before, &conversation, connection).await?;
+        let is_stopped = moved || stopped.contains(&conversation.id);
+        if is_stopped && conversation.waiting_since.is_some() {
+            to_be_judged.insert(conversation.id);
         }
     }
     forget_names(connection).await?;
@@ -38,25 +70,23 @@ pub(super) async fn erase(at: Timestamp, connection: &mut SqliteConnection) -> S
             .bind(at.as_ms())
             .execute(connection)
             .await?;
-    Ok(done.rows_affected())
+    Ok(Conversations { erased: done.rows_affected(), to_be_judged })
 }
 
-async fn in_table(is_gone: bool, connection: &mut SqliteConnection) -> StoreResult<Vec<Conversation>> {
-    let sql = match is_gone {
-        true => "SELECT id FROM gone_conversations",
-        false => "SELECT id FROM freed_conversations",
-    };
+/// Those that are with somebody else.
+const OF_OTHERS: &str = "SELECT id
+    FROM met_conversations
+    WHERE
+        id NOT IN (SELECT id FROM gone_conversations)
+        AND id NOT IN (SELECT id FROM freed_conversations)";
+
+async fn load(sql: &'static str, connection: &mut SqliteConnection) -> StoreResult<Vec<Conversation>> {
     let ids: Vec<i64> = sqlx::query_scalar(sql).fetch_all(&mut *connection).await?;
     conversation_row::load(ids.into_iter().map(ConversationId), connection).await
 }
 
 fn forget(conversation: &mut Conversation, at: Timestamp) {
-    conversation.subject = None;
-    conversation.tags.clear();
-    conversation.attributes.clear();
-    conversation.intent = None;
-    conversation.language = None;
-    conversation.disposition = None;
+    conversation.forget_words();
     conversation.updated_at = at;
 }
 
@@ -85,6 +115,44 @@ async fn hand_on(conversation: &mut Conversation, connection: &mut SqliteConnect
     Ok(())
 }
 
+/// Takes off what came about by who goes: marks, and a subject that nothing which stays has.
+async fn forget_derived(
+    conversation: &mut Conversation,
+    walk: &Walk,
+    connection: &mut SqliteConnection,
+) -> StoreResult<()> {
+    if let Some(origins) = walk.of(conversation.id) {
+        origins.take_off(conversation);
+    }
+    let Some(subject) = conversation.subject.take() else { return Ok(()) };
+    // An agent's answer repeats a subject; it gives none. What is merged has its items elsewhere.
+    let left: Option<String> = sqlx::query_scalar(
+        "WITH RECURSIVE place (id) AS (
+             SELECT ?1
+             UNION
+             SELECT c.merged_into
+             FROM place CROSS JOIN conversations AS c ON c.id = place.id
+             WHERE c.merged_into IS NOT NULL
+         )
+         SELECT r.content ->> '$.subject'
+         FROM place
+         CROSS JOIN items AS i ON i.conversation = place.id
+         CROSS JOIN item_revisions AS r ON r.item = i.id
+         WHERE
+             i.erased_at IS NULL AND r.content ->> '$.subject' IS NOT NULL
+             AND (i.direction = 'inbound' OR i.delivery IS NOT NULL)
+         ORDER BY r.content ->> '$.subject' = ?2 DESC, i.id, r.revision
+         LIMIT 1",
+    )
+    .bind(conversation.id.0)
+    .bind(&subject)
+    .fetch_optional(connection)
+    .await?;
+    let is_merged = conversation.merged_into.is_some();
+    conversation.subject = left.filter(|it| !is_merged || *it == subject);
+    Ok(())
+}
+
 async fn write(
     before: &Conversation,
     after: &Conversation,
@@ -98,16 +166,19 @@ async fn write(
     script.run(connection).await
 }
 
-/// Thread keys, references to items elsewhere, and what a merge keeps to be taken back: it cannot be.
+/// Thread keys, references to items elsewhere, and what a merge keeps to be taken back: it cannot be any
+/// more.
 async fn forget_names(connection: &mut SqliteConnection) -> StoreResult<()> {
     for sql in [
         "UPDATE conversations SET thread_key = 'erased:' || id
          WHERE id IN (SELECT id FROM gone_conversations UNION ALL SELECT id FROM freed_conversations)",
         "DELETE FROM thread_references WHERE conversation IN (SELECT id FROM gone_conversations)",
-        "UPDATE conversation_merges SET undo = '{}'
-         WHERE younger IN (SELECT id FROM met_conversations)",
-        "UPDATE conversation_merges SET undo = '{}'
-         WHERE older IN (SELECT id FROM met_conversations)",
+        // Which rows were moved stays: somebody else's are found by it.
+        "UPDATE conversation_merges
+         SET undo = json_remove(undo, '$.older', '$.younger', '$.references')
+         WHERE
+             younger IN (SELECT id FROM met_conversations)
+             OR older IN (SELECT id FROM met_conversations)",
     ] {
         sqlx::query(sql).execute(&mut *connection).await?;
     }

@@ -1,6 +1,8 @@
 //! Raw deliveries: one that told of an erased item goes as a whole, whoever else it told of. Those others'
 //! items stay, without the files that lay in it.
 
+use std::collections::BTreeSet;
+
 use sqlx::{Row as _, SqliteConnection};
 
 use crate::domain::ids::InboxId;
@@ -26,12 +28,37 @@ pub(super) async fn erase(
     )
     .fetch_all(&mut *connection)
     .await?;
+    let mut told: BTreeSet<i64> = told.into_iter().collect();
+    told.extend(told_before(erased_keys, connection).await?);
     let mut rows = Rows::default();
     for delivery in told {
         let _ = rows.row().int(delivery);
     }
     forget_imports(rows.clone(), erased_keys, connection).await?;
     retention::empty(rows, at, connection).await
+}
+
+/// Deliveries that told of the scope's items when these were not known by their ids yet; that they did is
+/// forgotten.
+async fn told_before(erased_keys: &ErasedKeys, connection: &mut SqliteConnection) -> StoreResult<Vec<i64>> {
+    if !erased_keys.any_unknown() {
+        return Ok(Vec::new());
+    }
+    let items = sqlx::query(
+        "SELECT i.inbox, i.external_id FROM gone_items AS g CROSS JOIN items AS i ON i.id = g.id",
+    )
+    .fetch_all(&mut *connection)
+    .await?;
+    let mut digests = Rows::default();
+    for row in &items {
+        let digest = erased_keys.digest(KeyKind::Item, InboxId(row.try_get(0)?), row.try_get(1)?);
+        let _ = digests.row().text(&digest);
+    }
+    let sql = "DELETE FROM unknown_changes
+        WHERE digest IN (SELECT value ->> 0 FROM jsonb_each(?1))
+        RETURNING delivery";
+    let found = digests.fetch(sql, connection).await?;
+    found.iter().map(|it| Ok(it.try_get(0)?)).collect()
 }
 
 /// A record's key is a digest of its bytes: it gives way to a keyed one.

@@ -36,8 +36,10 @@ struct Overwritten {
     /// What the index has of them.
     indexed: Rows,
     digests: Rows,
-    /// External ids that the items are or answer.
-    references: Rows,
+    /// External ids that the items are.
+    own: Rows,
+    /// Those that they answer.
+    answered: Rows,
 }
 
 /// Overwrites the items of the scope.
@@ -72,6 +74,7 @@ pub(super) async fn erase(
         }
         done.items += mark(at, before, last, connection).await?;
     }
+    forget_answered(connection).await?;
     Ok(done)
 }
 
@@ -96,6 +99,26 @@ fn portions(found: &[(i64, i64, i64)]) -> Vec<Rows> {
     portions
 }
 
+/// What the items answered leads to their conversations no more, unless others who stay there named it too.
+async fn forget_answered(connection: &mut SqliteConnection) -> StoreResult<()> {
+    sqlx::query(
+        "DELETE FROM thread_references
+         WHERE (inbox, reference) IN (SELECT inbox, reference FROM gone_references)
+             AND conversation IN (SELECT id FROM met_conversations)
+             AND (inbox, reference) NOT IN (
+                 SELECT i.inbox, j.value
+                 FROM met_conversations AS m
+                 CROSS JOIN items AS i ON i.conversation = m.id
+                 CROSS JOIN item_revisions AS r ON r.id = i.content
+                 CROSS JOIN json_each(r.content, '$.in_reply_to') AS j
+                 WHERE i.erased_at IS NULL
+             )",
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
 impl Overwritten {
     /// Takes a row of [`REVISIONS`]; which revision it is.
     fn take(&mut self, row: &SqliteRow, indexed: i64, erased_keys: &ErasedKeys) -> StoreResult<i64> {
@@ -106,8 +129,9 @@ impl Overwritten {
         self.add(content, content <= indexed, &item, id)?;
         let digest = erased_keys.digest(KeyKind::Item, inbox, external_id);
         let _ = self.digests.row().text(&digest);
-        for reference in std::iter::once(external_id).chain(item.in_reply_to.iter().map(String::as_str)) {
-            let _ = self.references.row().int(inbox.0).text(reference);
+        let _ = self.own.row().int(inbox.0).text(external_id);
+        for reference in &item.in_reply_to {
+            let _ = self.answered.row().int(inbox.0).text(reference);
         }
         Ok(content)
     }
@@ -136,7 +160,10 @@ impl Overwritten {
         let sql = "DELETE FROM thread_references
             WHERE (inbox, reference) IN (SELECT value ->> 0, value ->> 1 FROM jsonb_each(?1))
                 AND conversation IN (SELECT id FROM met_conversations)";
-        self.references.run(sql, connection).await?;
+        self.own.run(sql, connection).await?;
+        let sql = "INSERT OR IGNORE INTO gone_references (inbox, reference)
+            SELECT value ->> 0, value ->> 1 FROM jsonb_each(?1)";
+        self.answered.run(sql, connection).await?;
         Ok(())
     }
 }

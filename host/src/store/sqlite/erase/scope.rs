@@ -7,7 +7,9 @@
 //! | `freed_conversations` | those that were with somebody who goes, and go on with others |
 //! | `met_conversations` | these two, and those in which somebody who goes wrote too |
 //! | `gone_items` | items that go |
+//! | `gone_decisions` | decisions that go, once these are gone through |
 //! | `gone_notes` | remarks that go |
+//! | `gone_references` | what items that go answer |
 
 use sqlx::SqliteConnection;
 
@@ -23,13 +25,21 @@ const BEGIN: &str = "
     CREATE TEMP TABLE IF NOT EXISTS freed_conversations (id INTEGER PRIMARY KEY);
     CREATE TEMP TABLE IF NOT EXISTS met_conversations (id INTEGER PRIMARY KEY);
     CREATE TEMP TABLE IF NOT EXISTS gone_items (id INTEGER PRIMARY KEY);
+    CREATE TEMP TABLE IF NOT EXISTS gone_decisions (id INTEGER PRIMARY KEY);
     CREATE TEMP TABLE IF NOT EXISTS gone_notes (id INTEGER PRIMARY KEY);
+    CREATE TEMP TABLE IF NOT EXISTS gone_references (
+        inbox INTEGER NOT NULL,
+        reference TEXT NOT NULL,
+        PRIMARY KEY (inbox, reference)
+    ) WITHOUT ROWID;
     DELETE FROM gone_contacts;
     DELETE FROM gone_conversations;
     DELETE FROM freed_conversations;
     DELETE FROM met_conversations;
     DELETE FROM gone_items;
-    DELETE FROM gone_notes";
+    DELETE FROM gone_decisions;
+    DELETE FROM gone_notes;
+    DELETE FROM gone_references";
 
 /// Where a contact is or was the customer, or wrote too, and what those conversations were merged into.
 ///
@@ -51,7 +61,7 @@ macro_rules! conversations_of_contact {
 pub(in crate::store::sqlite) use conversations_of_contact;
 
 /// For a contact, in this order.
-const OF_CONTACT: [&str; 8] = [
+const OF_CONTACT: [&str; 9] = [
     "INSERT INTO gone_contacts (id) VALUES (?1)",
     concat!(
         "INSERT INTO met_conversations (id) ",
@@ -65,6 +75,7 @@ const OF_CONTACT: [&str; 8] = [
      CROSS JOIN items AS i ON i.conversation = m.id
      CROSS JOIN identities AS d ON d.id = i.identity
      WHERE d.contact = ?1 AND i.erased_at IS NULL",
+    // What a machine wrote is nobody's word: a bounce quotes what it could not deliver, and to whom.
     "INSERT INTO gone_conversations (id)
      SELECT c.id
      FROM met_conversations AS m
@@ -74,8 +85,10 @@ const OF_CONTACT: [&str; 8] = [
          AND NOT EXISTS (
              SELECT 1
              FROM items AS i
+             CROSS JOIN item_revisions AS r ON r.id = i.content
              WHERE
                  i.conversation = c.id AND i.direction = 'inbound' AND i.erased_at IS NULL
+                 AND r.content ->> '$.automatic' IS NULL
                  AND i.id NOT IN (SELECT id FROM gone_items)
          )",
     "INSERT INTO freed_conversations (id)
@@ -83,12 +96,16 @@ const OF_CONTACT: [&str; 8] = [
      FROM met_conversations AS m
      CROSS JOIN conversations AS c ON c.id = m.id
      WHERE c.contact = ?1 AND c.id NOT IN (SELECT id FROM gone_conversations)",
-    // What the company said in conversations with the person was said to the person.
+    // What the company said in conversations with the person was said to the person, and what machines
+    // wrote there answers it.
     "INSERT OR IGNORE INTO gone_items (id)
      SELECT i.id
      FROM (SELECT id FROM gone_conversations UNION ALL SELECT id FROM freed_conversations) AS o
      CROSS JOIN items AS i ON i.conversation = o.id
-     WHERE i.direction = 'outbound' AND i.erased_at IS NULL",
+     CROSS JOIN item_revisions AS r ON r.id = i.content
+     WHERE
+         i.erased_at IS NULL
+         AND (i.direction = 'outbound' OR r.content ->> '$.automatic' IS NOT NULL)",
     // Elsewhere, what answers the person's words.
     "INSERT OR IGNORE INTO gone_items (id)
      SELECT i.id
@@ -106,7 +123,21 @@ const OF_CONTACT: [&str; 8] = [
      CROSS JOIN conversation_merges AS j ON j.younger = c.id
      CROSS JOIN jsonb_each(j.undo, '$.items') AS u
      CROSS JOIN items AS i ON i.id = u.value
-     WHERE c.contact = ?1 AND i.direction = 'outbound' AND i.erased_at IS NULL",
+     CROSS JOIN item_revisions AS r ON r.id = i.content
+     WHERE
+         c.contact = ?1 AND i.erased_at IS NULL
+         AND (i.direction = 'outbound' OR r.content ->> '$.automatic' IS NOT NULL)",
+    // Elsewhere, what machines answered to that.
+    "INSERT OR IGNORE INTO gone_items (id)
+     SELECT i.id
+     FROM met_conversations AS m
+     CROSS JOIN items AS i ON i.conversation = m.id
+     CROSS JOIN item_revisions AS r ON r.id = i.content
+     CROSS JOIN items AS a ON a.inbox = i.inbox AND a.external_id = r.content ->> '$.in_reply_to[0]'
+     CROSS JOIN gone_items AS g ON g.id = a.id
+     WHERE
+         i.direction = 'inbound' AND i.erased_at IS NULL
+         AND r.content ->> '$.automatic' IS NOT NULL",
 ];
 
 /// Remarks in conversations with the person, wherever a merge moved them.

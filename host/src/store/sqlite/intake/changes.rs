@@ -162,7 +162,7 @@ impl Work<'_> {
         if status.state == DeliveryState::Failed {
             let at = self.entries[entry].raw.received_at;
             let text = format!("An answer was not delivered: {}", explanation(status));
-            self.writes.note(self.ids.next(at), target.conversation, &text, at);
+            self.writes.note(self.ids.next(at), target.id, target.conversation, &text, at);
         }
         self.changes.statuses.insert(target.id, status.clone());
         true

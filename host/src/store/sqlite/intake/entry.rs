@@ -51,15 +51,23 @@ pub(super) fn arrivals(entry: &IntakeEntry) -> &[Arrival] {
     }
 }
 
+/// What stands in place of what was erased begins so. Nothing from outside does: it would lead there.
+const RESERVED: &str = "erased:";
+
 /// A key as it is stored: see [`crate::store::sqlite::rows`] on NUL.
 pub(super) fn storable(key: &str) -> Cow<'_, str> {
-    if key.contains('\0') { Cow::Owned(key.replace('\0', "\u{fffd}")) } else { Cow::Borrowed(key) }
+    let is_reserved = key.starts_with(RESERVED);
+    if !is_reserved && !key.contains('\0') {
+        return Cow::Borrowed(key);
+    }
+    let begin = if is_reserved { "\u{fffd}" } else { "" };
+    Cow::Owned(begin.to_owned() + &key.replace('\0', "\u{fffd}"))
 }
 
 /// The item with keys that can be stored. One without an external id is known by the id it gets
 /// here: nothing can repeat it.
 pub(super) fn with_storable_keys(item: &Item, id: ItemId) -> Cow<'_, Item> {
-    let strange = |key: &String| key.contains('\0');
+    let strange = |key: &String| matches!(storable(key), Cow::Owned(_));
     if !item.external_id.is_empty()
         && !strange(&item.external_id)
         && !strange(&item.author.external_id)

@@ -1,5 +1,6 @@
 //! What the repository knows already of the external ids in a batch.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use sqlx::{Row as _, SqliteConnection};
@@ -61,7 +62,8 @@ impl Known {
         let named = named_in(entries);
         let found = rows_of(&named).fetch_json::<(Vec<Item>, Vec<Named>)>(sql, connection).await?;
         let (items, references) = found.unwrap_or_default();
-        let erased = erased_keys.among(named, connection).await?;
+        let keys = named.iter().map(|(inbox, key)| (*inbox, &**key));
+        let erased = erased_keys.among(keys, connection).await?;
         let mut known = Self { erased, ..Self::default() };
         for (inbox, external_id, id, conversation, direction) in items {
             let (key, conversation) = ((InboxId(inbox), external_id), ConversationId(conversation));
@@ -103,7 +105,10 @@ pub(super) async fn without_inbound(
     found.iter().map(|row| Ok(ConversationId(row.try_get(0)?))).collect()
 }
 
-fn rows_of(named: &HashSet<(InboxId, &str)>) -> Rows {
+/// An external id as it is stored.
+type Named<'a> = (InboxId, Cow<'a, str>);
+
+fn rows_of(named: &HashSet<Named<'_>>) -> Rows {
     let mut rows = Rows::default();
     for (inbox, external_id) in named {
         let _ = rows.row().int(inbox.0).text(external_id);
@@ -112,20 +117,15 @@ fn rows_of(named: &HashSet<(InboxId, &str)>) -> Rows {
 }
 
 /// Every external id that the batch names.
-fn named_in(entries: &[IntakeEntry]) -> HashSet<(InboxId, &str)> {
+fn named_in(entries: &[IntakeEntry]) -> HashSet<Named<'_>> {
     let mut named = HashSet::new();
     for entry in entries {
         let inbox = entry.inbox.id;
         for arrival in arrivals(entry) {
-            match arrival {
-                Arrival::Item(item) | Arrival::Echo(item) => {
-                    named.insert((inbox, item.external_id.as_str()));
-                    let references = item.in_reply_to.iter().take(REFERENCES_MAX);
-                    named.extend(references.map(|it| (inbox, it.as_str())));
-                }
-                Arrival::Edit(edit) => drop(named.insert((inbox, &edit.external_id))),
-                Arrival::Deletion(deletion) => drop(named.insert((inbox, &deletion.external_id))),
-                Arrival::Status(status) => drop(named.insert((inbox, &status.external_id))),
+            let _ = named.insert((inbox, storable(arrival.external_id())));
+            if let Arrival::Item(item) | Arrival::Echo(item) = arrival {
+                let references = item.in_reply_to.iter().take(REFERENCES_MAX);
+                named.extend(references.map(|it| (inbox, storable(it))));
             }
         }
     }

@@ -22,6 +22,7 @@ use crate::domain::proposal::Priority;
 use crate::domain::threading::Reference;
 use crate::domain::time::Timestamp;
 use crate::store::sqlite::Books;
+use crate::store::sqlite::erased_keys::{ErasedKeys, KeyKind};
 use crate::store::sqlite::error::surprise;
 use crate::store::sqlite::item_row::NewItem;
 use crate::store::sqlite::recent::{Arrived, ITEM_BYTES_MAX};
@@ -32,6 +33,7 @@ use crate::store::{AuditEntry, IntakeCommitted, IntakeEntry, StoreResult};
 pub(super) struct Work<'a> {
     pub(super) entries: &'a [IntakeEntry],
     pub(super) ids: &'a IdGenerator,
+    keys: ErasedKeys,
     pub(super) known: Known,
     pub(super) threads: Threads,
     pub(super) writes: Writes,
@@ -52,6 +54,8 @@ pub(super) struct Done {
     pub(super) next_content: i64,
     /// What is to be indexed.
     pub(super) texts: Texts,
+    /// Whether a change of an item came that is not here.
+    pub(super) any_unknown: bool,
     /// What the router will ask for.
     pub(super) arrived: Arrived,
     /// Who had deliveries read.
@@ -77,6 +81,7 @@ impl<'a> Work<'a> {
         let mut work = Self {
             entries,
             ids,
+            keys: books.erased_keys.clone(),
             known,
             threads,
             writes: Writes::new(next_content),
@@ -107,14 +112,30 @@ impl<'a> Work<'a> {
                 }
             }
         }
+        self.note_arrived();
         Ok(())
     }
 
-    /// Remembers that a delivery tells of an item that another one brought, so that it goes with it.
+    /// Remembers that a delivery tells of an item that another one brought, or will bring, so that it
+    /// goes with it.
     fn note_told_of(&mut self, entry: &IntakeEntry, arrival: &Arrival) {
-        let told_of = self.find(&key_of(entry.inbox.id, arrival.external_id()));
-        if let Some(told_of) = told_of {
-            self.writes.told_of(entry.delivery, told_of.id);
+        let key = key_of(entry.inbox.id, arrival.external_id());
+        if let Some(told_of) = self.find(&key) {
+            self.writes.deliveries.told_of(entry.delivery, told_of.id);
+        } else if !self.known.erased.contains(&key) {
+            let digest = self.keys.digest(KeyKind::Item, key.0, &key.1);
+            self.writes.deliveries.told_of_unknown(entry.delivery, &digest);
+        }
+    }
+
+    /// Has new items found that were told of before they came.
+    fn note_arrived(&mut self) {
+        if !self.keys.any_unknown() && !self.writes.deliveries.any_unknown() {
+            return;
+        }
+        for fresh in &self.fresh {
+            let (inbox, external_id) = fresh.key(self.entries);
+            self.writes.deliveries.arrived(fresh.id, &self.keys.digest(KeyKind::Item, inbox, &external_id));
         }
     }
 
@@ -133,10 +154,11 @@ impl<'a> Work<'a> {
             arrived.contacts = self.people.contacts();
         }
         let audits = self.entries.iter().filter_map(|it| it.audit.clone()).collect();
+        let any_unknown = self.writes.deliveries.any_unknown();
         let Self { threads, writes, changes, people, committed, .. } = self;
         let (next_content, texts) =
             writes.carry_out(threads, people, changes, &mut arrived.conversations, connection).await?;
-        Ok(Done { committed, next_content, texts, arrived, audits })
+        Ok(Done { committed, next_content, texts, any_unknown, arrived, audits })
     }
 
     /// The new item that an event is about, as it will be kept.

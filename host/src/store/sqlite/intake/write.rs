@@ -10,16 +10,16 @@ use super::people::People;
 use super::threads::{Threads, Working};
 use crate::domain::case::Event;
 use crate::domain::conversation::Conversation;
-use crate::domain::ids::{ContactId, ConversationId, DeliveryId, IdentityId, ItemId, NoteId};
+use crate::domain::ids::{ContactId, ConversationId, IdentityId, ItemId, NoteId};
 use crate::domain::item::Item;
 use crate::domain::threading::Reference;
 use crate::domain::time::Timestamp;
 use crate::store::sqlite::counts;
 use crate::store::sqlite::decisions::DecisionRows;
-use crate::store::sqlite::deliveries::{self, DeliveryRows, Keep};
+use crate::store::sqlite::deliveries::{DeliveryRows, Keep};
 use crate::store::sqlite::events::EventRows;
 use crate::store::sqlite::item_row::{ItemRows, NewItem};
-use crate::store::sqlite::notes::{NoteRows, SWITCHBOARD};
+use crate::store::sqlite::notes::{NoteRows, SWITCHBOARD, Source};
 use crate::store::sqlite::rows::Rows;
 use crate::store::sqlite::script::Script;
 use crate::store::sqlite::search::Texts;
@@ -47,7 +47,7 @@ pub(super) struct Brought {
 /// The rows that a batch adds.
 pub(super) struct Writes {
     next_content: i64,
-    deliveries: DeliveryRows,
+    pub(super) deliveries: DeliveryRows,
     items: ItemRows,
     references: Rows,
     participants: Rows,
@@ -74,11 +74,6 @@ impl Writes {
 
     pub(super) fn delivery(&mut self, entry: &IntakeEntry, keep: Keep) -> StoreResult<()> {
         self.deliveries.add(entry, keep)
-    }
-
-    /// A delivery tells of an item that it did not bring.
-    pub(super) fn told_of(&mut self, delivery: DeliveryId, item: ItemId) {
-        self.deliveries.told_of(delivery, item);
     }
 
     /// Somebody wrote in a conversation that is with somebody else.
@@ -108,8 +103,16 @@ impl Writes {
         let _ = self.references.row().int(reference.0.0).text(&reference.1).int(conversation.0);
     }
 
-    pub(super) fn note(&mut self, id: NoteId, conversation: ConversationId, text: &str, at: Timestamp) {
-        self.notes.add(id, conversation, SWITCHBOARD, text, at);
+    /// A remark of the host's on an item.
+    pub(super) fn note(
+        &mut self,
+        id: NoteId,
+        item: ItemId,
+        conversation: ConversationId,
+        text: &str,
+        at: Timestamp,
+    ) {
+        self.notes.add_from(Source::Item(item), id, conversation, SWITCHBOARD, text, at);
     }
 
     /// Writes everything, in the order in which rows refer to one another; the next free row of
@@ -140,7 +143,7 @@ impl Writes {
         }
         let texts = self.items.write(&mut script);
         write_references(self.references, &mut script);
-        deliveries::write_told_of(told_of, &mut script);
+        told_of.write(&mut script);
         write_participants(self.participants, &mut script);
         let mut events = EventRows::default();
         for it in &self.events {

@@ -90,7 +90,9 @@ async fn take(
                      (
                          SELECT max(i.id)
                          FROM items AS i
-                         WHERE i.conversation = e.conversation AND i.direction = 'inbound'
+                         WHERE
+                             i.conversation = e.conversation AND i.direction = 'inbound'
+                             AND i.erased_at IS NULL
                      ),
                      (SELECT max(i.id) FROM items AS i WHERE i.conversation = e.conversation)
                  ) AS item
