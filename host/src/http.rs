@@ -1,8 +1,8 @@
 //! The HTTP interface: what the outside can ask for, and how it is answered.
 //!
-//! Called by `app` and `cli`; calls `flow`, and reads by the store's types. Everything that can be asked for stands in one table
-//! ([`table::routes`]): the router, the check of permissions, the limits and `/openapi.json` are all
-//! made from it, so that none of them can disagree. One resource a file; a resource's types of request
+//! Called by `app` and `cli`; calls `flow`, and reads by the store's types. Everything that can be asked
+//! for stands in one table ([`table::routes`]): the router, the check of permissions, the limits and
+//! `/openapi.json` are all made from it, so that none of them can disagree. One resource a file; a resource's types of request
 //! and answer stand beside its handlers.
 //!
 //! | module | holds |

@@ -1,7 +1,7 @@
 //! The repository: everything Switchboard remembers.
 //!
-//! Called by `flow`, `http` (for reading), `cli` and `app`; calls nobody but the domain's pure rules. What the story needs is a set of
-//! small traits, one for each part of it; `sqlite` is the embedded implementation.
+//! Called by `flow`, `http` (for reading), `cli` and `app`; calls nobody but the domain's pure rules.
+//! What the story needs is a set of small traits, one for each part of it; `sqlite` is the embedded implementation.
 //!
 //! **Invariant:** only this room knows `sqlx`.
 //! **Invariant:** one method is one transaction; no transaction crosses the wall, and none is open

@@ -17,9 +17,6 @@ use crate::domain::erasure::Wiping;
 use crate::domain::time::Timestamp;
 use crate::flow::{Flow, FlowError, catch_up, deliver, escalate, purge, route};
 
-/// How many batches are routed at a time: one is judged while the other is being committed.
-const ROUTERS: usize = 1;
-
 /// How long to wait for a ring before looking anyway: a ring is a hint and may be lost.
 const LOOK_ANYWAY: Duration = Duration::from_secs(1);
 
@@ -35,9 +32,8 @@ const AFTER_FAILURES_MAX: Duration = Duration::from_secs(600);
 /// Starts all workers. Should one of them end by a panic, `watch` ends the host.
 pub fn start(flow: &Flow, tracker: &TaskTracker, watch: &Watch) {
     let worker = Worker { flow: flow.clone(), stop: watch.stop().clone() };
-    for _ in 0..ROUTERS {
-        watch.spawn("routing", worker.clone().route(), tracker);
-    }
+    // One is enough: it has the cases of a batch judged by all of the sandbox's threads at once.
+    watch.spawn("routing", worker.clone().route(), tracker);
     watch.spawn("looking after timers", worker.clone().escalate(), tracker);
     watch.spawn("sending replies", worker.clone().deliver(), tracker);
     watch.spawn("purging", worker.clone().purge(), tracker);
@@ -56,7 +52,7 @@ impl Worker {
         while !self.stop.is_cancelled() {
             match route::route_batch(&self.flow).await {
                 Ok(0) => self.rest(&self.flow.wake.router, LOOK_ANYWAY).await,
-                // There may be more: let another worker look too.
+                // There may be more.
                 Ok(_) => self.flow.wake.router.notify_one(),
                 Err(error) => self.failed("routing", &error).await,
             }

@@ -13,7 +13,8 @@ use crate::store::sqlite::StorePath;
 use crate::store::{Findings, LastEnd, Store, StoreError, StoreResult};
 
 /// How long a start waits for the inspection, which reads the whole file: enough for a hundred
-/// megabytes or more that are at hand. Of a larger one the rest is inspected while the host works already, and damage ends it.
+/// megabytes or more that are at hand. Of a larger one the rest is inspected while the host works
+/// already, and damage ends it.
 const PATIENCE: Duration = Duration::from_millis(300);
 
 /// An inspection, and what it came to.

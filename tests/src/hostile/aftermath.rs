@@ -58,17 +58,18 @@ pub async fn adapter_is_survived(guest: Guest, failures: &[&str]) {
 }
 
 /// Enables a hostile adapter with an inbox of its own, has somebody answer what came in there, and
-/// expects one of the failures instead of an answer that goes out. It is tried again later, and other
-/// inboxes' answers go out.
+/// expects one of the failures instead of an answer that goes out. It is tried again later, or left
+/// to an agent where a request had gone out before; and other inboxes' answers go out.
 pub async fn sending_is_survived(guest: Guest, failures: &[&str]) {
     let app = TestApp::staffed().await;
     let conversation = answered(&app, &guest).await;
     let held = all_slots_but_one(&policy(&app, "keyword-router"));
     app.settle().await;
     let waiting = answer(&app, &conversation).await;
-    assert_eq!((&waiting["state"], &waiting["attempts"]), (&json!("queued"), &json!(1)), "{waiting}");
+    let state = if app.egress.sent().is_empty() { "queued" } else { "parked" };
+    assert_eq!((&waiting["state"], &waiting["attempts"]), (&json!(state), &json!(1)), "{waiting}");
     let error = text(&waiting, "/last_error");
-    assert!(failures.iter().any(|it| error.starts_with(&format!("the adapter failed: {it}"))), "{waiting}");
+    assert!(failures.iter().any(|it| error.contains(&format!("the adapter failed: {it}"))), "{waiting}");
     assert!(error.len() <= 5_000, "{} bytes", error.len());
     assert_eq!(counted(&app, &guest, failures).await, 1);
     let sent = app.egress.sent().len();

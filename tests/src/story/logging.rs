@@ -82,7 +82,7 @@ async fn what_an_adapter_says_is_in_the_hosts_log_without_secrets() {
 
     let log = std::fs::read_to_string(&log).unwrap();
     let line = |what: &str| log.lines().find(|line| line.contains(what)).unwrap_or_else(|| panic!("{log}"));
-    let read = line("received with [secret:signing]");
+    let read = line("received with [secret:signing:");
     assert!(read.contains("DEBUG") && read.contains(text(&delivered, "/delivery")), "{read}");
     assert!(line("info: answering").contains(&reply), "{log}");
     assert!(!log.contains(VALUE), "{log}");

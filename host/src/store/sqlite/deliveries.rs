@@ -79,7 +79,8 @@ pub(super) async fn imported(
     row.as_ref().map(read).transpose()
 }
 
-/// Those to the department's inboxes, if one is given. Unparsed ones have an index; others are found by walking back from the newest.
+/// Those to the department's inboxes, if one is given. Unparsed ones have an index; others are found by
+/// walking back from the newest.
 pub(super) async fn page(
     store: &SqliteStore,
     inbox: Option<InboxId>,

@@ -81,7 +81,8 @@ pub(super) async fn contact(store: &SqliteStore, id: ContactId, entry: &AuditEnt
     Ok(Erasure { contact: id, erased_at: entry.at, wiped_at: None, erased: done.erased })
 }
 
-/// Erases what was said in these of the conversations that are as they were before that time, and whoever is left with none.
+/// Erases what was said in these of the conversations that are as they were before that time, and whoever
+/// is left with none.
 pub(super) async fn conversations(
     store: &SqliteStore,
     conversations: &[i64],

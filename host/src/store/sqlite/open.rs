@@ -27,8 +27,8 @@ use crate::store::{StoreError, StoreResult, UpkeepStore};
 /// Embedded, and forward only.
 static MIGRATIONS: Migrator = sqlx::migrate!("src/store/sqlite/migrations");
 
-/// Connections that read. More than the executor's threads and the console ask for at once would
-/// only add memory: each may keep [`READER_CACHE_KIB`].
+/// Connections that read. More than the executor's threads and the interface ask for at once
+/// would only add memory: each may keep [`READER_CACHE_KIB`].
 const READERS_MAX: u32 = 4;
 
 /// What one reader keeps of the file. Small, because the operating system caches the file too.
@@ -41,7 +41,7 @@ const STATEMENTS_MAX: usize = 256;
 /// another in SQLite, because there is one.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The highest number of milliseconds an id can carry; see [`IdGenerator`].
+/// Behind so many bits an id carries the millisecond in which it was made; see [`IdGenerator`].
 pub(super) const ID_MS_SHIFT: u32 = 21;
 
 /// Where the repository is.

@@ -8,7 +8,7 @@ use crate::store::StoreResult;
 use crate::store::sqlite::rows::Rows;
 
 /// What is answered instead, as the interface says no (RFC 9457).
-const INSTEAD: &str = r#"{"type":"urn:switchboard:problem:gone","title":"Gone","status":410,"detail":"it was done, and what was answered is erased"}"#;
+const INSTEAD: &str = r#"{"type":"urn:switchboard:problem:gone","title":"Gone","status":410,"detail":"it was done, and what was answered is erased","remedy":"nothing brings it back: go on without it"}"#;
 
 /// How many names are looked up at once.
 const AT_ONCE: usize = 4_096;

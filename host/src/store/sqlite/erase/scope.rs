@@ -203,7 +203,8 @@ pub(super) async fn of_contact(id: ContactId, connection: &mut SqliteConnection)
     run(&NOTES, connection).await
 }
 
-/// Everything in those of the conversations that are closed and unchanged since before that time, and in those that were merged into them.
+/// Everything in those of the conversations that are closed and unchanged since before that time, and in
+/// those that were merged into them.
 pub(super) async fn of_conversations(
     conversations: &[i64],
     before: Timestamp,
