@@ -146,15 +146,13 @@ impl Shared {
             return Err(ExecutorError::Closed);
         }
         let pace = state.turns.push(lane, job);
-        self.wake_one(&state, pace);
-        Ok(())
-    }
-
-    /// Waking is a system call, so nobody is woken who is not asleep.
-    fn wake_one(&self, state: &State, pace: Pace) {
-        if state.idle[pace as usize] > 0 {
+        let is_any_asleep = state.idle[pace as usize] > 0;
+        // Else whoever wakes up would have to wait for the lock.
+        drop(state);
+        if is_any_asleep {
             self.wake[pace as usize].notify_one();
         }
+        Ok(())
     }
 
     /// Runs jobs of this pace until the pool is closed and none is left.
@@ -183,7 +181,7 @@ impl Shared {
             if !state.closed
                 && let Some(moved) = state.turns.done(lane, charged, micros)
             {
-                self.wake_one(&state, moved);
+                self.wake[moved as usize].notify_one();
             }
         }
     }
