@@ -32,7 +32,7 @@ pub struct Settings {
     /// What to log, such as `info` or `switchboard=debug` [default: info]
     #[arg(long, env = "SWITCHBOARD_LOG")]
     pub log: Option<String>,
-    /// Threads that run plugins [default: one for each core]
+    /// Threads that run plugins; as many again run those that are slow [default: one for each core]
     #[arg(long, env = "SWITCHBOARD_THREADS")]
     pub threads: Option<usize>,
     /// Milliseconds for which work is still taken after the first signal to stop, while `/readyz` says no:

@@ -130,6 +130,8 @@ impl Compiler {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true)
+            // A terminal's Ctrl-C is meant for the host, which ends its children itself.
+            .process_group(0)
             .spawn()
             .map_err(|error| ChildError::Unavailable(format!("start {}: {error}", self.program.display())))
     }
