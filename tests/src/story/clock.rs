@@ -1,23 +1,10 @@
 //! The clock is set: an hour on or back, as happens to machines. Nothing is lost and nothing is done twice.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
+use super::escalation::{judged, levels};
 use crate::support::company::PROMISE_MS;
-use crate::support::reply::text;
 use crate::support::{HOUR_MS, MINUTE_MS, Reply, TestApp};
-
-/// What was judged of a conversation so far, in order.
-async fn judged(app: &TestApp, conversation: &str) -> Vec<String> {
-    let decisions = app.decisions(conversation).await;
-    decisions.iter().map(|it| text(it, "/event/kind").to_owned()).collect()
-}
-
-/// The levels of silence that fired so far.
-async fn levels(app: &TestApp, conversation: &str) -> Vec<Value> {
-    let decisions = app.decisions(conversation).await;
-    let fired = decisions.iter().map(|it| it["outcome"]["escalation"]["level"].clone());
-    fired.filter(|level| !level.is_null()).collect()
-}
 
 #[tokio::test]
 async fn an_hour_back_loses_no_item_and_fires_no_timer_twice() {

@@ -13,13 +13,13 @@ async fn waiting(app: &TestApp) -> String {
 }
 
 /// The kinds of event that were judged so far.
-async fn judged(app: &TestApp, conversation: &str) -> Vec<String> {
+pub(super) async fn judged(app: &TestApp, conversation: &str) -> Vec<String> {
     let decisions = app.decisions(conversation).await;
     decisions.iter().map(|it| text(it, "/event/kind").to_owned()).collect()
 }
 
 /// The levels that fired so far.
-async fn levels(app: &TestApp, conversation: &str) -> Vec<Value> {
+pub(super) async fn levels(app: &TestApp, conversation: &str) -> Vec<Value> {
     let decisions = app.decisions(conversation).await;
     let fired = decisions.iter().map(|it| it["outcome"]["escalation"]["level"].clone());
     fired.filter(|level| !level.is_null()).collect()
