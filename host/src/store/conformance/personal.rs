@@ -1,6 +1,6 @@
 //! Personal data: erased, handed out, and kept no longer than agreed.
 
-use super::sending::answer;
+use super::sending::{ODD_IDS, answer, write};
 use super::world::{ALL, World, echo, inbound, item};
 use crate::domain::arrival::{Arrival, Edit};
 use crate::domain::conversation::Status;
@@ -154,6 +154,21 @@ pub(crate) async fn what_the_channel_shows_of_an_answer_to_who_was_erased_brings
     assert_eq!((shown.duplicates, shown.items.len()), (1, 0));
     let told = format!("{:?}", world.store.items(id, ALL).await.unwrap());
     assert!(!told.contains("channel-7"), "{told}");
+}
+
+pub(crate) async fn nothing_comes_back_under_an_id_that_cannot_be_stored_as_it_is(world: World) {
+    for (number, odd) in ODD_IDS.into_iter().enumerate() {
+        let own = format!("a-{number}");
+        let committed = world.take([by(odd, item(&own, &[]))]).await;
+        let (said, id) = committed[0].items[0];
+        let way_out = write(&world, id, Some(said), &[&own]).await.unwrap();
+        world.store.claim_outbox(world.now(), 10, &[]).await.unwrap();
+        world.store.begin_send(way_out, world.now()).await.unwrap();
+        world.erase(world.contact_of(id).await).await;
+        world.store.end_send(way_out, &SendEnd::Sent(Some(odd.into())), world.now()).await.unwrap();
+        let shown = world.take([echo(odd, &[&own])]).await.remove(0);
+        assert_eq!((shown.duplicates, shown.items.len()), (1, 0), "{odd:?} comes back");
+    }
 }
 
 pub(crate) async fn everything_about_a_contact_is_found(world: World) {

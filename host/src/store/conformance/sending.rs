@@ -1,7 +1,7 @@
 //! Answers on their way out.
 
 use super::personal::by;
-use super::world::{World, inbound, item};
+use super::world::{World, echo, inbound, item};
 use crate::domain::conversation::Status;
 use crate::domain::ids::{ConversationId, ItemId, OutboxId};
 use crate::domain::outbox::{OutboxEntry, OutboxState};
@@ -103,6 +103,27 @@ pub(crate) async fn a_sent_answer_is_known_by_the_channels_id(world: World) {
     assert_eq!(world.take_one(inbound("b", &["channel-7"])).await, id);
     assert_eq!(world.take_one(inbound("c", &[&outbox.to_string()])).await, id);
     assert!(world.store.claim_outbox(world.now(), 10, &[]).await.unwrap().is_empty());
+}
+
+/// Ids that a channel may give, and that cannot be stored as they are.
+pub(crate) const ODD_IDS: [&str; 2] = ["nul\0inside", "erased:as-if"];
+
+pub(crate) async fn an_answer_is_known_by_whatever_id_the_channel_gives(world: World) {
+    let (id, _) = answer(&world).await;
+    for odd in ODD_IDS {
+        let outbox = write(&world, id, None, &[]).await.unwrap();
+        world.store.claim_outbox(world.now(), 10, &[]).await.unwrap();
+        world.store.end_send(outbox, &SendEnd::Sent(Some(odd.into())), world.now()).await.unwrap();
+        let shown = world.take([echo(odd, &["a"])]).await.remove(0);
+        assert_eq!((shown.duplicates, shown.items.len()), (1, 0), "{odd:?} is there twice");
+        assert_eq!(world.take_one(inbound(&format!("to {outbox}"), &[odd])).await, id, "{odd:?}");
+    }
+    // An id that says nothing is none: the answer keeps the one it went out under.
+    let outbox = write(&world, id, None, &[]).await.unwrap();
+    let work = world.store.claim_outbox(world.now(), 10, &[]).await.unwrap().remove(0);
+    world.store.end_send(outbox, &SendEnd::Sent(Some(String::new())), world.now()).await.unwrap();
+    let sent = world.store.item(work.reply.id).await.unwrap().unwrap();
+    assert_eq!(sent.item.external_id, outbox.to_string());
 }
 
 pub(crate) async fn a_failed_answer_leaves_a_note(world: World) {

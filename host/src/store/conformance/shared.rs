@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::personal::by;
+use super::sending::write;
 use super::world::{ALL, World, echo, inbound, item};
 use crate::domain::apply::apply;
 use crate::domain::arrival::{Arrival, DeliveryState, DeliveryStatus};
@@ -14,7 +15,7 @@ use crate::domain::item::{Automatic, Item};
 use crate::domain::organisation::{FirstResponsePromise, Inbox};
 use crate::domain::proposal::TimerRequest;
 use crate::domain::time::Timestamp;
-use crate::store::{CaseNeeds, ClaimedCase, Note, Routed};
+use crate::store::{CaseNeeds, ClaimedCase, Note, Routed, SendEnd};
 
 /// A case without a history: what else a decision saw is on the conversation.
 const NO_HISTORY: CaseNeeds = CaseNeeds { history: false, contact: false, timers: false };
@@ -181,6 +182,27 @@ pub(crate) async fn what_says_where_nothing_comes_from_goes_unless_an_agent_said
     world.erase(world.store.identity(otto).await.unwrap().unwrap().contact).await;
     let notes = world.store.notes(id).await.unwrap();
     assert_eq!(notes.iter().map(|it| it.text.as_str()).collect::<Vec<_>>(), ["", "", "agents-note"]);
+}
+
+/// Also where one reason ends as another does: a remark says to which answer it belongs.
+pub(crate) async fn why_an_answer_was_not_sent_goes_with_whom_it_was_for(world: World) {
+    let vera = world.take([by("vera", item("a", &[]))]).await[0].items[0];
+    let otto = world.take([by("otto", item("b", &["a"]))]).await[0].items[0];
+    let id = vera.1;
+    for ((to, _), named, reason) in [(vera, "a", "is unknown"), (otto, "b", "otto is unknown")] {
+        let way_out = write(&world, id, Some(to), &[named]).await.unwrap();
+        world.store.claim_outbox(world.now(), 10, &[]).await.unwrap();
+        world.store.end_send(way_out, &SendEnd::Failed(reason.into()), world.now()).await.unwrap();
+    }
+    let texts = async || {
+        let notes = world.store.notes(id).await.unwrap();
+        notes.into_iter().map(|it| it.text).collect::<Vec<_>>()
+    };
+    let begun = "An answer could not be sent:";
+    assert_eq!(texts().await, [format!("{begun} is unknown"), format!("{begun} otto is unknown")]);
+    let otto = world.store.item(otto.0).await.unwrap().unwrap().identity.unwrap();
+    world.erase(world.store.identity(otto).await.unwrap().unwrap().contact).await;
+    assert_eq!(texts().await, [format!("{begun} is unknown"), String::new()]);
 }
 
 pub(crate) async fn one_erasure_leaves_another_what_it_needs(world: World) {

@@ -22,6 +22,7 @@ use std::ops::Range;
 use async_trait::async_trait;
 use sqlx::{Connection as _, Sqlite, Transaction};
 
+pub(super) use self::entry::storable;
 use self::work::{Done, Work};
 use super::search::Texts;
 use super::{Books, SqliteStore, Writer, audit, deliveries, heads};

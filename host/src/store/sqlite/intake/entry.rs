@@ -55,7 +55,7 @@ pub(super) fn arrivals(entry: &IntakeEntry) -> &[Arrival] {
 const RESERVED: &str = "erased:";
 
 /// A key as it is stored: see [`crate::store::sqlite::rows`] on NUL.
-pub(super) fn storable(key: &str) -> Cow<'_, str> {
+pub(in crate::store::sqlite) fn storable(key: &str) -> Cow<'_, str> {
     let is_reserved = key.starts_with(RESERVED);
     if !is_reserved && !key.contains('\0') {
         return Cow::Borrowed(key);

@@ -1,5 +1,7 @@
 //! How an attempt to send ended.
 
+use std::borrow::Cow;
+
 use sqlx::{Row as _, SqliteConnection};
 
 use super::{outbox_columns, read};
@@ -11,7 +13,8 @@ use crate::store::sqlite::SqliteStore;
 use crate::store::sqlite::erase::work::ERASED;
 use crate::store::sqlite::erased_keys::KeyKind;
 use crate::store::sqlite::error::expect_rows;
-use crate::store::sqlite::notes::{NoteRows, SWITCHBOARD};
+use crate::store::sqlite::intake::storable;
+use crate::store::sqlite::notes::{NoteRows, SWITCHBOARD, Source};
 use crate::store::sqlite::script::Script;
 use crate::store::sqlite::words::word;
 use crate::store::{SendEnd, StoreError, StoreResult};
@@ -34,11 +37,11 @@ async fn write(store: &SqliteStore, id: OutboxId, end: &SendEnd, now: Timestamp)
     let erased_keys = writer.books.erased_keys.clone();
     let mut tx = writer.begin().await?;
     let entry = write_in(store, id, end, now, &mut tx).await?;
-    if let SendEnd::Sent(Some(external_id)) = end
+    if let Some(external_id) = known_by(end)
         && is_erased(entry.item, &mut tx).await?
     {
         // The channel may show it once more, and is not to bring it back.
-        erased_keys.keep(KeyKind::Item, entry.inbox, external_id, &mut tx).await?;
+        erased_keys.keep(KeyKind::Item, entry.inbox, &external_id, &mut tx).await?;
     }
     crash::point(Point::ReplyWritten);
     tx.commit().await?;
@@ -80,17 +83,27 @@ pub(super) async fn write_in(
     .execute(&mut *connection)
     .await?;
     expect_rows("answers ended", 1, done.rows_affected())?;
-    if let SendEnd::Sent(Some(external_id)) = end {
-        rename(&entry, external_id, connection).await?;
+    if let Some(external_id) = known_by(end) {
+        rename(&entry, &external_id, connection).await?;
     }
     if let Some(text) = remark(end) {
         let mut notes = NoteRows::default();
-        notes.add(store.ids.next(now), entry.conversation, SWITCHBOARD, &text, now);
+        let source = Source::Item(entry.item);
+        notes.add_from(source, store.ids.next(now), entry.conversation, SWITCHBOARD, &text, now);
         let mut script = Script::default();
         notes.write(&mut script);
         script.run(connection).await?;
     }
     Ok(entry)
+}
+
+/// The channel's id of what went out, as it is stored: what the channel shows of it later is looked for under
+/// that. An empty one is none, and the item keeps the id it went out under.
+fn known_by(end: &SendEnd) -> Option<Cow<'_, str>> {
+    match end {
+        SendEnd::Sent(Some(external_id)) if !external_id.is_empty() => Some(storable(external_id)),
+        _ => None,
+    }
 }
 
 async fn is_erased(item: ItemId, connection: &mut SqliteConnection) -> StoreResult<bool> {
