@@ -187,6 +187,11 @@ impl Activation {
         self.mode != Mode::Disabled && self.preparation == Preparation::Ready && !self.is_suspended()
     }
 
+    /// Whether a version that is to follow is still being prepared.
+    pub fn is_next_preparing(&self) -> bool {
+        self.next.as_ref().is_some_and(|next| next.preparation == Preparation::Preparing)
+    }
+
     /// Whether its present version failed too often.
     pub fn is_suspended(&self) -> bool {
         self.suspension.as_ref().is_some_and(|it| it.revision == self.revision)

@@ -16,7 +16,9 @@ pub use self::prepare::start_preparing;
 use self::scope::{check_scope, confine, confine_kind, owner_of};
 use super::pipeline::refuse_settings;
 use super::{Flow, FlowError};
-use crate::domain::activation::{Activation, AppliesTo, Mode, NextVersion, Phase, Preparation, Reach};
+use crate::domain::activation::{
+    Activation, ActivationVersion, AppliesTo, Mode, NextVersion, Phase, Preparation, Reach,
+};
 use crate::domain::failure_policy::FailurePolicy;
 use crate::domain::principal::Principal;
 use crate::domain::release::{PluginKind, Release, check_name};
@@ -203,23 +205,47 @@ pub async fn roll_back(
     let versions = flow.store.activation_versions(before.id).await?;
     let target = match to_revision {
         Some(revision) => versions.iter().find(|it| it.revision == revision),
+        // Which one is meant depends on whether the next one has taken over by then.
+        None if before.is_next_preparing() => None,
         None => versions.iter().find(|it| it.revision < before.revision),
     };
-    let Some(target) = target else {
-        let known: Vec<_> = versions.iter().map(|it| it.revision.to_string()).collect();
-        let wanted = to_revision.map_or("earlier revision".to_owned(), |it| format!("revision {it}"));
-        let coming = match &before.next {
-            Some(next) => format!("; revision {} has not taken over yet", next.revision),
-            None => String::new(),
-        };
-        let message = format!("`{name}` has no {wanted}; it has: {}{coming}", known.join(", "));
-        return Err(FlowError::NotFound(message));
-    };
+    let Some(target) = target else { return Err(nothing_to_put_back(&before, &versions, to_revision)) };
     let release = find_usable(flow, &before.plugin, Some(&target.version)).await?;
     let mut after = before.clone();
     confine(flow, principal, &mut after)?;
     after.next = Some(next_version(&after, &release, target.settings.clone()));
     commit(flow, principal, "activation.roll-back", &before, after).await
+}
+
+/// Why there is nothing that this rolls back to: not yet, or not at all.
+fn nothing_to_put_back(
+    activation: &Activation,
+    versions: &[ActivationVersion],
+    to_revision: Option<i64>,
+) -> FlowError {
+    let (name, present) = (&activation.name, activation.revision);
+    if let Some(next) = &activation.next
+        && activation.is_next_preparing()
+        && to_revision.is_none_or(|it| it == next.revision)
+    {
+        let detail = format!(
+            "revision {} of `{name}` is still being prepared and revision {present} at work: there is nothing \
+             to roll back until the one has taken over from the other",
+            next.revision
+        );
+        let remedy = format!(
+            "look at GET /v1/activations/{name} until it shows no `next` that is `preparing`, and ask again; or \
+             keep revision {present}, whatever is being prepared, with {{\"to_revision\":{present}}}"
+        );
+        return FlowError::NotYet { detail, remedy };
+    }
+    let known: Vec<_> = versions.iter().map(|it| it.revision.to_string()).collect();
+    let wanted = to_revision.map_or("earlier revision".to_owned(), |it| format!("revision {it}"));
+    let coming = match &activation.next {
+        Some(next) => format!("; revision {} has not taken over", next.revision),
+        None => String::new(),
+    };
+    FlowError::NotFound(format!("`{name}` has no {wanted}; it has: {}{coming}", known.join(", ")))
 }
 
 async fn commit(
@@ -233,7 +259,7 @@ async fn commit(
     let audit = audit(flow, principal, action, &after);
     flow.store.change_activation(&after, before.updated_at, &audit).await?;
     flow.refresh_pipeline(&format!("{action} {}", after.name)).await?;
-    if after.next.as_ref().is_some_and(|next| next.preparation == Preparation::Preparing) {
+    if after.is_next_preparing() {
         start_preparing(flow, &after);
     }
     Ok(after)

@@ -26,6 +26,14 @@ pub enum FlowError {
     /// It contradicts what is there; the text says what to do.
     #[error("{0}")]
     Conflict(String),
+    /// What it is about is not ready yet: try again when it is.
+    #[error("{detail}")]
+    NotYet {
+        /// In a sentence.
+        detail: String,
+        /// Where to see that it is ready, and what to do then.
+        remedy: String,
+    },
     /// It was changed meanwhile: load it again, then try again.
     #[error("{0} was changed meanwhile; load it again and repeat the change")]
     Stale(String),
@@ -108,6 +116,7 @@ impl From<StoreError> for FlowError {
                 Self::Gone(format!("{what} is erased: there is nothing to answer any more"))
             }
             StoreError::Stale(what) => Self::Stale(what),
+            why @ StoreError::InUse(_) => Self::Unavailable(why.to_string()),
             StoreError::Unavailable(why) => Self::Unavailable(format!("the repository cannot write: {why}")),
             StoreError::Damaged(why) => Self::Damaged(why),
             StoreError::Failed(source) => Self::Failed(source),

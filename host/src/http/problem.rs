@@ -149,6 +149,9 @@ impl From<FlowError> for Problem {
                 return Self { name: Some(name), ..Self::new(ProblemKind::Refused, detail) }
                     .with_remedy(remedy);
             }
+            FlowError::NotYet { remedy, .. } => {
+                return Self::new(ProblemKind::Conflict, detail).with_remedy(remedy);
+            }
             FlowError::TooMany { retry_after_ms, .. } => {
                 let seconds = u32::try_from((retry_after_ms + 999) / 1_000).ok();
                 let retry_after = seconds.and_then(NonZeroU32::new);

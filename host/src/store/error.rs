@@ -15,6 +15,9 @@ pub enum StoreError {
     /// It was changed meanwhile: load again and decide again.
     #[error("{0} was changed meanwhile")]
     Stale(String),
+    /// Another host works on it. Holds the file.
+    #[error("another host has {0} open")]
+    InUse(String),
     /// There is no room left or the disk refuses: answer 503, try later.
     #[error("the repository cannot write: {0}")]
     Unavailable(String),

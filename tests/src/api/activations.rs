@@ -1,6 +1,9 @@
 //! Enabling through the HTTP interface, above all what is refused.
 
 use serde_json::{Value, json};
+use switchboard::domain::activation::{Activation, NextVersion, Preparation};
+use switchboard::domain::principal::Principal;
+use switchboard::flow::enable;
 
 use crate::support::TestApp;
 use crate::support::company::word_to;
@@ -86,6 +89,52 @@ async fn an_activation_is_changed_only_by_who_saw_it() {
     let headers = [("content-type", "application/json"), ("if-match", "W/\"x\"")];
     app.ask("POST", "/v1/activations/rules/roll-back", &headers, "{}").await.problem(412);
     assert_eq!(app.get("/v1/activations/rules").await.json(200)["rank"], 1);
+}
+
+/// Has other settings of `rules` be prepared for as long as nobody finishes it.
+async fn begin_to_prepare(app: &TestApp, settings: &Value) {
+    let (flow, admin) = (app.flow(), Principal::admin());
+    let seen = enable::find_seen(flow, &admin, "rules").await.unwrap();
+    let next = NextVersion {
+        revision: seen.revision + 1,
+        release: seen.release,
+        version: seen.version.clone(),
+        digest: seen.digest.clone(),
+        settings: settings.clone(),
+        preparation: Preparation::Preparing,
+    };
+    let after = Activation { next: Some(next), updated_at: seen.updated_at.plus_ms(1), ..seen.clone() };
+    let audit = flow.audit(&admin, "activation.change", &seen.id.to_string(), Value::Null);
+    flow.store.change_activation(&after, seen.updated_at, &audit).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_still_being_prepared_is_not_rolled_back_and_says_when_it_can_be() {
+    let app = TestApp::company().await;
+    app.enable(word_to("rules", "invoice", "billing")).await;
+    let roll_back = async |body: Value| app.post("/v1/activations/rules/roll-back", body).await;
+    let settings = |word: &str| word_to("rules", word, "billing")["settings"].clone();
+    let there = roll_back(json!({})).await.problem(404);
+    assert!(text(&there, "/detail").contains("it has: 1"), "{there}");
+    // The second time there is an earlier one too, which is not the one that is meant.
+    for present in [1, 2] {
+        begin_to_prepare(&app, &settings("kettle")).await;
+        for body in [json!({}), json!({ "to_revision": present + 1 })] {
+            let refused = roll_back(body).await.problem(409);
+            let named = format!("revision {} of `rules` is still being prepared", present + 1);
+            assert!(text(&refused, "/detail").contains(&named), "{refused}");
+            let remedy = text(&refused, "/remedy");
+            assert!(
+                remedy.contains("GET /v1/activations/rules") && remedy.contains("ask again"),
+                "{refused}"
+            );
+        }
+        // What is named is put back, and what was being prepared does not take over.
+        roll_back(json!({ "to_revision": present })).await.json(202);
+        app.prepared().await;
+        let shown = app.get("/v1/activations/rules").await.json(200);
+        assert_eq!((&shown["revision"], &shown["settings"]), (&json!(present + 1), &settings("invoice")));
+    }
 }
 
 #[tokio::test]

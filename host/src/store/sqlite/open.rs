@@ -187,9 +187,7 @@ fn lock(database: &Path) -> StoreResult<File> {
     let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(unavailable)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => {
-            Err(StoreError::Unavailable(format!("another host has {} open", database.display())))
-        }
+        Err(TryLockError::WouldBlock) => Err(StoreError::InUse(database.display().to_string())),
         Err(TryLockError::Error(error)) => Err(unavailable(error)),
     }
 }
