@@ -2,6 +2,7 @@
 //!
 //! Called by `main`; calls everybody.
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -13,13 +14,17 @@ pub mod compile_child;
 pub mod demo;
 pub mod import;
 pub mod plugin;
+mod remedy;
 pub mod schema;
 pub mod serve;
 pub mod token;
 
 /// Switchboard: the missing operator between customers and departments.
 #[derive(Parser)]
-#[command(name = "switchboard", version, about, propagate_version = true)]
+#[command(name = "switchboard", version, about)]
+#[command(
+    after_help = "--data and --config, which say what repository is meant, may also stand before the command."
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -53,13 +58,14 @@ enum Command {
 
 /// Runs the command of this process's arguments.
 pub fn main() -> ExitCode {
-    let done = match Cli::parse().command {
+    let arguments = with_place_behind_command(std::env::args_os());
+    let done = match Cli::parse_from(arguments).command {
         Command::Serve(serve) => serve.run(),
         Command::Demo(demo) => demo.run(),
         Command::Import(import) => import.run(),
         Command::Token(token) => token.run(),
         Command::Audit(audit) => return audit.run(),
-        Command::Plugin(plugin) => return plugin.run(),
+        Command::Plugin(plugin) => plugin.run(),
         Command::Schema(schema) => schema.run(),
         Command::Bench(bench) => bench.run(),
         Command::BenchLoad(load) => load.run(),
@@ -68,10 +74,39 @@ pub fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("switchboard: {error:#}");
+            remedy::tell(&error);
             ExitCode::FAILURE
         }
     }
+}
+
+/// The flags that say which repository is meant.
+const PLACE: [&str; 2] = ["--data", "--config"];
+
+/// The arguments with what says which repository is meant behind the command, where it may stand before it
+/// too: each command knows whether it works on one, and refuses the flags otherwise.
+fn with_place_behind_command(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+    let mut arguments = arguments.into_iter();
+    let mut ordered: Vec<OsString> = arguments.next().into_iter().collect();
+    let mut place = Vec::new();
+    while let Some(argument) = arguments.next() {
+        let text = argument.to_string_lossy().into_owned();
+        let (name, has_value) = match text.split_once('=') {
+            Some((name, _)) => (name, true),
+            None => (text.as_str(), false),
+        };
+        if !PLACE.contains(&name) {
+            ordered.push(argument);
+            break;
+        }
+        place.push(argument);
+        if !has_value {
+            place.extend(arguments.next());
+        }
+    }
+    ordered.extend(place);
+    ordered.extend(arguments);
+    ordered
 }
 
 /// Waits for a command's work, on a runtime of its own.
@@ -79,3 +114,7 @@ fn wait(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     runtime.enable_all().build().context("start the runtime")?.block_on(work)
 }
+
+#[cfg(test)]
+#[path = "cli/tests.rs"]
+mod tests;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use ipnet::IpNet;
 use serde::Deserialize;
 
@@ -19,22 +19,96 @@ const LISTEN: &str = "127.0.0.1:8080";
 /// Where it keeps its repository when nobody says otherwise.
 const DATA: &str = "switchboard-data";
 
-/// What can be given as a flag, in the environment, or in the file.
-#[derive(Args, Clone, Debug, Default, Deserialize)]
+/// What the file can say, and the flags and the environment too.
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// Address and port to listen on [default: 127.0.0.1:8080]
-    #[arg(long, env = "SWITCHBOARD_LISTEN")]
+    /// Where it listens.
     pub listen: Option<SocketAddr>,
-    /// Folder of the repository, made if it is missing [default: ./switchboard-data]
-    #[arg(long, env = "SWITCHBOARD_DATA")]
+    /// The repository's folder.
     pub data: Option<PathBuf>,
-    /// What to log, such as `info` or `switchboard=debug` [default: info]
-    #[arg(long, env = "SWITCHBOARD_LOG")]
+    /// What it logs.
     pub log: Option<String>,
+    /// Threads that run plugins.
+    pub threads: Option<usize>,
+    /// How long work is still taken after the first signal to stop.
+    pub drain_grace_ms: Option<u64>,
+    /// How many connections one caller may have at once.
+    pub connections_per_peer: Option<usize>,
+    /// Who may have more, because it speaks for many.
+    pub trusted_proxies: Option<Vec<String>>,
+    /// The file of the key that seals secrets.
+    pub secrets_key_file: Option<PathBuf>,
+    /// Who may read what is measured.
+    pub metrics: Option<Metrics>,
+}
+
+/// Who may read what is measured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Metrics {
+    /// Anybody.
+    #[default]
+    Public,
+    /// Whoever shows a token of the whole company: an admin's, an auditor's or a service's
+    Token,
+}
+
+/// Which repository: flags of every command that works on one, behind whichever of its words they stand.
+#[derive(Args, Clone, Debug, Default)]
+pub struct PlaceArgs {
+    /// A TOML file; its keys are `listen`, `data`, `log`, `threads`, `drain_grace_ms`, `connections_per_peer`,
+    /// `trusted_proxies` (a list), `secrets_key_file` and `metrics`
+    #[arg(long, env = "SWITCHBOARD_CONFIG", global = true)]
+    pub config: Option<PathBuf>,
+    /// Folder of the repository, which `serve` makes if it is missing [default: ./switchboard-data]
+    #[arg(long, env = "SWITCHBOARD_DATA", global = true)]
+    pub data: Option<PathBuf>,
+}
+
+/// What it takes to open a repository.
+#[derive(Args, Clone, Debug, Default)]
+pub struct OpenArgs {
+    /// Which one.
+    #[command(flatten)]
+    pub place: PlaceArgs,
+    /// File of the key that seals secrets, made if it is missing; the key itself can stand in the environment
+    /// instead, as SWITCHBOARD_SECRETS_KEY [default: `secrets-key` in the repository's folder]
+    #[arg(long, env = "SWITCHBOARD_SECRETS_KEY_FILE", global = true)]
+    pub secrets_key_file: Option<PathBuf>,
+}
+
+/// What is logged.
+#[derive(Args, Clone, Debug, Default)]
+pub struct LogArgs {
+    /// What to log, such as `info` or `switchboard=debug` [default: info]
+    #[arg(long, env = "SWITCHBOARD_LOG", global = true)]
+    pub log: Option<String>,
+}
+
+/// How much of the machine plugins get.
+#[derive(Args, Clone, Debug, Default)]
+pub struct ThreadArgs {
     /// Threads that run plugins; as many again run those that are slow [default: one for each core]
     #[arg(long, env = "SWITCHBOARD_THREADS")]
     pub threads: Option<usize>,
+}
+
+/// What a host is told.
+#[derive(Args, Clone, Debug, Default)]
+pub struct HostArgs {
+    /// The repository, made if it is missing.
+    #[command(flatten)]
+    pub open: OpenArgs,
+    /// Address and port to listen on [default: 127.0.0.1:8080]
+    #[arg(long, env = "SWITCHBOARD_LISTEN")]
+    pub listen: Option<SocketAddr>,
+    /// What is logged.
+    #[command(flatten)]
+    pub log: LogArgs,
+    /// How much of the machine plugins get.
+    #[command(flatten)]
+    pub threads: ThreadArgs,
     /// Milliseconds for which work is still taken after the first signal to stop, while `/readyz` says no:
     /// for a load balancer to notice [default: 0]
     #[arg(long, env = "SWITCHBOARD_DRAIN_GRACE_MS")]
@@ -46,21 +120,9 @@ pub struct Settings {
     /// many, and may have as many connections as there are [default: this machine's own addresses]
     #[arg(long = "trusted-proxy", env = "SWITCHBOARD_TRUSTED_PROXIES", value_delimiter = ',')]
     pub trusted_proxies: Option<Vec<String>>,
-    /// File of the key that seals secrets, made if it is missing; the key itself can stand in the environment
-    /// instead, as SWITCHBOARD_SECRETS_KEY [default: `secrets-key` in the repository's folder]
-    #[arg(long, env = "SWITCHBOARD_SECRETS_KEY_FILE")]
-    pub secrets_key_file: Option<PathBuf>,
-}
-
-/// Flags that concern the configuration itself.
-#[derive(Args, Clone, Debug, Default)]
-pub struct ConfigArgs {
-    /// A TOML file with the same keys as the flags
-    #[arg(long, env = "SWITCHBOARD_CONFIG")]
-    pub config: Option<PathBuf>,
-    /// The flags.
-    #[command(flatten)]
-    pub settings: Settings,
+    /// Who may read `/metrics`, which names inboxes, activations and plugins [default: public]
+    #[arg(long, value_enum, env = "SWITCHBOARD_METRICS")]
+    pub metrics: Option<Metrics>,
 }
 
 /// A complete configuration.
@@ -82,16 +144,48 @@ pub struct Config {
     pub trusted_proxies: Vec<IpNet>,
     /// Where the key that seals secrets comes from; absent for a file in the repository's folder.
     pub secrets_key: Option<KeySource>,
+    /// Who may read what is measured.
+    pub metrics: Metrics,
 }
 
-impl ConfigArgs {
+impl Config {
+    /// The repository's file.
+    pub fn repository(&self) -> PathBuf {
+        self.data.join("switchboard.db")
+    }
+}
+
+impl HostArgs {
     /// Puts flags, environment, file and defaults together.
-    pub fn resolve(&self) -> anyhow::Result<Config> {
+    pub fn resolve(self) -> anyhow::Result<Config> {
+        self.open.resolve(Settings {
+            listen: self.listen,
+            log: self.log.log,
+            threads: self.threads.threads,
+            drain_grace_ms: self.drain_grace_ms,
+            connections_per_peer: self.connections_per_peer,
+            trusted_proxies: self.trusted_proxies,
+            metrics: self.metrics,
+            ..Settings::default()
+        })
+    }
+}
+
+impl OpenArgs {
+    /// The same, with what else a command takes.
+    pub fn resolve(self, flags: Settings) -> anyhow::Result<Config> {
+        self.place.resolve(Settings { secrets_key_file: self.secrets_key_file, ..flags })
+    }
+}
+
+impl PlaceArgs {
+    /// The same, with what else a command takes.
+    pub fn resolve(self, flags: Settings) -> anyhow::Result<Config> {
         let file = match &self.config {
             Some(path) => read(path)?,
             None => Settings::default(),
         };
-        let flags = self.settings.clone();
+        let flags = Settings { data: self.data, ..flags };
         let listen = match flags.listen.or(file.listen) {
             Some(listen) => listen,
             None => LISTEN.parse().context("the default address")?,
@@ -108,6 +202,7 @@ impl ConfigArgs {
             trusted_proxies: networks(flags.trusted_proxies.or(file.trusted_proxies).unwrap_or_default())?,
             secrets_key: given_key()
                 .or(flags.secrets_key_file.or(file.secrets_key_file).map(KeySource::File)),
+            metrics: flags.metrics.or(file.metrics).unwrap_or_default(),
         })
     }
 }
@@ -147,26 +242,37 @@ fn cores() -> usize {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
+
+    fn resolved(config: Option<PathBuf>, flags: Settings) -> anyhow::Result<Config> {
+        PlaceArgs { config, data: None }.resolve(flags)
+    }
+
+    /// A file of this text, for as long as its folder is there.
+    fn file_of(text: &str) -> (tempfile::TempDir, Option<PathBuf>) {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("switchboard.toml");
+        fs::write(&file, text).unwrap();
+        (folder, Some(file))
+    }
 
     #[test]
     fn flags_come_before_the_file_and_the_file_before_defaults() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("switchboard.toml");
-        fs::write(&file, "listen = \"127.0.0.1:9000\"\nthreads = 3\n").unwrap();
-        let settings = Settings { threads: Some(1), ..Settings::default() };
-        let config = ConfigArgs { config: Some(file), settings }.resolve().unwrap();
+        let (_folder, file) = file_of("listen = \"127.0.0.1:9000\"\nthreads = 3\nmetrics = \"token\"\n");
+        let config = resolved(file, Settings { threads: Some(1), ..Settings::default() }).unwrap();
         assert_eq!(config.listen, "127.0.0.1:9000".parse().unwrap());
-        assert_eq!(config.threads, 1);
+        assert_eq!((config.threads, config.metrics), (1, Metrics::Token));
         assert_eq!(config.data, PathBuf::from(DATA));
+        assert_eq!(resolved(None, Settings::default()).unwrap().metrics, Metrics::Public);
     }
 
     #[test]
     fn a_trusted_proxy_is_an_address_or_a_network_and_nothing_else() {
         let resolve = |proxies: &[&str]| {
             let trusted_proxies = Some(proxies.iter().map(|it| (*it).to_owned()).collect());
-            ConfigArgs { config: None, settings: Settings { trusted_proxies, ..Settings::default() } }
-                .resolve()
+            resolved(None, Settings { trusted_proxies, ..Settings::default() })
         };
         let config = resolve(&["192.0.2.7", "2001:db8::/32"]).unwrap();
         let expected = ["192.0.2.7/32", "2001:db8::/32"].map(|it| it.parse().unwrap());
@@ -178,18 +284,32 @@ mod tests {
 
     #[test]
     fn nobody_is_kept_out_by_a_limit_of_none() {
-        let settings = Settings { connections_per_peer: Some(0), ..Settings::default() };
-        let error = ConfigArgs { config: None, settings }.resolve().unwrap_err().to_string();
+        let flags = Settings { connections_per_peer: Some(0), ..Settings::default() };
+        let error = resolved(None, flags).unwrap_err().to_string();
         assert!(error.contains("connections_per_peer"), "{error}");
     }
 
     #[test]
     fn an_unknown_key_in_the_file_is_named() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("switchboard.toml");
-        fs::write(&file, "lisen = \"127.0.0.1:9000\"\n").unwrap();
-        let args = ConfigArgs { config: Some(file), settings: Settings::default() };
-        let error = format!("{:#}", args.resolve().unwrap_err());
+        let (_folder, file) = file_of("lisen = \"127.0.0.1:9000\"\n");
+        let error = format!("{:#}", resolved(file, Settings::default()).unwrap_err());
         assert!(error.contains("lisen"), "{error}");
+    }
+
+    /// The words between backticks.
+    fn quoted(text: &str) -> BTreeSet<&str> {
+        text.split('`').skip(1).step_by(2).collect()
+    }
+
+    #[test]
+    fn the_keys_of_the_file_are_named_as_it_takes_them() {
+        let command = PlaceArgs::augment_args(clap::Command::new("serve"));
+        let config = command.get_arguments().find(|it| it.get_id() == "config").unwrap();
+        let help = config.get_help().unwrap().to_string();
+        // Who gives a key that there is none of is told all that there are.
+        let refused = toml::from_str::<Settings>("none-such = 1").unwrap_err();
+        let mut taken = quoted(refused.message());
+        assert!(taken.remove("none-such") && taken.len() > 5, "{refused}");
+        assert_eq!(quoted(&help), taken);
     }
 }

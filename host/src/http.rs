@@ -63,7 +63,7 @@ mod tokens;
 mod view;
 
 pub use openapi::document as openapi_document;
-pub use permission::Permission;
+pub use permission::{MetricsFor, Permission};
 pub use route::{Method, Route};
 pub use router::router;
 pub use serve::{ServeOptions, serve};

@@ -16,6 +16,7 @@
 //! | `import` | what was written before, out of files, by the shipped program |
 //! | `overload` | more than can be taken, or nothing that takes it |
 //! | `personal` | a person is erased, handed out everything, and kept no longer than agreed |
+//! | `refusals` | what the shipped program refuses at the command line, and what it says to do |
 //! | `spine` | the shipped program, killed and started again |
 //! | `stopping` | the shipped program, asked to stop or stopped with something under way |
 //! | `real_data` | what real channels send, where it is at hand |
@@ -40,6 +41,7 @@ mod personal;
 #[path = "plugins/plugins.rs"]
 mod plugins;
 mod real_data;
+mod refusals;
 mod spine;
 mod stopping;
 #[path = "story/story.rs"]

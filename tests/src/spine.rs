@@ -459,7 +459,7 @@ async fn the_audit_log_is_verified_beside_a_running_host() {
 }
 
 /// Runs a command of the program; what it said, and whether it said yes.
-async fn run(arguments: &[&str], folder: &Path) -> (bool, String) {
+pub async fn run(arguments: &[&str], folder: &Path) -> (bool, String) {
     let mut command = Command::new(program());
     let output = command.args(arguments).current_dir(folder).output().await.unwrap();
     let said = [output.stdout, output.stderr].concat();
@@ -516,11 +516,33 @@ async fn whoever_has_the_repository_makes_tokens_while_the_host_does_not_run() {
     let (made, said) = run(&new, data.path()).await;
     assert!(!made && said.contains("another host"), "{said}");
     host.kill().await;
-    let id = said_id(&run(&["token", "--log", "off", "--data", folder, "list"], data.path()).await.1);
-    assert!(run(&["token", "--log", "off", "--data", folder, "revoke", &id], data.path()).await.0);
+    // Which repository is meant stands where one would put it.
+    let id = said_id(&run(&["token", "list", "--log", "off", "--data", folder], data.path()).await.1);
+    assert!(run(&["--data", folder, "token", "--log", "off", "revoke", &id], data.path()).await.0);
     let host = Host::start(data.path(), &token).await;
     let auditor = Caller { token: secret.to_owned(), ..host.caller.clone() };
     assert_eq!(auditor.get("/v1/me").await["status"], 401);
+    host.kill().await;
+}
+
+/// A request of somebody without a token; the answer's status.
+async fn asked_by_nobody(host: &Host, path: &str) -> u16 {
+    let url = format!("http://{}{path}", host.caller.address);
+    host.caller.client.get(url).send().await.unwrap().status().as_u16()
+}
+
+#[tokio::test]
+async fn what_is_measured_is_shown_to_nobody_without_a_token_where_the_host_is_told_so() {
+    let (data, token) = furnished(Stage::Company).await;
+    let host = Host::start(data.path(), &token).await;
+    assert_eq!(asked_by_nobody(&host, "/metrics").await, 200, "as long as nobody says otherwise");
+    host.kill().await;
+    let host = Host::try_start(command(data.path()).args(["--metrics", "token"]), &token).await.unwrap();
+    assert_eq!(asked_by_nobody(&host, "/metrics").await, 401);
+    assert_eq!(asked_by_nobody(&host, "/readyz").await, 200);
+    assert!(host.caller.text("/metrics").await.contains("switchboard_items_total"));
+    let described = host.caller.get("/openapi.json").await;
+    assert_eq!(described["paths"]["/metrics"]["get"]["security"], json!([{ "token": [] }]), "it says so too");
     host.kill().await;
 }
 

@@ -6,13 +6,16 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{Args, Subcommand};
 
-use crate::config::ConfigArgs;
+use crate::cli::remedy;
+use crate::config::{PlaceArgs, Settings};
 use crate::store::AuditVerification;
 use crate::store::sqlite::verify_file;
 
 /// Commands about the audit log.
 #[derive(Args)]
 pub struct AuditArgs {
+    #[command(flatten)]
+    place: PlaceArgs,
     #[command(subcommand)]
     command: AuditCommand,
 }
@@ -25,8 +28,6 @@ enum AuditCommand {
 
 #[derive(Args)]
 struct Verify {
-    #[command(flatten)]
-    config: ConfigArgs,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -36,11 +37,11 @@ impl AuditArgs {
     /// 0 when the log is whole, 1 when it is not, 2 when it cannot be read.
     pub fn run(self) -> ExitCode {
         let AuditCommand::Verify(verify) = self.command;
-        match verify.run() {
+        match verify.run(self.place) {
             Ok(true) => ExitCode::SUCCESS,
             Ok(false) => ExitCode::FAILURE,
             Err(error) => {
-                eprintln!("switchboard: {error:#}");
+                remedy::tell(&error);
                 ExitCode::from(2)
             }
         }
@@ -48,8 +49,8 @@ impl AuditArgs {
 }
 
 impl Verify {
-    fn run(self) -> anyhow::Result<bool> {
-        let file = self.config.resolve()?.data.join("switchboard.db");
+    fn run(self, place: PlaceArgs) -> anyhow::Result<bool> {
+        let file = remedy::existing_repository(&place.resolve(Settings::default())?)?;
         let verification = verify(&file)?;
         match self.json {
             true => println!("{}", serde_json::to_string(&verification)?),
@@ -60,11 +61,6 @@ impl Verify {
 }
 
 fn verify(file: &Path) -> anyhow::Result<AuditVerification> {
-    anyhow::ensure!(
-        file.exists(),
-        "there is no repository at {}; name its folder with --data",
-        file.display()
-    );
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(verify_file(file)).with_context(|| format!("read {}", file.display()))
 }

@@ -9,7 +9,6 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use clap::Args;
-use tokio::net::TcpListener;
 
 use self::channels::RecordingChannels;
 use self::client::Client;
@@ -20,7 +19,7 @@ use self::show::Show;
 use self::story::Cast;
 use super::serve::stop_on_signal;
 use crate::app::{App, Parts};
-use crate::cli::wait;
+use crate::cli::{remedy, wait};
 use crate::flow::organise;
 use crate::plugin::PluginConfig;
 use crate::store::sqlite::StorePath;
@@ -53,7 +52,7 @@ pub struct Demo {
     #[arg(long)]
     serve: bool,
     /// Where to listen with --serve
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080", requires = "serve")]
     listen: SocketAddr,
     /// Prints one JSON object instead
     #[arg(long)]
@@ -70,10 +69,7 @@ impl Demo {
     async fn play(self) -> anyhow::Result<()> {
         // Before anything else, so that a port in use is told at once and not after the show.
         let listener = match self.serve {
-            true => {
-                let listener = TcpListener::bind(self.listen).await;
-                Some(listener.with_context(|| format!("listen on {}; --listen names another", self.listen))?)
-            }
+            true => Some(remedy::listen(self.listen).await?),
             false => None,
         };
         let clock = Arc::new(DemoClock::new(samples::morning()));

@@ -15,8 +15,9 @@ use tokio_util::sync::CancellationToken;
 use self::take_in::{Done, TakeIn};
 use crate::app::clock::SystemClock;
 use crate::app::{App, Parts};
+use crate::cli::remedy::existing_repository;
 use crate::cli::wait;
-use crate::config::{Config, ConfigArgs};
+use crate::config::{Config, OpenArgs, Settings, ThreadArgs};
 use crate::domain::principal::Principal;
 use crate::egress::http::HttpEgress;
 use crate::flow::{Flow, import, route};
@@ -37,7 +38,9 @@ mod tally;
 #[derive(Args)]
 pub struct Import {
     #[command(flatten)]
-    config: ConfigArgs,
+    open: OpenArgs,
+    #[command(flatten)]
+    threads: ThreadArgs,
     /// The inbox that the records belong to; its adapter reads them
     #[arg(long)]
     inbox: String,
@@ -55,18 +58,14 @@ pub struct Import {
 impl Import {
     /// Imports the files.
     pub fn run(self) -> anyhow::Result<()> {
-        let config = self.config.resolve()?;
+        let flags = Settings { threads: self.threads.threads, ..Settings::default() };
+        let config = self.open.clone().resolve(flags)?;
         telemetry::log::start("warn");
         wait(self.import(config))
     }
 
     async fn import(self, config: Config) -> anyhow::Result<()> {
-        let database = config.data.join("switchboard.db");
-        anyhow::ensure!(
-            database.exists(),
-            "there is no repository in {}: `switchboard serve` makes one, and the inbox is made over its API",
-            config.data.display()
-        );
+        let database = existing_repository(&config)?;
         let bar = bar();
         let records = source::records(&self.files, &bar)?;
         let app = App::open(Parts {

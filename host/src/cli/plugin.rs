@@ -1,13 +1,13 @@
 //! `switchboard plugin`: build, check, try, sign and publish plugins.
 
-use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
 
-use crate::plugin::{InspectError, Inspected, PluginConfig, Plugins, Refusal};
+use crate::cli::remedy::refused;
+use crate::plugin::{InspectError, Inspected, PluginConfig, Plugins};
 
 mod build;
 mod check;
@@ -42,9 +42,9 @@ enum PluginCommand {
 }
 
 impl PluginArgs {
-    /// Runs the subcommand; the exit code is 1 when the plugin is refused or something goes wrong.
-    pub fn run(self) -> ExitCode {
-        let done = match self.command {
+    /// Runs the subcommand.
+    pub fn run(self) -> anyhow::Result<()> {
+        match self.command {
             PluginCommand::Build(build) => build.run(),
             PluginCommand::Check(check) => check.run(),
             PluginCommand::Run(run) => run.run(),
@@ -52,32 +52,7 @@ impl PluginArgs {
             PluginCommand::Sign(sign) => sign.run(),
             PluginCommand::Verify(verify) => verify.run(),
             PluginCommand::Publish(publish) => publish.run(),
-        };
-        match done {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                match error.downcast_ref::<Refused>() {
-                    Some(refused) => refused.explain(),
-                    None => eprintln!("switchboard: {error:#}"),
-                }
-                ExitCode::FAILURE
-            }
         }
-    }
-}
-
-/// The component breaks a rule.
-#[derive(Debug, thiserror::Error)]
-#[error("{}: refused ({}): {}", .path.display(), .refusal.name, .refusal.found)]
-struct Refused {
-    path: PathBuf,
-    refusal: Refusal,
-}
-
-impl Refused {
-    fn explain(&self) {
-        eprintln!("{self}");
-        eprintln!("remedy: {}", self.refusal.remedy);
     }
 }
 
@@ -91,7 +66,10 @@ async fn inspect(plugins: &Plugins, path: &Path) -> anyhow::Result<(Vec<u8>, Ins
     let component = std::fs::read(path).with_context(|| format!("read {}", path.display()))?;
     match plugins.inspect(None, component.clone().into()).await {
         Ok(inspected) => Ok((component, inspected)),
-        Err(InspectError::Refused(refusal)) => Err(Refused { path: path.to_owned(), refusal }.into()),
+        Err(InspectError::Refused(refusal)) => {
+            let why = format!("{}: refused ({}): {}", path.display(), refusal.name, refusal.found);
+            Err(refused(why, refusal.remedy))
+        }
         Err(other) => Err(other.into()),
     }
 }

@@ -11,10 +11,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::clock::SystemClock;
 use crate::app::{App, Parts};
-use crate::cli::wait;
-use crate::config::{Config, ConfigArgs};
+use crate::cli::{remedy, wait};
+use crate::config::{Config, HostArgs, Metrics};
 use crate::egress::http::HttpEgress;
 use crate::flow::organise;
+use crate::http::MetricsFor;
 use crate::http::peers::{PER_PEER, PeerLimit};
 use crate::plugin::PluginConfig;
 use crate::store::sqlite::StorePath;
@@ -24,7 +25,7 @@ use crate::{http, telemetry};
 #[derive(Args)]
 pub struct Serve {
     #[command(flatten)]
-    config: ConfigArgs,
+    host: HostArgs,
     #[cfg(feature = "crash-points")]
     #[command(flatten)]
     crash: crate::crash::CrashArgs,
@@ -33,7 +34,7 @@ pub struct Serve {
 impl Serve {
     /// Serves until it is asked to stop.
     pub fn run(self) -> anyhow::Result<()> {
-        let config = self.config.resolve()?;
+        let config = self.host.resolve()?;
         telemetry::log::start(&config.log);
         #[cfg(feature = "crash-points")]
         self.crash.arm();
@@ -44,7 +45,7 @@ impl Serve {
 async fn serve(config: Config) -> anyhow::Result<()> {
     fs::create_dir_all(&config.data).with_context(|| format!("make the folder {}", config.data.display()))?;
     let app = App::open(Parts {
-        repository: StorePath::File(config.data.join("switchboard.db")),
+        repository: StorePath::File(config.repository()),
         artefact_shelf: None,
         plugins: PluginConfig { threads: config.threads, ..PluginConfig::default() },
         secrets_key: config.secrets_key.clone(),
@@ -61,8 +62,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
 
 /// Serves what is opened until it is asked to stop.
 async fn serve_with(app: &App, config: &Config) -> anyhow::Result<()> {
-    let listener =
-        TcpListener::bind(config.listen).await.with_context(|| format!("listen on {}", config.listen))?;
+    let listener = remedy::listen(config.listen).await?;
     greet(app, config, &listener).await?;
     app.work();
     let stop = app.stopping();
@@ -76,7 +76,11 @@ async fn serve_with(app: &App, config: &Config) -> anyhow::Result<()> {
     };
     let most = config.connections_per_peer.unwrap_or(PER_PEER);
     let per_peer = PeerLimit { most, ..PeerLimit::default() }.with_exempt(&config.trusted_proxies);
-    let options = http::ServeOptions { grace: config.drain_grace, per_peer };
+    let metrics = match config.metrics {
+        Metrics::Public => MetricsFor::Anybody,
+        Metrics::Token => MetricsFor::WholeCompany,
+    };
+    let options = http::ServeOptions { grace: config.drain_grace, per_peer, metrics };
     let served = http::serve(listener, app.flow.clone(), stop, options);
     // Bundled plugins are published while the first requests are answered already.
     let (published, ()) = tokio::join!(bundled, served);

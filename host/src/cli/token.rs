@@ -10,8 +10,9 @@ use clap::{Args, Subcommand};
 
 use crate::app::clock::SystemClock;
 use crate::app::{App, Parts};
+use crate::cli::remedy::{Remedy, existing_repository};
 use crate::cli::wait;
-use crate::config::{Config, ConfigArgs};
+use crate::config::{Config, LogArgs, OpenArgs, Settings};
 use crate::domain::ids::TokenId;
 use crate::domain::principal::{Principal, Role};
 use crate::domain::token::Token;
@@ -22,11 +23,16 @@ use crate::plugin::PluginConfig;
 use crate::store::sqlite::StorePath;
 use crate::telemetry;
 
+/// Where ids of tokens are found.
+const IDS: &str = "`switchboard token list` shows the ids that there are";
+
 /// Commands about tokens.
 #[derive(Args)]
 pub struct TokenArgs {
     #[command(flatten)]
-    config: ConfigArgs,
+    open: OpenArgs,
+    #[command(flatten)]
+    log: LogArgs,
     #[command(subcommand)]
     command: TokenCommand,
 }
@@ -71,19 +77,19 @@ fn role(name: &str) -> Result<Role, String> {
 impl TokenArgs {
     /// Does it.
     pub fn run(self) -> anyhow::Result<()> {
-        let config = self.config.resolve()?;
+        let config = self.open.resolve(Settings { log: self.log.log, ..Settings::default() })?;
         telemetry::log::start(&config.log);
         wait(run(&config, self.command))
+    }
+
+    #[cfg(test)]
+    pub(super) fn data(&self) -> Option<&std::path::Path> {
+        self.open.place.data.as_deref()
     }
 }
 
 async fn run(config: &Config, command: TokenCommand) -> anyhow::Result<()> {
-    let file = config.data.join("switchboard.db");
-    anyhow::ensure!(
-        file.exists(),
-        "there is no repository at {}; `switchboard serve` makes one",
-        file.display()
-    );
+    let file = existing_repository(config)?;
     let app = App::open(Parts {
         repository: StorePath::File(file),
         artefact_shelf: None,
@@ -112,7 +118,8 @@ async fn carry_out(flow: &Flow, command: TokenCommand) -> anyhow::Result<()> {
             }
         }
         TokenCommand::Revoke { id } => {
-            let token = organise::revoke_token(flow, &principal, TokenId::from_str(&id)?).await?;
+            let id = TokenId::from_str(&id).remedy(IDS)?;
+            let token = organise::revoke_token(flow, &principal, id).await.remedy(IDS)?;
             println!("{}", said_of(flow, &token));
         }
     }

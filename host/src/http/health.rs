@@ -5,18 +5,18 @@ use serde::Serialize;
 
 use super::call::Call;
 use super::output::{Answer, Text};
-use super::permission::Permission;
+use super::permission::{MetricsFor, Permission};
 use super::problem::{Problem, ProblemKind};
 use super::route::Route;
 
 /// The format that Prometheus reads.
 const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-pub(super) fn routes() -> Vec<Route> {
+pub(super) fn routes(metrics_for: MetricsFor) -> Vec<Route> {
     vec![
         Route::get("/healthz", Permission::Public, "Says that the process lives", alive),
         Route::get("/readyz", Permission::Public, "Says whether the host takes work", ready),
-        Route::get("/metrics", Permission::Public, "Shows what is measured, for Prometheus", metrics),
+        Route::get("/metrics", metrics_for.permission(), "Shows what is measured, for Prometheus", metrics),
     ]
 }
 

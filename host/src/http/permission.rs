@@ -2,6 +2,26 @@
 
 use crate::domain::principal::Role;
 
+/// Who may read what is measured: which inboxes, activations and plugins there are stands in it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MetricsFor {
+    /// Anybody, as Prometheus asks when nobody tells it a token.
+    #[default]
+    Anybody,
+    /// Who sees the company as a whole, programs among them.
+    WholeCompany,
+}
+
+impl MetricsFor {
+    /// As it stands in the table.
+    pub(super) fn permission(self) -> Permission {
+        match self {
+            Self::Anybody => Permission::Public,
+            Self::WholeCompany => Permission::Company(&[Admin, Service, Auditor]),
+        }
+    }
+}
+
 /// Who may ask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Permission {

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::call::{Call, Shared};
-use super::permission::Permission;
+use super::permission::{MetricsFor, Permission};
 use super::problem::{Problem, ProblemKind};
 use super::room::{Room, Taken};
 use super::route::{Method, Route};
@@ -35,12 +35,17 @@ const REQUEST_ID: &str = "x-request-id";
 
 /// Everything that can be asked for. `draining` is cancelled when the host wants no new work.
 pub fn router(flow: Flow, draining: CancellationToken) -> Router {
-    router_with(flow, draining, Room::default())
+    router_for(MetricsFor::default(), flow, draining)
+}
+
+/// The same, with what is measured for those who may read it.
+pub(super) fn router_for(metrics_for: MetricsFor, flow: Flow, draining: CancellationToken) -> Router {
+    router_with(flow, draining, Room::default(), metrics_for)
 }
 
 /// The same, with so much room for bodies.
-fn router_with(flow: Flow, draining: CancellationToken, room: Room) -> Router {
-    let routes = table::routes();
+fn router_with(flow: Flow, draining: CancellationToken, room: Room, metrics_for: MetricsFor) -> Router {
+    let routes = table::routes_with(metrics_for);
     let openapi = openapi::written(&routes);
     let shared = Arc::new(Shared { flow, draining, openapi, room });
     let mut router = Router::new();

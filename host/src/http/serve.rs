@@ -19,7 +19,8 @@ use tokio_util::task::TaskTracker;
 
 use self::patient::Patient;
 use super::peers::{PeerLimit, Peers, Seat};
-use super::router::router;
+use super::permission::MetricsFor;
+use super::router::router_for;
 use crate::flow::Flow;
 
 mod patient;
@@ -52,6 +53,8 @@ pub struct ServeOptions {
     pub grace: Duration,
     /// How many connections one caller may have.
     pub per_peer: PeerLimit,
+    /// Who may read what is measured.
+    pub metrics: MetricsFor,
 }
 
 /// How many connections there may be, of all and of one caller.
@@ -71,7 +74,7 @@ struct Place {
 /// From then on `/readyz` says that the host wants no more work, and for `grace` it is still taken:
 /// whoever spreads work over several hosts has that long to see it and go elsewhere.
 pub async fn serve(listener: TcpListener, flow: Flow, stop: CancellationToken, options: ServeOptions) {
-    let ServeOptions { grace, per_peer } = options;
+    let ServeOptions { grace, per_peer, metrics } = options;
     let closing_time = {
         let stop = stop.clone();
         async move {
@@ -79,7 +82,8 @@ pub async fn serve(listener: TcpListener, flow: Flow, stop: CancellationToken, o
             tokio::time::sleep(grace).await;
         }
     };
-    serve_until(closing_time, Places::new(CONNECTIONS_MAX, per_peer), listener, router(flow, stop)).await;
+    let router = router_for(metrics, flow, stop);
+    serve_until(closing_time, Places::new(CONNECTIONS_MAX, per_peer), listener, router).await;
 }
 
 impl Places {

@@ -1,5 +1,6 @@
 //! The one table of everything that can be asked for.
 
+use super::permission::MetricsFor;
 use super::route::Route;
 use super::{
     activations, agents, audit, contacts, conversation_acts, conversations, counts, decisions, deliveries,
@@ -7,8 +8,13 @@ use super::{
     secrets, settings, signing_keys, tokens,
 };
 
-/// Every route, in the order of the story.
+/// Every route, in the order of the story, as it is where nobody says otherwise.
 pub fn routes() -> Vec<Route> {
+    routes_with(MetricsFor::default())
+}
+
+/// The same, with what is measured for those who may read it.
+pub(super) fn routes_with(metrics_for: MetricsFor) -> Vec<Route> {
     [
         ingest::routes(),
         deliveries::routes(),
@@ -32,7 +38,7 @@ pub fn routes() -> Vec<Route> {
         tokens::routes(),
         audit::routes(),
         counts::routes(),
-        health::routes(),
+        health::routes(metrics_for),
         openapi::routes(),
     ]
     .into_iter()

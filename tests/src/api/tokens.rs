@@ -4,6 +4,7 @@ use bytes::Bytes;
 use http::Request;
 use http_body_util::Full;
 use serde_json::{Value, json};
+use switchboard::flow::organise;
 
 use crate::support::TestApp;
 use crate::support::company::word_to;
@@ -94,6 +95,21 @@ async fn revoking_counts_from_the_next_request_on_and_survives_a_restart() {
     app.ask_as(&secret, "GET", "/v1/conversations", None).await.problem(401);
     let app = app.restart().await;
     app.ask_as(&secret, "GET", "/v1/conversations", None).await.problem(401);
+}
+
+#[tokio::test]
+async fn the_first_admins_token_is_replaced_by_one_that_expires() {
+    let app = TestApp::empty().await;
+    let first = app.get("/v1/tokens").await.json(200)["entries"][0].clone();
+    assert_eq!((text(&first, "/role"), first.get("expires_at")), ("admin", None), "{first}");
+    let other = app.token_for(json!({ "role": "admin", "expires_in_days": 30 })).await;
+    let revoke = format!("/v1/tokens/{}/revoke", text(&first, "/id"));
+    app.ask_as(&other, "POST", &revoke, Some(&json!({}))).await.json(200);
+    app.get("/v1/tokens").await.problem(401);
+    let app = app.restart().await;
+    assert_eq!(organise::ensure_admin_token(app.flow()).await.unwrap(), None, "a start makes no other one");
+    app.get("/v1/tokens").await.problem(401);
+    app.ask_as(&other, "GET", "/v1/tokens", None).await.json(200);
 }
 
 #[tokio::test]

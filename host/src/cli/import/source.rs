@@ -5,11 +5,12 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use indicatif::ProgressBar;
 
 use super::format::Format;
 use super::record::{RecordError, Records};
+use crate::cli::remedy::refused;
 
 /// How much of a file is read at once.
 const BUFFER_BYTES: usize = 256 * 1024;
@@ -62,11 +63,11 @@ fn open(path: &Path, bar: &ProgressBar) -> anyhow::Result<Open> {
     let mut from = BufReader::with_capacity(BUFFER_BYTES, bar.wrap_read(file));
     let start = from.fill_buf().with_context(|| format!("read {}", path.display()))?;
     let Some(format) = Format::of(path, start) else {
-        bail!(
-            "{}: neither its name nor its start says what it holds; known are .jsonl, .mbox, .eml, .xml, .atom, \
-             .rss and .json",
-            path.display()
-        );
+        let why = format!("{}: neither its name nor its start says what it holds", path.display());
+        return Err(refused(
+            why,
+            "name it for what it holds: .jsonl, .mbox, .eml, .xml, .atom, .rss or .json",
+        ));
     };
     Ok(Open { path: path.into(), format, records: format.records(from) })
 }

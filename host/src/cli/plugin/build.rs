@@ -4,10 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::Context;
 use clap::Args;
 use serde::Deserialize;
 
+use crate::cli::remedy::refused;
 use crate::plugin::{digest, guest_build};
 
 /// Flags of `plugin build`.
@@ -23,7 +24,10 @@ pub struct Build {
 impl Build {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let dir = fs::canonicalize(&self.dir).with_context(|| format!("find {}", self.dir.display()))?;
-        ensure!(dir.join("Cargo.toml").is_file(), "{} holds no Cargo.toml", dir.display());
+        if !dir.join("Cargo.toml").is_file() {
+            let why = format!("{} holds no Cargo.toml", dir.display());
+            return Err(refused(why, "name the folder of the plugin's crate"));
+        }
         guest_build::ensure_target(&dir).map_err(anyhow::Error::msg)?;
         let module = compile(&dir)?;
         let bytes = fs::read(&module).with_context(|| format!("read {}", module.display()))?;
@@ -43,15 +47,13 @@ fn compile(dir: &Path) -> anyhow::Result<PathBuf> {
         .output()
         .context("start cargo")?;
     if !output.status.success() {
-        bail!("the crate does not compile");
+        return Err(refused("the crate does not compile", "correct what the compiler names above"));
     }
     let manifest = dir.join("Cargo.toml");
     let said = String::from_utf8_lossy(&output.stdout);
-    said.lines().find_map(|line| module_of(line, &manifest)).with_context(|| {
-        format!(
-            "{} makes no `cdylib`: add `[lib]` with `crate-type = [\"cdylib\", \"rlib\"]`",
-            manifest.display()
-        )
+    said.lines().find_map(|line| module_of(line, &manifest)).ok_or_else(|| {
+        let why = format!("{} makes no `cdylib`", manifest.display());
+        refused(why, "add `[lib]` with `crate-type = [\"cdylib\", \"rlib\"]` to it")
     })
 }
 

@@ -9,7 +9,13 @@ use serde_json::Value;
 
 use super::sign::{beside, read_signature};
 use super::wait;
-use crate::egress::{Request, http::send_by_hand};
+use crate::cli::remedy::{Remedy, refused};
+use crate::egress::http::send_by_hand;
+use crate::egress::{Answer, EgressError, Request};
+
+/// What to do where no host is.
+const NO_HOST: &str = "start a host there (`switchboard serve`), or name the address of one with --server or \
+                       SWITCHBOARD_SERVER";
 
 /// Flags of `plugin publish`.
 #[derive(Args)]
@@ -35,7 +41,7 @@ impl Publish {
     pub fn run(self) -> anyhow::Result<()> {
         let component = self.component.display().to_string();
         let request = self.request()?;
-        let answer = wait(async { Ok(send_by_hand(request).await?) })?;
+        let answer = wait(self.send(request))?;
         let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
         let said =
             |pointer: &str| body.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -49,16 +55,33 @@ impl Publish {
             }
             status => {
                 let remedy = said("/remedy");
-                let remedy = if remedy.is_empty() { remedy } else { format!("\nremedy: {remedy}") };
-                anyhow::bail!("{component}: {status}: {}{remedy}", said("/detail"))
+                // Whatever listens there, a host says more.
+                if remedy.is_empty() {
+                    let why =
+                        format!("{component}: {} answers {status}, and not as a host does", self.server);
+                    return Err(refused(why, NO_HOST));
+                }
+                Err(refused(format!("{component}: {status}: {}", said("/detail")), remedy))
             }
         }
+    }
+
+    async fn send(&self, request: Request) -> anyhow::Result<Answer> {
+        let sent = send_by_hand(request).await;
+        let remedy = match &sent {
+            Err(EgressError::NoAnswer(_)) => {
+                "publish it again: what was published already is not published twice"
+            }
+            _ => NO_HOST,
+        };
+        sent.with_context(|| format!("publish to {}", self.server)).remedy(remedy)
     }
 
     fn request(&self) -> anyhow::Result<Request> {
         let body = fs::read(&self.component).with_context(|| format!("read {}", self.component.display()))?;
         let token = fs::read_to_string(&self.token_file)
-            .with_context(|| format!("read the token from {}", self.token_file.display()))?;
+            .with_context(|| format!("read the token from {}", self.token_file.display()))
+            .remedy("name a file that holds the token of an author or an admin with --token-file")?;
         let mut headers = vec![
             ("authorization".to_owned(), format!("Bearer {}", token.trim())),
             ("content-type".to_owned(), "application/wasm".to_owned()),

@@ -14,8 +14,17 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{inspect, sandbox, wait};
+use crate::cli::remedy::{Remedy, refused};
 use crate::domain::release::PluginKind;
 use crate::plugin::{SettingError, validate_settings};
+
+/// What a policy is asked about.
+const QUESTIONS: &str = "give it JSON lines, each an item, a case, or `{\"event\": …, \"case\": …}`; `switchboard schema \
+                         item` describes an item, `switchboard schema case` a case";
+
+/// What an adapter reads.
+const DELIVERIES: &str = "give it JSON lines of deliveries, `{\"headers\": {…}, \"body\": \"…\"}` or with \
+                          `\"body_base64\"`; a file of another name than .jsonl or .ndjson is one delivery";
 
 /// Flags of `plugin run`.
 #[derive(Args)]
@@ -57,19 +66,37 @@ impl Run {
         let format = if self.json { Format::Programs } else { Format::People };
         let items = fs::read(&self.items).with_context(|| format!("read {}", self.items.display()))?;
         let (component, inspected) = wait(inspect(&plugins, &self.file))?;
-        refuse_settings(&validate_settings(&inspected.manifest.settings_schema, &settings))?;
+        refuse_settings(&validate_settings(&inspected.manifest.settings_schema, &settings))
+            .remedy(self.settings_remedy())?;
         let kind = inspected.manifest.kind;
         let manifest = inspected.manifest.into();
         match kind {
             PluginKind::Policy => {
+                let questions = questions::read(&items).remedy(QUESTIONS)?;
+                self.refuse_nothing(questions.len(), QUESTIONS)?;
                 let prepared = plugins.prepare(None, component.into(), PluginKind::Policy, &settings);
                 let artefact = wait(async { Ok(prepared.await?) })?;
-                policy::run(&plugins.load_policy(&artefact, manifest)?, &items, format)
+                policy::run(&plugins.load_policy(&artefact, manifest)?, &questions, format)
             }
             PluginKind::ChannelAdapter => {
+                let deliveries = deliveries::read(&self.items, items).remedy(DELIVERIES)?;
+                self.refuse_nothing(deliveries.len(), DELIVERIES)?;
                 let adapter = plugins.load_adapter(&inspected.artefact, manifest)?;
-                adapter::run(&adapter, &settings, &deliveries::read(&self.items, items)?, format)
+                adapter::run(&adapter, &settings, &deliveries, format)
             }
+        }
+    }
+
+    /// Whoever named a file wants something run.
+    fn refuse_nothing(&self, found: usize, remedy: &str) -> anyhow::Result<()> {
+        let nothing = || format!("{} holds nothing to run the plugin over", self.items.display());
+        if found == 0 { Err(refused(nothing(), remedy)) } else { Ok(()) }
+    }
+
+    fn settings_remedy(&self) -> String {
+        match &self.settings {
+            Some(file) => format!("correct them at these places of {}", file.display()),
+            None => "name a file with settings with --settings: without one they are `{}`".to_owned(),
         }
     }
 }
@@ -85,8 +112,13 @@ fn refuse_settings(errors: &[SettingError]) -> anyhow::Result<()> {
         return Ok(());
     }
     let lines: Vec<_> =
-        errors.iter().map(|error| format!("\n  `{}`: {}", error.pointer, error.message)).collect();
+        errors.iter().map(|error| format!("\n  {}: {}", place(&error.pointer), error.message)).collect();
     bail!("the settings do not match the plugin's schema:{}", lines.concat())
+}
+
+/// An empty pointer points at everything, and says nothing to people.
+fn place(pointer: &str) -> String {
+    if pointer.is_empty() { "the settings as a whole".to_owned() } else { format!("`{pointer}`") }
 }
 
 /// Prints one result for programs.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::Args;
 
+use crate::cli::remedy::{Remedy, refused};
 use crate::domain::signing::Signature;
 use crate::plugin::digest::digest;
 use crate::plugin::signing::{PrivateKey, verify};
@@ -26,8 +27,8 @@ pub struct Sign {
 impl Sign {
     /// Signs it.
     pub fn run(self) -> anyhow::Result<()> {
-        let pem = fs::read_to_string(&self.key).with_context(|| format!("read {}", self.key.display()))?;
-        let key = PrivateKey::read(&pem).with_context(|| format!("read {}", self.key.display()))?;
+        let key =
+            read_key(&self.key).remedy("name a key with --key; `switchboard plugin keygen` makes one")?;
         let digest = digest_of(&self.component)?;
         let output = self.output.unwrap_or_else(|| beside(&self.component));
         let text = serde_json::to_string_pretty(&key.sign(&digest))? + "\n";
@@ -36,6 +37,14 @@ impl Sign {
         Ok(())
     }
 }
+
+/// Either can be what is wrong.
+const CHANGED: &str = "get the component and its signature anew from who made them, or sign it again: one of them is \
+                       not what it was";
+
+/// Nobody can tell from here whom to trust.
+const ANOTHERS: &str = "do not take it for theirs: ask them for a component and a signature of their own, or, if the \
+                        other key is theirs too, name that one with --public-key";
 
 /// Flags of `plugin verify`.
 #[derive(Args)]
@@ -53,15 +62,27 @@ pub struct Verify {
 impl Verify {
     /// Verifies it.
     pub fn run(self) -> anyhow::Result<()> {
-        let signature = read_signature(&self.signature.unwrap_or_else(|| beside(&self.component)))?;
-        verify(&digest_of(&self.component)?, &signature)
-            .with_context(|| format!("verify {}", self.component.display()))?;
-        if let Some(wanted) = self.public_key {
-            anyhow::ensure!(signature.public_key == wanted, "it was signed by {}", signature.public_key);
+        let (component, digest) = (self.component.display(), digest_of(&self.component)?);
+        let file = self.signature.unwrap_or_else(|| beside(&self.component));
+        let unsigned = format!(
+            "sign it first (`switchboard plugin sign {component} --key KEY`), or name the file of its signature \
+             with --signature"
+        );
+        let signature = read_signature(&file).remedy(unsigned)?;
+        verify(&digest, &signature).with_context(|| format!("verify {component}")).remedy(CHANGED)?;
+        if let Some(wanted) = self.public_key.filter(|it| *it != signature.public_key) {
+            let why = format!("{component} was signed by {}, and not by {wanted}", signature.public_key);
+            return Err(refused(why, ANOTHERS));
         }
-        println!("{}: signed by {}", self.component.display(), signature.public_key);
+        println!("{component}: signed by {}", signature.public_key);
         Ok(())
     }
+}
+
+fn read_key(file: &Path) -> anyhow::Result<PrivateKey> {
+    let read = || format!("read {}", file.display());
+    let pem = fs::read_to_string(file).with_context(read)?;
+    PrivateKey::read(&pem).with_context(read)
 }
 
 /// Reads a signature from its file.

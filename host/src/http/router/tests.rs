@@ -41,9 +41,39 @@ async fn without_the_admin_token_nothing_is_told() {
 }
 
 #[tokio::test]
+async fn what_is_measured_is_for_tokens_of_the_whole_company_where_that_is_wished() {
+    let host = Host::start().await;
+    host.post("/v1/departments", json!({ "name": "support" })).await;
+    host.post("/v1/agents", json!({ "name": "ada", "department": "support" })).await;
+    let closed = router_for(MetricsFor::WholeCompany, host.flow.clone(), host.draining.clone());
+    let ask = async |token: Option<&str>| {
+        let mut request = bare("GET", "/metrics");
+        if let Some(token) = token {
+            request.headers_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
+        }
+        closed.clone().oneshot(request).await.unwrap().status()
+    };
+    assert_eq!(host.send(bare("GET", "/metrics")).await.status, StatusCode::OK, "as it is otherwise");
+    assert_eq!(ask(None).await, StatusCode::UNAUTHORIZED);
+    assert_eq!(ask(Some("sbt_guess")).await, StatusCode::UNAUTHORIZED);
+    for (wanted, status) in [
+        (json!({ "role": "admin" }), StatusCode::OK),
+        (json!({ "role": "service" }), StatusCode::OK),
+        (json!({ "role": "auditor" }), StatusCode::OK),
+        (json!({ "role": "service", "department": "support" }), StatusCode::FORBIDDEN),
+        (json!({ "role": "author", "department": "support" }), StatusCode::FORBIDDEN),
+        (json!({ "role": "agent", "agent": "ada" }), StatusCode::FORBIDDEN),
+    ] {
+        let made = host.post("/v1/tokens", wanted.clone()).await;
+        assert_eq!(made.status, StatusCode::CREATED, "{}", made.body);
+        assert_eq!(ask(made.body["secret"].as_str()).await, status, "{wanted}");
+    }
+}
+
+#[tokio::test]
 async fn who_finds_no_room_is_told_to_come_back_and_nothing_is_done() {
     let host = Host::start().await;
-    let full = router_with(host.flow.clone(), host.draining.clone(), Room::of(0));
+    let full = router_with(host.flow.clone(), host.draining.clone(), Room::of(0), MetricsFor::default());
     let post = |body: Body| {
         let request = host.request("POST", "/v1/departments").header("content-type", "application/json");
         full.clone().oneshot(request.body(body).unwrap())
@@ -92,7 +122,7 @@ async fn a_body_that_does_not_end_in_time_is_refused_and_nothing_of_it_is_stored
 #[tokio::test]
 async fn one_caller_with_many_bodies_leaves_room_to_others() {
     let host = Host::start().await;
-    let room = router_with(host.flow.clone(), host.draining.clone(), Room::of(4));
+    let room = router_with(host.flow.clone(), host.draining.clone(), Room::of(4), MetricsFor::default());
     let open = || {
         let endless = futures::stream::iter([Ok::<_, std::io::Error>("{")]).chain(futures::stream::pending());
         let request = host.request("POST", "/v1/departments").header("content-type", "application/json");

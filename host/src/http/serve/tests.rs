@@ -26,7 +26,7 @@ impl Listening {
         let (address, stop) = (listener.local_addr().unwrap(), host.draining.clone());
         let (close, closing_time) = oneshot::channel();
         let closing_time = async move { drop(closing_time.await) };
-        let router = router(host.flow.clone(), stop.clone());
+        let router = router_for(MetricsFor::default(), host.flow.clone(), stop.clone());
         let serving = tokio::spawn(serve_until(closing_time, places, listener, router));
         Self { address, stop, close, serving }
     }

@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use super::{Cost, Format, print_cost, print_json, questions};
+use super::questions::Question;
+use super::{Cost, Format, print_cost, print_json};
 use crate::domain::proposal::Proposal;
 use crate::plugin::Policy;
 
@@ -14,10 +15,9 @@ struct Line<'a> {
     cost: Cost,
 }
 
-/// Asks the policy about every line and prints what it says.
-pub(super) fn run(policy: &Policy, lines: &[u8], format: Format) -> anyhow::Result<()> {
-    for question in questions::read(lines) {
-        let question = question?;
+/// Asks the policy every question and prints what it says.
+pub(super) fn run(policy: &Policy, questions: &[Question], format: Format) -> anyhow::Result<()> {
+    for question in questions {
         let call = policy.evaluate(&question.event, &question.case);
         let failure = call.result.as_ref().err().map(ToString::to_string);
         let proposals = call.result.unwrap_or_default();

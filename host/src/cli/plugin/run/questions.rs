@@ -18,11 +18,11 @@ pub(super) struct Question {
     pub(super) case: Case,
 }
 
-/// Every line's question, in order; empty lines are passed over.
-pub(super) fn read(lines: &[u8]) -> impl Iterator<Item = anyhow::Result<Question>> {
+/// Every line's question, in order; empty lines are passed over. With one that is wrong, none is asked.
+pub(super) fn read(lines: &[u8]) -> anyhow::Result<Vec<Question>> {
     let filled = |(_, line): &(usize, &[u8])| !line.trim_ascii().is_empty();
     let numbered = lines.split(|byte| *byte == b'\n').enumerate().filter(filled);
-    numbered.map(|(index, line)| question(line).with_context(|| format!("read line {}", index + 1)))
+    numbered.map(|(index, line)| question(line).with_context(|| format!("read line {}", index + 1))).collect()
 }
 
 fn question(line: &[u8]) -> anyhow::Result<Question> {
@@ -99,7 +99,7 @@ mod tests {
     #[test]
     fn a_bare_item_becomes_a_case() {
         let lines = format!("{ITEM}\n\n{ITEM}\n");
-        let questions: Vec<_> = read(lines.as_bytes()).collect::<anyhow::Result<_>>().unwrap();
+        let questions = read(lines.as_bytes()).unwrap();
         assert_eq!(questions.len(), 2);
         assert_eq!(questions[0].case.item.text, "hello");
         assert_eq!(questions[0].event.occasion, Occasion::ItemReceived);
@@ -108,7 +108,7 @@ mod tests {
     #[test]
     fn a_wrong_line_is_named() {
         let lines = format!("{ITEM}\n{{\"text\":1}}\n");
-        let error = read(lines.as_bytes()).nth(1).unwrap().err().unwrap();
+        let error = read(lines.as_bytes()).err().unwrap();
         assert!(format!("{error:#}").starts_with("read line 2"));
     }
 }
