@@ -6,6 +6,7 @@
 //! |---|---|
 //! | [`value`] | a value in memory: never printed, wiped when it goes |
 //! | [`cipher`], [`key`] | how values are sealed, and with which key |
+//! | [`key_file`] | a file that holds a key |
 //! | [`compute`] | signatures and challenges |
 //! | [`granted`] | what one call may do with which secret, and what is hidden from it |
 //! | `hiding` | where a value stands in what others write |
@@ -17,6 +18,7 @@ pub mod compute;
 pub mod granted;
 mod hiding;
 pub mod key;
+pub mod key_file;
 pub mod value;
 
 pub use cipher::{Cipher, Unreadable};

@@ -13,6 +13,7 @@
 
 mod audit;
 mod claims;
+mod concern;
 mod contacts;
 mod conversation_row;
 mod conversations;

@@ -1,26 +1,20 @@
 //! The key that seals the values: 32 bytes in base64, in a file or in the environment.
 
 use std::fmt;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
+use super::key_file;
+
 /// The bytes of a key.
 pub const KEY_BYTES: usize = 32;
 
-/// Readable and writable by its owner alone.
-const MODE: u32 = 0o600;
-
-/// Access by anybody but the owner.
-const OTHERS: u32 = 0o077;
-
 /// More than any key's text: a longer file is something else.
-const TEXT_BYTES_MAX: u64 = 256;
+const TEXT_BYTES_MAX: usize = 256;
 
 type Key = Zeroizing<[u8; KEY_BYTES]>;
 
@@ -91,91 +85,34 @@ fn parse(text: &str, place: &str) -> Result<Key, KeyError> {
 fn read_or_make(file: &Path) -> Result<Key, KeyError> {
     let failed = |error| KeyError::File(file.to_owned(), error);
     if let Some(key) = read(file)? {
-        sweep(file).map_err(failed)?;
+        key_file::sweep(file).map_err(failed)?;
         return Ok(key);
     }
-    let text = Zeroizing::new(STANDARD.encode(make().map_err(failed)?.as_slice()));
-    let aside = write_aside(file, &text).map_err(failed)?;
-    // Two that start at once agree on the key that was there first.
-    let linked = fs::hard_link(&aside, file);
-    remove(&aside).map_err(failed)?;
-    match linked {
-        Err(error) if !file.exists() => return Err(failed(error)),
-        _ => {}
-    }
-    sync_folder(file).map_err(failed)?;
+    let mut text = Zeroizing::new(STANDARD.encode(make().map_err(failed)?.as_slice()));
+    text.push('\n');
+    key_file::put_first(file, text.as_bytes()).map_err(failed)?;
     read(file)?.ok_or_else(|| failed(io::Error::other("it does not stay as it was written")))
 }
 
 fn read(file: &Path) -> Result<Option<Key>, KeyError> {
-    let failed = |error| KeyError::File(file.to_owned(), error);
-    let mut open = match File::open(file) {
-        Ok(open) => open,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(failed(error)),
+    let found = key_file::read(file, TEXT_BYTES_MAX);
+    let Some(found) = found.map_err(|error| KeyError::File(file.to_owned(), error))? else {
+        return Ok(None);
     };
-    if open.metadata().map_err(failed)?.mode() & OTHERS != 0 {
+    if found.is_exposed {
         return Err(KeyError::Exposed(file.to_owned()));
     }
-    let mut text = Zeroizing::new(String::new());
-    let read = Read::by_ref(&mut open).take(TEXT_BYTES_MAX).read_to_string(&mut text);
-    match read {
-        // Bytes that are no text are no key either.
-        Err(error) if error.kind() != io::ErrorKind::InvalidData => Err(failed(error)),
-        _ => parse(&text, &file.display().to_string()).map(Some),
-    }
-}
-
-/// Removes the keys that were written aside and never came into their place, because the host died: nothing
-/// was sealed with them.
-fn sweep(file: &Path) -> io::Result<()> {
-    let Some(name) = file.file_name().and_then(|it| it.to_str()) else { return Ok(()) };
-    for entry in fs::read_dir(folder_of(file))? {
-        let entry = entry?;
-        let is_aside = |other: &str| {
-            let ending = other.strip_prefix(name).and_then(|it| it.strip_prefix('.'));
-            ending.is_some_and(|it| it.len() == 8 && it.bytes().all(|it| it.is_ascii_hexdigit()))
-        };
-        if entry.file_name().to_str().is_some_and(is_aside) {
-            remove(&entry.path())?;
-        }
-    }
-    Ok(())
-}
-
-/// Whoever starts at the same time may have been faster.
-fn remove(aside: &Path) -> io::Result<()> {
-    match fs::remove_file(aside) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
-}
-
-fn folder_of(file: &Path) -> &Path {
-    file.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-/// Writes a key beside its place, so that nobody ever reads half of one.
-fn write_aside(file: &Path, text: &str) -> io::Result<PathBuf> {
-    let mut aside = file.as_os_str().to_owned();
-    aside.push(format!(".{:08x}", getrandom::u32().map_err(io::Error::other)?));
-    let aside = PathBuf::from(aside);
-    let mut open = OpenOptions::new().write(true).create_new(true).mode(MODE).open(&aside)?;
-    open.write_all(text.as_bytes())?;
-    open.write_all(b"\n")?;
-    open.sync_all()?;
-    Ok(aside)
-}
-
-/// A key that is gone after a loss of power takes everything it sealed with it.
-fn sync_folder(file: &Path) -> io::Result<()> {
-    File::open(folder_of(file))?.sync_all()
+    // Bytes that are no text are no key either.
+    let text = str::from_utf8(&found.bytes).unwrap_or_default();
+    parse(text, &file.display().to_string()).map(Some)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
+    use std::fs;
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
+    use super::key_file::MODE;
     use super::*;
 
     #[test]

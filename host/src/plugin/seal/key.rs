@@ -1,18 +1,13 @@
 //! The seal's key, kept in a file.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use crate::vault::key_file;
 
 /// One block of the hash: the longest key that is used as it is (RFC 2104, section 3).
 pub(super) const KEY_BYTES: usize = 64;
-
-/// Readable and writable by its owner alone.
-const MODE: u32 = 0o600;
-
-/// Access by anybody but the owner.
-const OTHERS: u32 = 0o077;
 
 type Key = [u8; KEY_BYTES];
 
@@ -28,28 +23,15 @@ pub(super) fn read_or_make(file: &Path) -> io::Result<Key> {
     if let Some(key) = read(file)? {
         return Ok(key);
     }
-    let aside = write_aside(file, &make()?)?;
-    // Two that start at once agree on the key that was there first.
-    let linked = fs::hard_link(&aside, file);
-    fs::remove_file(&aside)?;
-    match linked {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-        _ => {}
-    }
+    key_file::put_first(file, &make()?)?;
     read(file)?.ok_or_else(|| io::Error::other(format!("{} does not stay as it was written", file.display())))
 }
 
 /// The key in this file, if it is one. What cannot be a secret any more is taken away.
 fn read(file: &Path) -> io::Result<Option<Key>> {
-    let mut open = match File::open(file) {
-        Ok(open) => open,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error),
-    };
-    let mut bytes = Vec::new();
-    Read::by_ref(&mut open).take(KEY_BYTES as u64 + 1).read_to_end(&mut bytes)?;
-    let secret = open.metadata()?.mode() & OTHERS == 0;
-    if let (true, Ok(key)) = (secret, Key::try_from(bytes.as_slice())) {
+    // One byte more than a key has: a longer file is something else.
+    let Some(found) = key_file::read(file, KEY_BYTES + 1)? else { return Ok(None) };
+    if let (false, Ok(key)) = (found.is_exposed, Key::try_from(found.bytes.as_slice())) {
         return Ok(Some(key));
     }
     tracing::warn!(file = %file.display(), "the key of compiled plugins is damaged or readable by others: a new one is made");
@@ -57,22 +39,12 @@ fn read(file: &Path) -> io::Result<Option<Key>> {
     Ok(None)
 }
 
-/// Writes a key beside its place, so that nobody ever reads half of one.
-fn write_aside(file: &Path, key: &Key) -> io::Result<PathBuf> {
-    let mut aside = file.as_os_str().to_owned();
-    aside.push(format!(".{:08x}", getrandom::u32().map_err(io::Error::other)?));
-    let aside = PathBuf::from(aside);
-    let mut open = OpenOptions::new().write(true).create_new(true).mode(MODE).open(&aside)?;
-    open.write_all(key)?;
-    open.sync_all()?;
-    Ok(aside)
-}
-
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
     use super::*;
+    use crate::vault::key_file::MODE;
 
     #[test]
     fn a_key_is_made_once_for_its_owner_alone() {

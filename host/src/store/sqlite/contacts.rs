@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, SqliteConnection};
 
+use super::concern::has_to_do_with;
 use super::rows::Rows;
 use super::{SqliteStore, audit};
 use crate::domain::contact::{Contact, Identity};
@@ -81,14 +82,12 @@ pub(super) async fn is_known_to(
     department: DepartmentId,
     contact: ContactId,
 ) -> StoreResult<bool> {
-    let known = sqlx::query_scalar(
+    let known = sqlx::query_scalar(concat!(
         "SELECT EXISTS (
-             SELECT 1 FROM conversations
-             WHERE
-                 contact = ?1 AND merged_into IS NULL
-                 AND (department = ?2 OR inbox IN (SELECT id FROM inboxes WHERE department = ?2))
-         )",
-    );
+             SELECT 1 FROM conversations WHERE contact = ?1 AND merged_into IS NULL AND ",
+        has_to_do_with!("", "?2"),
+        ")"
+    ));
     Ok(known.bind(contact.0).bind(department.0).fetch_one(&store.readers).await?)
 }
 

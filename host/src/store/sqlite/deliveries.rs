@@ -3,12 +3,13 @@
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, SqliteConnection};
 
+use super::concern::came_in_through;
 use super::counts::Change;
 use super::erased_keys::{ErasedKeys, KeyKind};
 use super::rows::Rows;
 use super::script::Script;
 use super::words::{case, word};
-use super::{SqliteStore, paging, unread};
+use super::{SqliteStore, paging, retention, unread};
 use crate::domain::delivery::{Delivery, DeliveryOutcome, Header, ImportKey, RawDelivery};
 use crate::domain::ids::{DeliveryId, DepartmentId, InboxId, ItemId};
 use crate::domain::time::Timestamp;
@@ -93,24 +94,27 @@ pub(super) async fn page(
             "SELECT ",
             delivery_columns!(),
             " FROM deliveries
-              WHERE id < ?1 AND (?2 IS NULL OR inbox = ?2)
-                  AND (?4 IS NULL OR inbox IN (SELECT id FROM inboxes WHERE department = ?4)) AND outcome = 'unparsed'
+              WHERE id < ?1 AND (?2 IS NULL OR inbox = ?2) AND (?4 IS NULL OR ",
+            came_in_through!("", "?4"),
+            ") AND outcome = 'unparsed'
               ORDER BY id DESC LIMIT ?3"
         ),
         Some(DeliveryOutcome::Accepted) => concat!(
             "SELECT ",
             delivery_columns!(),
             " FROM deliveries
-              WHERE id < ?1 AND (?2 IS NULL OR inbox = ?2)
-                  AND (?4 IS NULL OR inbox IN (SELECT id FROM inboxes WHERE department = ?4)) AND outcome = 'accepted'
+              WHERE id < ?1 AND (?2 IS NULL OR inbox = ?2) AND (?4 IS NULL OR ",
+            came_in_through!("", "?4"),
+            ") AND outcome = 'accepted'
               ORDER BY id DESC LIMIT ?3"
         ),
         None => concat!(
             "SELECT ",
             delivery_columns!(),
             " FROM deliveries
-              WHERE id < ?1 AND (?2 IS NULL OR inbox = ?2)
-                  AND (?4 IS NULL OR inbox IN (SELECT id FROM inboxes WHERE department = ?4))
+              WHERE id < ?1 AND (?2 IS NULL OR inbox = ?2) AND (?4 IS NULL OR ",
+            came_in_through!("", "?4"),
+            ")
               ORDER BY id DESC LIMIT ?3"
         ),
     };
@@ -261,14 +265,7 @@ impl DeliveryRows {
         script.each("records imported", sql, self.imports);
         let were_unparsed = retry(self.retried, script, connection).await?;
         // One that is read once more is kept with its bytes until now.
-        let sql = "UPDATE deliveries
-            SET path = '', query = NULL, headers = '[]', body = x''
-            WHERE id IN (SELECT value ->> 0 FROM jsonb_each(?1))";
-        script.each("deliveries emptied", sql, self.emptied.clone());
-        let sql = "INSERT INTO purged_deliveries (delivery, at)
-            SELECT value ->> 0, value ->> 1 FROM jsonb_each(?1) WHERE true
-            ON CONFLICT (delivery) DO NOTHING";
-        script.any("deliveries marked", sql, self.emptied);
+        retention::take_out(self.emptied, script);
         unread::write(self.read_again, self.unread, script);
         let unparsed = self.fresh_unparsed + self.retried_unparsed - were_unparsed;
         Ok(Change { deliveries, unparsed, ..Change::default() })

@@ -9,6 +9,7 @@ use sqlx::{Row as _, SqliteConnection};
 
 use super::open::ID_MS_SHIFT;
 use super::rows::Rows;
+use super::script::Script;
 use super::{SqliteStore, audit, erase};
 use crate::domain::erasure::Erased;
 use crate::domain::ids::InboxId;
@@ -188,15 +189,24 @@ pub(super) async fn empty(
     for row in deliveries.fetch(sql, &mut *connection).await? {
         let _ = found.row().int(row.try_get(0)?).int(at.as_ms());
     }
+    let emptied = found.len() as u64;
+    let mut script = Script::default();
+    take_out(found, &mut script);
+    script.run(connection).await?;
+    Ok(emptied)
+}
+
+/// Takes what came from outside out of deliveries, each with the time that stays with it: when that was done
+/// first.
+pub(super) fn take_out(deliveries: Rows, script: &mut Script) {
     let sql = "UPDATE deliveries
         SET path = '', query = NULL, headers = '[]', body = x''
         WHERE id IN (SELECT value ->> 0 FROM jsonb_each(?1))";
-    found.clone().run_each("deliveries emptied", sql, &mut *connection).await?;
+    script.each("deliveries emptied", sql, deliveries.clone());
     let sql = "INSERT INTO purged_deliveries (delivery, at)
-        SELECT value ->> 0, value ->> 1 FROM jsonb_each(?1)";
-    let emptied = found.len() as u64;
-    found.run_each("deliveries marked", sql, connection).await?;
-    Ok(emptied)
+        SELECT value ->> 0, value ->> 1 FROM jsonb_each(?1) WHERE true
+        ON CONFLICT (delivery) DO NOTHING";
+    script.any("deliveries marked", sql, deliveries);
 }
 
 pub(super) async fn erase_ended(

@@ -13,6 +13,7 @@ use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
 use self::query::SearchQuery;
 pub(super) use self::waiting::Texts;
+use super::concern::has_to_do_with;
 use super::{SqliteStore, item_row};
 use crate::domain::ids::DepartmentId;
 use crate::domain::item::Item;
@@ -94,14 +95,13 @@ pub(super) async fn page(
 /// the department `?4`, if there is one, has to do with.
 macro_rules! is_shown {
     () => {
-        "r.id = i.content AND i.deleted_at IS NULL AND (
-             ?4 IS NULL OR EXISTS (
-                 SELECT 1 FROM conversations AS c
-                 WHERE
-                     c.id = i.conversation
-                     AND (c.department = ?4 OR c.inbox IN (SELECT id FROM inboxes WHERE department = ?4))
-             )
-         )"
+        concat!(
+            "r.id = i.content AND i.deleted_at IS NULL AND (
+                 ?4 IS NULL OR EXISTS (
+                     SELECT 1 FROM conversations AS c WHERE c.id = i.conversation AND ",
+            has_to_do_with!("c.", "?4"),
+            "))"
+        )
     };
 }
 

@@ -4,6 +4,7 @@ use sqlx::{QueryBuilder, Sqlite};
 
 use crate::domain::conversation::Conversation;
 use crate::domain::ids::DepartmentId;
+use crate::store::sqlite::concern::has_to_do_with;
 use crate::store::sqlite::words::status_word;
 use crate::store::sqlite::{SqliteStore, conversation_row, paging};
 use crate::store::{ConversationFilter, Page, PageRequest, StoreResult};
@@ -64,10 +65,12 @@ fn select(filter: &ConversationFilter) -> QueryBuilder<Sqlite> {
     query
 }
 
-/// Leaves conversations `c` that the department has to do with: in one of its queues, or come in through
-/// one of its inboxes.
+/// Leaves conversations `c` that the department has to do with.
 pub(in crate::store::sqlite) fn has_to_do_with(department: DepartmentId, query: &mut QueryBuilder<Sqlite>) {
-    query.push(" AND (c.department = ").push_bind(department.0);
-    query.push(" OR c.inbox IN (SELECT id FROM inboxes WHERE department = ");
-    query.push_bind(department.0).push("))");
+    query.push(" AND ");
+    let mut pieces = has_to_do_with!("c.", "?").split('?');
+    query.push(pieces.next().unwrap_or_default());
+    for piece in pieces {
+        query.push_bind(department.0).push(piece);
+    }
 }
