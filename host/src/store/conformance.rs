@@ -123,6 +123,7 @@ macro_rules! conformance {
             shared {
                 what_came_of_an_erased_item_goes_where_others_stay,
                 what_a_merge_brought_goes_with_who_is_erased,
+                what_a_chain_of_merges_brought_goes_with_who_is_erased,
                 what_says_where_nothing_comes_from_goes_unless_an_agent_said_it,
                 one_erasure_leaves_another_what_it_needs,
                 a_bounce_goes_with_what_it_could_not_deliver,
