@@ -97,6 +97,7 @@ macro_rules! conformance {
             }
             personal {
                 a_contact_is_erased_once,
+                an_erasure_that_has_begun_is_known_until_its_end,
                 what_is_erased_says_nothing_and_keeps_its_place,
                 what_waits_to_be_judged_is_not_judged_any_more,
                 a_repetition_of_what_is_erased_brings_nothing_back,
