@@ -126,6 +126,8 @@ async fn with_others(world: &World) {
         };
         world.take([Arrival::Status(status), bounce(&id("returned"), &to_joiner)]).await;
         write(world, begun, Some(joined.0), &[&second]).await.unwrap();
+        // Here the company answers what she said elsewhere.
+        write(world, begun, None, &["own-5"]).await.unwrap();
         world.take([says(&third, beginner, &[&second])]).await;
         world.judge_quoting(&["mia"]).await;
     }
