@@ -26,7 +26,7 @@ struct Overwritten {
 /// those that saw an item which goes, or what was derived from one. How many; and what was derived, for
 /// each conversation.
 pub(super) async fn erase(at: Timestamp, connection: &mut SqliteConnection) -> StoreResult<(u64, Walk)> {
-    let items: Vec<i64> = sqlx::query_scalar(SEEN).fetch_all(&mut *connection).await?;
+    let items: Vec<i64> = sqlx::query_scalar("SELECT id FROM gone_items").fetch_all(&mut *connection).await?;
     let items: HashSet<ItemId> = items.into_iter().map(ItemId).collect();
     let mut walk = Walk::begin(connection).await?;
     // All at once: put in order anew for each portion, many conversations would cost their square.
@@ -50,14 +50,6 @@ pub(super) async fn erase(at: Timestamp, connection: &mut SqliteConnection) -> S
     walk.end();
     Ok((erased, walk))
 }
-
-/// Items that no decision may have seen: those that go, and those of a conversation that was shortened.
-const SEEN: &str = "SELECT id FROM gone_items
-    UNION ALL
-    SELECT i.id
-    FROM shortened_conversations AS s
-    CROSS JOIN items AS i ON i.conversation = s.id
-    WHERE i.erased_at IS NOT NULL";
 
 /// Overwrites every decision about a conversation after one id up to another; how many.
 pub(super) async fn erase_between(

@@ -225,11 +225,13 @@ async fn a_long_conversation_that_is_merged_while_it_is_shortened_goes_all_the_s
     let world = found(&file, 1, 3).await;
     let older = begins(&world, "otto", 1).await[0];
     let own = begins(&world, "vera", 1).await[0];
+    // Of what is gone by then something came that goes elsewhere with the merge.
+    world.judge_quoting(&["vera"]).await;
     for number in 0..10 {
         let id = format!("long-{number}");
         world.take([says(&id, "vera", &["vera-0"], &format!("vera-words {id}"))]).await;
     }
-    world.judge_quoting(&["vera"]).await;
+    world.judge_quoting(&[]).await;
     let vera = world.contact_of(own).await;
     begin(&world, vera).await;
     assert_eq!(step(&world, vera).await, Erasing::More);
@@ -260,8 +262,11 @@ async fn what_is_merged_into_a_long_conversation_while_it_is_shortened_goes_too(
     }
     let vera = world.contact_of(own[0]).await;
     begin(&world, vera).await;
+    assert_eq!(world.store.pending_events().await.unwrap(), 12);
     assert_eq!(step(&world, vera).await, Erasing::More);
     assert_eq!(step(&world, vera).await, Erasing::More);
+    assert_eq!(world.store.pending_events().await.unwrap(), 6, "what is gone is not judged any more");
+    assert!(world.claim().await.iter().all(|it| it.item.erased_at.is_none() && it.item.item.text != ""));
     world.take([says("joins", "vera", &["long-9", "vera-1"], "vera-words joined")]).await;
     assert_eq!(world.conversation(own[1]).await.merged_into, Some(own[0]));
     while step(&world, vera).await == Erasing::More {}
