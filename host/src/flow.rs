@@ -121,7 +121,7 @@ pub struct Wake {
     pub timers: Notify,
     /// An answer may be due sooner than thought.
     pub outbox: Notify,
-    /// The disk may hold what was erased.
+    /// The disk may hold what was erased, or an erasure be begun and not at its end.
     pub wipe: Notify,
 }
 

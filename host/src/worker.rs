@@ -37,7 +37,7 @@ pub fn start(flow: &Flow, tracker: &TaskTracker, watch: &Watch) {
     watch.spawn("looking after timers", worker.clone().escalate(), tracker);
     watch.spawn("sending replies", worker.clone().deliver(), tracker);
     watch.spawn("purging", worker.clone().purge(), tracker);
-    watch.spawn("wiping", worker.clone().wipe(), tracker);
+    watch.spawn("erasing and wiping", worker.clone().wipe(), tracker);
     watch.spawn("catching up", worker.catch_up(), tracker);
 }
 
@@ -103,7 +103,7 @@ impl Worker {
         }
     }
 
-    /// Whenever something was erased, and now and then.
+    /// At the start, whenever something was erased or is to be, and now and then.
     async fn wipe(self) {
         let (mut in_vain, mut is_reported) = (0, false);
         while !self.stop.is_cancelled() {
@@ -129,7 +129,7 @@ impl Worker {
                 }
                 Err(error) => {
                     in_vain += 1;
-                    self.failed_again("wiping the disk", &error, in_vain).await;
+                    self.failed_again("erasing, or wiping the disk,", &error, in_vain).await;
                 }
             }
         }

@@ -50,6 +50,32 @@ pub struct Erased {
     pub kept_answers: u64,
 }
 
+impl Erased {
+    /// Counts what was erased besides.
+    pub fn add(&mut self, more: &Self) {
+        let Self {
+            contacts,
+            conversations,
+            items,
+            revisions,
+            replies_cancelled,
+            notes,
+            decisions,
+            deliveries,
+            kept_answers,
+        } = more;
+        self.contacts += contacts;
+        self.conversations += conversations;
+        self.items += items;
+        self.revisions += revisions;
+        self.replies_cancelled += replies_cancelled;
+        self.notes += notes;
+        self.decisions += decisions;
+        self.deliveries += deliveries;
+        self.kept_answers += kept_answers;
+    }
+}
+
 /// The erasure of a contact.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Erasure {
@@ -62,6 +88,17 @@ pub struct Erasure {
     pub wiped_at: Option<Timestamp>,
     /// How much it was.
     pub erased: Erased,
+}
+
+/// How far the erasure of a contact is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Erasing {
+    /// There is more to erase.
+    More,
+    /// Nobody can read any of it from now on.
+    Ended(Erasure),
+    /// Nobody could before already.
+    Over(Erasure),
 }
 
 /// How far the disk is wiped of what was erased.

@@ -1,13 +1,17 @@
 //! Everything about a person goes.
+//!
+//! In steps, between which everybody else has the repository. Whoever asked takes them; should it go away, or
+//! the host die, whoever wipes the disk goes on with them.
 
 use std::time::{Duration, Instant};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use tokio::sync::Notify;
 
 use super::{Flow, FlowError, access, purge};
-use crate::domain::erasure::{Erasure, ErasureReason, Wiping};
+use crate::domain::erasure::{Erasing, Erasure, ErasureReason, Wiping};
 use crate::domain::ids::ContactId;
 use crate::domain::principal::Principal;
 
@@ -33,21 +37,63 @@ pub async fn erase(
     asked: EraseContact,
 ) -> Result<Erasure, FlowError> {
     access::contact(flow, principal, id).await?;
-    let known = flow.store.erasure(id).await?;
-    if let Some(done) = known.as_ref().filter(|it| it.wiped_at.is_some()) {
-        return Ok(done.clone());
+    if let Some(done) = flow.store.erasure(id).await?.filter(|it| it.wiped_at.is_some()) {
+        return Ok(done);
     }
     let audit = flow.audit(principal, "contact.erase", &id.to_string(), json!({ "reason": asked.reason }));
-    let erasure = flow.store.erase_contact(id, &audit).await?;
-    if known.is_none() {
-        flow.telemetry.erased("asked", &erasure.erased);
-    }
+    let _bell = Bell(&flow.wake.wipe);
+    let known = flow.store.begin_erasure(id, &audit).await?;
+    let erasure = match known {
+        Some(known) => known,
+        None => finish(flow, id).await?,
+    };
     // It is erased all the same; what is left is tried again.
     if let Err(error) = wipe_for(PATIENCE, flow).await {
         tracing::error!(contact = %id, %error, "the disk is still to be wiped after an erasure");
     }
-    flow.wake.wipe.notify_one();
     Ok(flow.store.erasure(id).await?.unwrap_or(erasure))
+}
+
+/// Rings when it goes, however that comes about: what is left to do is done without it.
+struct Bell<'a>(&'a Notify);
+
+impl Drop for Bell<'_> {
+    fn drop(&mut self) {
+        self.0.notify_one();
+    }
+}
+
+/// Takes an erasure to its end.
+async fn finish(flow: &Flow, id: ContactId) -> Result<Erasure, FlowError> {
+    loop {
+        if let Erasing::Ended(erasure) | Erasing::Over(erasure) = step(flow, id).await? {
+            return Ok(erasure);
+        }
+    }
+}
+
+async fn step(flow: &Flow, id: ContactId) -> Result<Erasing, FlowError> {
+    let erasing = flow.store.erase_some(id, flow.now()).await?;
+    if let Erasing::Ended(erasure) = &erasing {
+        flow.telemetry.erased("asked", &erasure.erased);
+    }
+    Ok(erasing)
+}
+
+/// Takes a step of an erasure that has begun, the earliest first; whether there was one to take. One that
+/// fails keeps none of the others back.
+pub(super) async fn go_on(flow: &Flow) -> Result<bool, FlowError> {
+    let mut failed = None;
+    for id in flow.store.begun_erasures().await? {
+        match step(flow, id).await {
+            Ok(_) => return Ok(true),
+            Err(error) => {
+                tracing::error!(contact = %id, %error, "an erasure that has begun does not go on");
+                failed = failed.or(Some(error));
+            }
+        }
+    }
+    failed.map_or(Ok(false), Err)
 }
 
 /// Wipes the disk, but not for longer than this.

@@ -1,13 +1,14 @@
 //! Nothing is kept longer than its inbox says, nor longer than it is of use.
 //!
-//! In small transactions, so that nobody waits long for the writer. What was erased and is still on the
-//! disk, because somebody was reading or the host died, is wiped here too.
+//! In small transactions, so that nobody waits long for the writer. An erasure that was begun and is not at
+//! its end, because whoever asked for it went away or the host died, goes on here too; and what was erased
+//! and is still on the disk is wiped.
 
 use std::sync::Arc;
 
 use serde_json::json;
 
-use super::{Flow, FlowError};
+use super::{Flow, FlowError, erase};
 use crate::domain::erasure::Wiping;
 use crate::domain::organisation::Inbox;
 use crate::domain::principal::Principal;
@@ -27,8 +28,12 @@ const CONVERSATIONS_AT_ONCE: u32 = 16;
 /// Purges and erases what is due, and wipes the disk; whether nothing is left on it that should not be.
 pub async fn purge_due(flow: &Flow) -> Result<bool, FlowError> {
     let kept = keep_to_agreed(flow).await;
-    let wiped = flow.store.finish_erasures(flow.now()).await?;
-    kept.map(|()| wiped)
+    loop {
+        match wipe_some(flow).await? {
+            Wiping::More => {}
+            wiping => return kept.map(|()| wiping == Wiping::Done),
+        }
+    }
 }
 
 /// Purges and erases what is due. Where something fails, everything else is done all the same; the first
@@ -53,9 +58,17 @@ pub async fn keep_to_agreed(flow: &Flow) -> Result<(), FlowError> {
     first
 }
 
-/// Goes on wiping the disk; how far that is.
+/// Goes on with what is to be erased, and once that is done with wiping the disk; how far that is.
 pub async fn wipe_some(flow: &Flow) -> Result<Wiping, FlowError> {
-    Ok(flow.store.wipe_some(flow.now()).await?)
+    let erased = erase::go_on(flow).await;
+    if let Ok(true) = erased {
+        return Ok(Wiping::More);
+    }
+    // An erasure that does not go on keeps nothing on the disk that is erased.
+    match flow.store.wipe_some(flow.now()).await? {
+        Wiping::More => Ok(Wiping::More),
+        wiping => erased.map(|_| wiping),
+    }
 }
 
 async fn purge_deliveries(flow: &Flow, inbox: &Arc<Inbox>) -> Result<(), FlowError> {

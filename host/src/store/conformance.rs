@@ -97,6 +97,7 @@ macro_rules! conformance {
             }
             personal {
                 a_contact_is_erased_once,
+                an_erasure_that_has_begun_is_known_until_its_end,
                 what_is_erased_says_nothing_and_keeps_its_place,
                 what_waits_to_be_judged_is_not_judged_any_more,
                 a_repetition_of_what_is_erased_brings_nothing_back,
@@ -124,6 +125,7 @@ macro_rules! conformance {
             shared {
                 what_came_of_an_erased_item_goes_where_others_stay,
                 what_a_merge_brought_goes_with_who_is_erased,
+                what_a_chain_of_merges_brought_goes_with_who_is_erased,
                 what_says_where_nothing_comes_from_goes_unless_an_agent_said_it,
                 why_an_answer_was_not_sent_goes_with_whom_it_was_for,
                 one_erasure_leaves_another_what_it_needs,

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use super::conversation::Note;
 use super::error::StoreResult;
 use super::page::{AuditEntry, Page, PageRequest};
-use crate::domain::erasure::{Erased, Erasure, Wiping};
+use crate::domain::erasure::{Erased, Erasing, Erasure, Wiping};
 use crate::domain::ids::{ContactId, ConversationId, DeliveryId, InboxId, ItemId};
 use crate::domain::item::Item;
 use crate::domain::time::Timestamp;
@@ -41,14 +41,36 @@ pub struct EndedPage {
 /// Personal data. Nothing erased is ever handed out again; ids, times, states and counts stay.
 #[async_trait]
 pub trait PersonalDataStore: Send + Sync {
+    /// Begins to erase everything about a contact, and records that; what was erased, if it was done before.
+    /// Where it was begun before, nothing is recorded.
+    async fn begin_erasure(&self, id: ContactId, audit: &AuditEntry) -> StoreResult<Option<Erasure>>;
+    /// Erases some more of a contact whose erasure has begun, in a transaction that is short; what goes in it
+    /// is gone since `now`. With the last of them the contact goes, and whatever came meanwhile.
+    ///
+    /// `Missing` when no erasure was begun. Whoever else does the same is in nobody's way.
+    async fn erase_some(&self, id: ContactId, now: Timestamp) -> StoreResult<Erasing>;
+    /// Whose erasures have begun and are not at their ends, the earliest first.
+    async fn begun_erasures(&self) -> StoreResult<Vec<ContactId>>;
     /// Erases everything about a contact, as of the audit entry's time; what it was, if it was done
     /// before. The disk still holds it until [`finish_erasures`](Self::finish_erasures) says otherwise.
-    async fn erase_contact(&self, id: ContactId, audit: &AuditEntry) -> StoreResult<Erasure>;
+    async fn erase_contact(&self, id: ContactId, audit: &AuditEntry) -> StoreResult<Erasure> {
+        if let Some(done) = self.begin_erasure(id, audit).await? {
+            return Ok(done);
+        }
+        loop {
+            if let Erasing::Ended(erasure) | Erasing::Over(erasure) = self.erase_some(id, audit.at).await? {
+                return Ok(erasure);
+            }
+        }
+    }
     /// Goes on making the disk hold nothing of what was erased, for some milliseconds; how far that is.
     async fn wipe_some(&self, now: Timestamp) -> StoreResult<Wiping>;
-    /// Makes the disk hold nothing of what was erased; whether it is done. It is not while somebody still
-    /// reads what the repository was before.
+    /// Ends the erasures that have begun, and makes the disk hold nothing of what was erased; whether it is
+    /// done. It is not while somebody still reads what the repository was before.
     async fn finish_erasures(&self, now: Timestamp) -> StoreResult<bool> {
+        for contact in self.begun_erasures().await? {
+            while self.erase_some(contact, now).await? == Erasing::More {}
+        }
         loop {
             match self.wipe_some(now).await? {
                 Wiping::More => {}

@@ -93,6 +93,8 @@ pub struct SqliteStore {
     is_damaged: AtomicBool,
     /// How far the disk is wiped; held during a step.
     wiping: Mutex<erase::disk::Progress>,
+    /// How much of a contact goes in one transaction.
+    erased_at_once: erase::AtOnce,
     /// How many pages a file may have to be wiped in place.
     wiped_pages_max: i64,
     /// Held as long as the store lives: it keeps a second host away.

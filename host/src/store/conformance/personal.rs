@@ -4,6 +4,7 @@ use super::sending::{ODD_IDS, answer, write};
 use super::world::{ALL, World, echo, inbound, item};
 use crate::domain::arrival::{Arrival, Edit};
 use crate::domain::conversation::Status;
+use crate::domain::erasure::Erasing;
 use crate::domain::ids::{ContactId, ConversationId};
 use crate::domain::item::Item;
 use crate::domain::outbox::OutboxState;
@@ -11,7 +12,7 @@ use crate::domain::time::Timestamp;
 use crate::store::{IntakeOrigin, Note, RouteCommit, SendEnd, StoreError};
 
 impl World {
-    pub(super) async fn contact_of(&self, id: ConversationId) -> ContactId {
+    pub(crate) async fn contact_of(&self, id: ConversationId) -> ContactId {
         self.conversation(id).await.contact
     }
 
@@ -53,6 +54,34 @@ pub(crate) async fn a_contact_is_erased_once(world: World) {
     );
     let refused = world.store.erase_contact(ContactId(1), &world.audit("contact.erase")).await;
     assert!(matches!(refused, Err(StoreError::Missing(_))), "{refused:?}");
+}
+
+pub(crate) async fn an_erasure_that_has_begun_is_known_until_its_end(world: World) {
+    let id = world.take_one(inbound("a", &[])).await;
+    world.take_one(inbound("b", &[])).await;
+    let contact = world.contact_of(id).await;
+    let refused = world.store.erase_some(contact, world.now()).await;
+    assert!(matches!(refused, Err(StoreError::Missing(_))), "nobody began it: {refused:?}");
+    let audit = world.audit("contact.erase");
+    assert_eq!(world.store.begin_erasure(contact, &audit).await.unwrap(), None);
+    assert_eq!(world.store.begin_erasure(contact, &world.audit("contact.erase")).await.unwrap(), None);
+    assert_eq!(world.store.audit(ALL).await.unwrap().entries[0], audit, "it was begun once");
+    assert_eq!(world.store.begun_erasures().await.unwrap(), [contact]);
+    let ended = loop {
+        assert_eq!(world.store.erasure(contact).await.unwrap(), None);
+        assert_eq!(world.store.contact(contact).await.unwrap().unwrap().0.erased_at, None);
+        let erasing = world.store.erase_some(contact, world.now()).await.unwrap();
+        let Erasing::More = erasing else { break erasing };
+    };
+    let erasure = world.store.erasure(contact).await.unwrap().unwrap();
+    assert_eq!(ended, Erasing::Ended(erasure.clone()));
+    assert_eq!((erasure.erased.conversations, erasure.erased.contacts), (2, 1));
+    assert!(erasure.erased_at > audit.at, "it is erased when all of it is");
+    assert_eq!(world.store.begun_erasures().await.unwrap(), []);
+    let over = world.store.erase_some(contact, world.now()).await.unwrap();
+    assert_eq!(over, Erasing::Over(erasure.clone()));
+    let again = world.store.begin_erasure(contact, &world.audit("contact.erase")).await.unwrap();
+    assert_eq!(again, Some(erasure));
 }
 
 pub(crate) async fn what_is_erased_says_nothing_and_keeps_its_place(world: World) {

@@ -47,7 +47,7 @@ impl World {
     }
 
     /// Judges what waits, each item as its author is quoted; those of others say nothing.
-    async fn judge_quoting(&self, authors: &[&str]) {
+    pub(crate) async fn judge_quoting(&self, authors: &[&str]) {
         loop {
             let cases = self.store.claim_cases(10, NO_HISTORY).await.unwrap();
             if cases.is_empty() {
@@ -61,7 +61,7 @@ impl World {
         }
     }
 
-    async fn remark(&self, id: ConversationId, text: &str) {
+    pub(crate) async fn remark(&self, id: ConversationId, text: &str) {
         let mut change = self.change(&self.conversation(id).await);
         let by = self.agent.name.clone();
         let at = self.now();
@@ -167,6 +167,20 @@ pub(crate) async fn what_a_merge_brought_goes_with_who_is_erased(world: World) {
     assert_eq!(world.timers().await, [""; 0]);
 }
 
+/// Somebody's conversation was merged into hers before hers was merged into another.
+pub(crate) async fn what_a_chain_of_merges_brought_goes_with_who_is_erased(world: World) {
+    let oldest = world.take_one(by("otto", without_subject("a", &[]))).await;
+    let of_vera = world.take_one(by("vera", without_subject("b", &[]))).await;
+    world.take_one(by("mia", without_subject("c", &[]))).await;
+    world.alter(of_vera, |it| it.tags.extend(["vera-agents-tag".to_owned()])).await;
+    world.take_one(by("mia", without_subject("d", &["c", "b"]))).await;
+    assert_eq!(world.take_one(by("mia", without_subject("e", &["b", "a"]))).await, oldest);
+    says(&world.told_of(oldest).await, &["vera-agents-tag"]);
+    world.erase(world.contact_of(of_vera).await).await;
+    let told = world.told_of(oldest).await;
+    assert!(!told.contains("vera"), "{told}");
+}
+
 /// As remarks were kept before they said what they come from.
 pub(crate) async fn what_says_where_nothing_comes_from_goes_unless_an_agent_said_it(world: World) {
     let id = world.take_one(by("vera", item("a", &[]))).await;
@@ -222,7 +236,7 @@ pub(crate) async fn one_erasure_leaves_another_what_it_needs(world: World) {
     says(&told, &["Text of \\\"a\\\"", "Text of \\\"c\\\""]);
 }
 
-fn bounce(id: &str, to: &str) -> Arrival {
+pub(crate) fn bounce(id: &str, to: &str) -> Arrival {
     let said = Item { automatic: Some(Automatic::Bounce), ..item(id, &[to]) };
     by("mailer-daemon", said)
 }

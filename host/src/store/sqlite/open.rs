@@ -126,6 +126,7 @@ impl SqliteStore {
             last_end,
             is_damaged: AtomicBool::new(false),
             wiping: Mutex::default(),
+            erased_at_once: erase::AtOnce::default(),
             wiped_pages_max: erase::WIPED_PAGES_MAX,
             _lock: lock,
             _directory: directory,

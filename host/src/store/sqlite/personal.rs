@@ -3,14 +3,29 @@
 use async_trait::async_trait;
 use sqlx::Row as _;
 
-use super::erase::scope::conversations_of_contact;
 use super::{SqliteStore, audit, erase, notes, paging, retention};
-use crate::domain::erasure::{Erasure, Wiping};
+use crate::domain::erasure::{Erasing, Erasure, Wiping};
 use crate::domain::ids::{ContactId, ConversationId, DeliveryId, InboxId, ItemId};
 use crate::domain::time::Timestamp;
 use crate::store::{
     AuditEntry, EndedPage, Note, Page, PageRequest, PersonalDataStore, PurgedPage, Revision, StoreResult,
 };
+
+/// Where a contact is or was the customer, or wrote too, and what those conversations were merged into.
+macro_rules! conversations_of_contact {
+    () => {
+        "WITH RECURSIVE met (id) AS (
+             SELECT id FROM conversations WHERE contact = ?1
+             UNION
+             SELECT conversation FROM participants WHERE contact = ?1
+             UNION
+             SELECT c.merged_into
+             FROM met
+             CROSS JOIN conversations AS c ON c.id = met.id
+             WHERE c.merged_into IS NOT NULL
+         )"
+    };
+}
 
 /// What was moved out of conversations with the contact `?4` when those were merged into others'.
 macro_rules! moved_by_merges {
@@ -29,8 +44,16 @@ macro_rules! moved_by_merges {
 
 #[async_trait]
 impl PersonalDataStore for SqliteStore {
-    async fn erase_contact(&self, id: ContactId, audit: &AuditEntry) -> StoreResult<Erasure> {
-        erase::contact(self, id, audit).await
+    async fn begin_erasure(&self, id: ContactId, audit: &AuditEntry) -> StoreResult<Option<Erasure>> {
+        erase::begin(self, id, audit).await
+    }
+
+    async fn erase_some(&self, id: ContactId, now: Timestamp) -> StoreResult<Erasing> {
+        erase::some(self, id, now).await
+    }
+
+    async fn begun_erasures(&self) -> StoreResult<Vec<ContactId>> {
+        erase::begun(self).await
     }
 
     async fn wipe_some(&self, now: Timestamp) -> StoreResult<Wiping> {

@@ -216,8 +216,8 @@ pub(super) async fn erase_ended(
     max: u32,
     entry: &AuditEntry,
 ) -> StoreResult<EndedPage> {
-    let ended: Vec<i64> = sqlx::query_scalar(
-        "SELECT id
+    let ended: Vec<(i64, i64)> = sqlx::query_as(
+        "SELECT id, item_count
          FROM conversations
          WHERE
              inbox = ? AND updated_at < ?
@@ -233,7 +233,33 @@ pub(super) async fn erase_ended(
     if ended.is_empty() {
         return Ok(EndedPage { erased: Erased::default(), has_more: false });
     }
-    let has_more = ended.len() == max as usize;
-    let page = erase::conversations(store, &ended, before, entry).await?;
+    let few = few(&ended, store.erased_at_once.items);
+    let has_more = ended.len() == max as usize || few.len() < ended.len();
+    let page = erase::conversations(store, &few, before, entry).await?;
     Ok(EndedPage { has_more: page.has_more && has_more, ..page })
+}
+
+/// The first of these conversations, given with how many items they have, and as many more as have not too
+/// many in all.
+fn few(ended: &[(i64, i64)], items_max: i64) -> Vec<i64> {
+    let mut items = 0;
+    let fits = |(id, more): &(i64, i64)| {
+        items += more;
+        (items == *more || items <= items_max).then_some(*id)
+    };
+    ended.iter().map_while(fits).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn not_many_items_are_erased_at_once_and_one_conversation_always_is() {
+        let ended = [(1, 300), (2, 0), (3, 1)];
+        assert_eq!(few(&ended, 256), [1]);
+        assert_eq!(few(&ended[1..], 256), [2, 3]);
+        assert_eq!(few(&[(4, 200), (5, 56), (6, 1)], 256), [4, 5]);
+        assert_eq!(few(&[], 256), [0; 0]);
+    }
 }

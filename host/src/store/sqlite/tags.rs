@@ -29,8 +29,11 @@ pub(super) fn replace(before: &Conversation, now: &Conversation, script: &mut Sc
     for tag in before.tags.difference(&now.tags) {
         let _ = gone.row().text(tag).int(now.id.0);
     }
+    // All of them are of one conversation. Compared as a pair, SQLite looks through every conversation that
+    // has the label.
     let sql = "DELETE FROM conversation_tags
-        WHERE (tag, conversation) IN (SELECT value ->> 0, value ->> 1 FROM jsonb_each(?1))";
+        WHERE tag IN (SELECT value ->> 0 FROM jsonb_each(?1))
+            AND conversation IN (SELECT value ->> 1 FROM jsonb_each(?1))";
     script.any("tags taken away", sql, gone);
     let mut added = TagRows::default();
     added.add(now);

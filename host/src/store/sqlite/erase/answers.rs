@@ -68,7 +68,9 @@ async fn replace(names: impl Iterator<Item = String>, connection: &mut SqliteCon
     let erased = answers.clone().run(sql, &mut *connection).await?;
     // They name nothing any more.
     let sql = "DELETE FROM answer_names
-        WHERE (token, key) IN (SELECT value ->> 0, value ->> 1 FROM jsonb_each(?1))";
+        WHERE token IN (SELECT value ->> 0 FROM jsonb_each(?1))
+            AND key IN (SELECT value ->> 1 FROM jsonb_each(?1))
+            AND (+token, +key) IN (SELECT value ->> 0, value ->> 1 FROM jsonb_each(?1))";
     answers.run(sql, connection).await?;
     Ok(erased)
 }

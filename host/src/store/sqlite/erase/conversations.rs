@@ -16,6 +16,9 @@ use crate::store::sqlite::rows::Rows;
 use crate::store::sqlite::script::Script;
 use crate::store::sqlite::tags;
 
+/// How many conversations are written in one go: each may have labels, in statements of their own.
+const WRITTEN_AT_ONCE: usize = 256;
+
 /// What became of the conversations.
 pub(super) struct Conversations {
     /// How many were erased as a whole.
@@ -37,11 +40,12 @@ pub(super) async fn erase(
     )
     .execute(&mut *connection)
     .await?;
+    let mut changed = Changed::default();
     for mut conversation in load("SELECT id FROM gone_conversations", connection).await? {
         let before = conversation.clone();
         forget(&mut conversation, at);
         close(&mut conversation);
-        write(&before, &conversation, connection).await?;
+        changed.add(&before, &conversation, connection).await?;
     }
     let mut to_be_judged = HashSet::new();
     for mut conversation in load("SELECT id FROM freed_conversations", connection).await? {
@@ -49,7 +53,7 @@ pub(super) async fn erase(
         forget(&mut conversation, at);
         hand_on(&mut conversation, connection).await?;
         let _ = waits::count_anew(&mut conversation, connection).await?;
-        write(&before, &conversation, connection).await?;
+        changed.add(&before, &conversation, connection).await?;
         if conversation.waiting_since.is_some() {
             to_be_judged.insert(conversation.id);
         }
@@ -58,12 +62,13 @@ pub(super) async fn erase(
         let before = conversation.clone();
         forget_derived(&mut conversation, walk, connection).await?;
         let moved = waits::count_anew(&mut conversation, connection).await?;
-        write(&before, &conversation, connection).await?;
+        changed.add(&before, &conversation, connection).await?;
         let is_stopped = moved || stopped.contains(&conversation.id);
         if is_stopped && conversation.waiting_since.is_some() {
             to_be_judged.insert(conversation.id);
         }
     }
+    changed.write(connection).await?;
     forget_names(connection).await?;
     let done =
         sqlx::query("UPDATE conversations SET erased_at = ? WHERE id IN (SELECT id FROM gone_conversations)")
@@ -153,17 +158,35 @@ async fn forget_derived(
     Ok(())
 }
 
-async fn write(
-    before: &Conversation,
-    after: &Conversation,
-    connection: &mut SqliteConnection,
-) -> StoreResult<()> {
-    let mut rows = Rows::default();
-    conversation_row::push(&mut rows, after)?;
-    let mut script = Script::default();
-    conversation_row::update(rows, &mut script);
-    tags::replace(before, after, &mut script);
-    script.run(connection).await
+/// Conversations as they are from now on.
+#[derive(Default)]
+struct Changed {
+    rows: Rows,
+    tags: Script,
+}
+
+impl Changed {
+    /// Adds one, and writes those that are there when they are many.
+    async fn add(
+        &mut self,
+        before: &Conversation,
+        after: &Conversation,
+        connection: &mut SqliteConnection,
+    ) -> StoreResult<()> {
+        conversation_row::push(&mut self.rows, after)?;
+        tags::replace(before, after, &mut self.tags);
+        match self.rows.len() < WRITTEN_AT_ONCE {
+            true => Ok(()),
+            false => std::mem::take(self).write(connection).await,
+        }
+    }
+
+    async fn write(self, connection: &mut SqliteConnection) -> StoreResult<()> {
+        let mut script = Script::default();
+        conversation_row::update(self.rows, &mut script);
+        script.run(connection).await?;
+        self.tags.run(connection).await
+    }
 }
 
 /// Thread keys, references to items elsewhere, and what a merge keeps to be taken back: it cannot be any

@@ -74,7 +74,6 @@ pub(super) async fn erase(
         }
         done.items += mark(at, before, last, connection).await?;
     }
-    forget_answered(connection).await?;
     Ok(done)
 }
 
@@ -99,23 +98,55 @@ fn portions(found: &[(i64, i64, i64)]) -> Vec<Rows> {
     portions
 }
 
+/// What others who stay in the conversations of the scope answer.
+macro_rules! answered_by_others {
+    () => {
+        "SELECT i.inbox, j.value
+         FROM met_conversations AS m
+         CROSS JOIN items AS i ON i.conversation = m.id
+         CROSS JOIN item_revisions AS r ON r.id = i.content
+         CROSS JOIN json_each(r.content, '$.in_reply_to') AS j
+         WHERE i.erased_at IS NULL"
+    };
+}
+
+/// Names of what goes lead to conversations of the scope no more, wherever they lead.
+///
+/// Both columns are compared one by one first, and a plus keeps others out of the choice of an index: compared
+/// as a pair, SQLite looks through all names of the inbox, or of each of the conversations, for each portion.
+pub(super) const FORGET_OWN: &str = "DELETE FROM thread_references
+    WHERE inbox IN (SELECT value ->> 0 FROM jsonb_each(?1))
+        AND reference IN (SELECT value ->> 1 FROM jsonb_each(?1))
+        AND (+inbox, +reference) IN (SELECT value ->> 0, value ->> 1 FROM jsonb_each(?1))
+        AND +conversation IN (SELECT id FROM met_conversations)";
+
 /// What the items answered leads to their conversations no more, unless others who stay there named it too.
-async fn forget_answered(connection: &mut SqliteConnection) -> StoreResult<()> {
-    sqlx::query(
-        "DELETE FROM thread_references
-         WHERE (inbox, reference) IN (SELECT inbox, reference FROM gone_references)
-             AND conversation IN (SELECT id FROM met_conversations)
-             AND (inbox, reference) NOT IN (
-                 SELECT i.inbox, j.value
-                 FROM met_conversations AS m
-                 CROSS JOIN items AS i ON i.conversation = m.id
-                 CROSS JOIN item_revisions AS r ON r.id = i.content
-                 CROSS JOIN json_each(r.content, '$.in_reply_to') AS j
-                 WHERE i.erased_at IS NULL
-             )",
-    )
-    .execute(connection)
-    .await?;
+pub(super) const FORGET_ANSWERED: &str = concat!(
+    "DELETE FROM thread_references
+     WHERE inbox IN (SELECT inbox FROM gone_references)
+         AND reference IN (SELECT reference FROM gone_references)
+         AND (+inbox, +reference) IN (SELECT inbox, reference FROM gone_references)
+         AND +conversation IN (SELECT id FROM met_conversations)
+         AND (+inbox, +reference) NOT IN (",
+    answered_by_others!(),
+    ")"
+);
+
+/// What those items answered that went while a conversation was shortened is not known any more: what nobody
+/// named who stays does not lead there.
+const FORGET_UNNAMED: &str = concat!(
+    "DELETE FROM thread_references
+     WHERE conversation IN (SELECT id FROM shortened_conversations)
+         AND (inbox, reference) NOT IN (",
+    answered_by_others!(),
+    ")"
+);
+
+/// Forgets what the items that are gone now answered.
+pub(super) async fn forget_answered(connection: &mut SqliteConnection) -> StoreResult<()> {
+    for sql in [FORGET_ANSWERED, FORGET_UNNAMED] {
+        sqlx::query(sql).execute(&mut *connection).await?;
+    }
     Ok(())
 }
 
@@ -157,10 +188,7 @@ impl Overwritten {
         self.revisions.run_each("revisions erased", sql, connection).await?;
         let sql = "INSERT OR IGNORE INTO erased_keys (digest) SELECT value ->> 0 FROM jsonb_each(?1)";
         self.digests.run(sql, connection).await?;
-        let sql = "DELETE FROM thread_references
-            WHERE (inbox, reference) IN (SELECT value ->> 0, value ->> 1 FROM jsonb_each(?1))
-                AND conversation IN (SELECT id FROM met_conversations)";
-        self.own.run(sql, connection).await?;
+        self.own.run(FORGET_OWN, connection).await?;
         let sql = "INSERT OR IGNORE INTO gone_references (inbox, reference)
             SELECT value ->> 0, value ->> 1 FROM jsonb_each(?1)";
         self.answered.run(sql, connection).await?;

@@ -92,7 +92,10 @@ impl Walk {
         // What the older had of its own is not taken from it because the younger brought the same.
         let own = before.iter().flat_map(marks::of_conversation);
         let own: Vec<_> = own.filter(|it| !of_older.is_theirs(it)).collect();
-        of_older.add_others(own);
+        match self.whole.contains(&older) {
+            true => of_older.add_theirs(own),
+            false => of_older.add_others(own),
+        }
         let brought = marks::of_conversation(&younger);
         if self.whole.contains(&younger.id) {
             of_older.add_theirs(brought);

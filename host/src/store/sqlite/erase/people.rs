@@ -36,6 +36,21 @@ pub(super) async fn erase(at: Timestamp, connection: &mut SqliteConnection) -> S
     Ok(done.rows_affected())
 }
 
+/// The contact wrote in none of the scope's conversations any more.
+pub(super) async fn forget_participation(
+    id: ContactId,
+    connection: &mut SqliteConnection,
+) -> StoreResult<()> {
+    sqlx::query(
+        "DELETE FROM participants
+         WHERE contact = ? AND conversation IN (SELECT id FROM met_conversations)",
+    )
+    .bind(id.0)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
 /// Keeps how much went with the people of the scope.
 pub(super) async fn keep_erased(
     erased: &Erased,

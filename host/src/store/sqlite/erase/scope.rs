@@ -5,7 +5,8 @@
 //! | `gone_contacts` | people who go |
 //! | `gone_conversations` | conversations of which nothing stays |
 //! | `freed_conversations` | those that were with somebody who goes, and go on with others |
-//! | `met_conversations` | these two, and those in which somebody who goes wrote too |
+//! | `met_conversations` | these two, and those in which somebody who goes wrote too; each with the last item and the last decision that are gone already |
+//! | `shortened_conversations` | one of these of which much is gone already, and what it was merged into |
 //! | `gone_items` | items that go |
 //! | `gone_decisions` | decisions that go, once these are gone through |
 //! | `gone_notes` | remarks that go |
@@ -13,6 +14,7 @@
 
 use sqlx::SqliteConnection;
 
+use super::begun::Shortened;
 use crate::domain::ids::ContactId;
 use crate::domain::time::Timestamp;
 use crate::store::StoreResult;
@@ -23,7 +25,12 @@ const BEGIN: &str = "
     CREATE TEMP TABLE IF NOT EXISTS gone_contacts (id INTEGER PRIMARY KEY);
     CREATE TEMP TABLE IF NOT EXISTS gone_conversations (id INTEGER PRIMARY KEY);
     CREATE TEMP TABLE IF NOT EXISTS freed_conversations (id INTEGER PRIMARY KEY);
-    CREATE TEMP TABLE IF NOT EXISTS met_conversations (id INTEGER PRIMARY KEY);
+    CREATE TEMP TABLE IF NOT EXISTS met_conversations (
+        id INTEGER PRIMARY KEY,
+        items_after INTEGER NOT NULL DEFAULT 0,
+        decisions_after INTEGER NOT NULL DEFAULT 0
+    );
+    CREATE TEMP TABLE IF NOT EXISTS shortened_conversations (id INTEGER PRIMARY KEY);
     CREATE TEMP TABLE IF NOT EXISTS gone_items (id INTEGER PRIMARY KEY);
     CREATE TEMP TABLE IF NOT EXISTS gone_decisions (id INTEGER PRIMARY KEY);
     CREATE TEMP TABLE IF NOT EXISTS gone_notes (id INTEGER PRIMARY KEY);
@@ -36,45 +43,50 @@ const BEGIN: &str = "
     DELETE FROM gone_conversations;
     DELETE FROM freed_conversations;
     DELETE FROM met_conversations;
+    DELETE FROM shortened_conversations;
     DELETE FROM gone_items;
     DELETE FROM gone_decisions;
     DELETE FROM gone_notes;
     DELETE FROM gone_references";
 
-/// Where a contact is or was the customer, or wrote too, and what those conversations were merged into.
-///
-/// A macro, because what is handed out about a contact is found in the same way.
-macro_rules! conversations_of_contact {
+/// Everything that is left of where the contact is or was the customer, or wrote too: of what is erased
+/// nothing is left.
+const ALL_MET: &str = "INSERT INTO met_conversations (id)
+    WITH RECURSIVE met (id) AS (
+        SELECT id FROM conversations WHERE contact = ?1 AND erased_at IS NULL
+        UNION
+        SELECT conversation FROM participants WHERE contact = ?1
+        UNION
+        SELECT c.merged_into
+        FROM met
+        CROSS JOIN conversations AS c ON c.id = met.id
+        WHERE c.merged_into IS NOT NULL
+    )
+    SELECT c.id FROM met CROSS JOIN conversations AS c ON c.id = met.id WHERE c.erased_at IS NULL";
+
+/// Whether the item `a` goes, in a conversation of the scope or elsewhere: it is the person's own, or the
+/// company said it to the person.
+macro_rules! goes {
     () => {
-        "WITH RECURSIVE met (id) AS (
-             SELECT id FROM conversations WHERE contact = ?1
-             UNION
-             SELECT conversation FROM participants WHERE contact = ?1
-             UNION
-             SELECT c.merged_into
-             FROM met
-             CROSS JOIN conversations AS c ON c.id = met.id
-             WHERE c.merged_into IS NOT NULL
+        "(
+             a.id IN (SELECT id FROM gone_items)
+             OR EXISTS (SELECT 1 FROM identities AS w WHERE w.id = a.identity AND w.contact = ?1)
+             OR a.direction = 'outbound' AND EXISTS (
+                 SELECT 1 FROM conversations AS t WHERE t.id = a.conversation AND t.contact = ?1
+             )
          )"
     };
 }
-pub(in crate::store::sqlite) use conversations_of_contact;
 
-/// For a contact, in this order.
-const OF_CONTACT: [&str; 9] = [
-    "INSERT INTO gone_contacts (id) VALUES (?1)",
-    concat!(
-        "INSERT INTO met_conversations (id) ",
-        conversations_of_contact!(),
-        " SELECT c.id FROM met CROSS JOIN conversations AS c ON c.id = met.id WHERE c.erased_at IS NULL"
-    ),
+/// For a contact in the conversations that are met, in this order.
+const OF_CONTACT: [&str; 7] = [
     // The person's own words.
     "INSERT INTO gone_items (id)
      SELECT i.id
      FROM met_conversations AS m
      CROSS JOIN items AS i ON i.conversation = m.id
      CROSS JOIN identities AS d ON d.id = i.identity
-     WHERE d.contact = ?1 AND i.erased_at IS NULL",
+     WHERE d.contact = ?1 AND i.erased_at IS NULL AND i.id > m.items_after",
     // What a machine wrote is nobody's word: a bounce quotes what it could not deliver, and to whom.
     "INSERT INTO gone_conversations (id)
      SELECT c.id
@@ -101,20 +113,24 @@ const OF_CONTACT: [&str; 9] = [
     "INSERT OR IGNORE INTO gone_items (id)
      SELECT i.id
      FROM (SELECT id FROM gone_conversations UNION ALL SELECT id FROM freed_conversations) AS o
-     CROSS JOIN items AS i ON i.conversation = o.id
-     CROSS JOIN item_revisions AS r ON r.id = i.content
-     WHERE
-         i.erased_at IS NULL
-         AND (i.direction = 'outbound' OR r.content ->> '$.automatic' IS NOT NULL)",
-    // Elsewhere, what answers the person's words.
-    "INSERT OR IGNORE INTO gone_items (id)
-     SELECT i.id
-     FROM met_conversations AS m
+     CROSS JOIN met_conversations AS m ON m.id = o.id
      CROSS JOIN items AS i ON i.conversation = m.id
      CROSS JOIN item_revisions AS r ON r.id = i.content
-     CROSS JOIN items AS a ON a.inbox = i.inbox AND a.external_id = r.content ->> '$.in_reply_to[0]'
-     CROSS JOIN gone_items AS g ON g.id = a.id
-     WHERE i.direction = 'outbound' AND i.erased_at IS NULL",
+     WHERE
+         i.erased_at IS NULL AND i.id > m.items_after
+         AND (i.direction = 'outbound' OR r.content ->> '$.automatic' IS NOT NULL)",
+    // Elsewhere, what answers the person's words.
+    concat!(
+        "INSERT OR IGNORE INTO gone_items (id)
+         SELECT i.id
+         FROM met_conversations AS m
+         CROSS JOIN items AS i ON i.conversation = m.id
+         CROSS JOIN item_revisions AS r ON r.id = i.content
+         CROSS JOIN items AS a ON a.inbox = i.inbox AND a.external_id = r.content ->> '$.in_reply_to[0]'
+         WHERE
+             i.direction = 'outbound' AND i.erased_at IS NULL AND i.id > m.items_after AND ",
+        goes!()
+    ),
     // What the company said in a conversation with the person that was merged into another.
     "INSERT OR IGNORE INTO gone_items (id)
      SELECT i.id
@@ -128,16 +144,18 @@ const OF_CONTACT: [&str; 9] = [
          c.contact = ?1 AND i.erased_at IS NULL
          AND (i.direction = 'outbound' OR r.content ->> '$.automatic' IS NOT NULL)",
     // Elsewhere, what machines answered to that.
-    "INSERT OR IGNORE INTO gone_items (id)
-     SELECT i.id
-     FROM met_conversations AS m
-     CROSS JOIN items AS i ON i.conversation = m.id
-     CROSS JOIN item_revisions AS r ON r.id = i.content
-     CROSS JOIN items AS a ON a.inbox = i.inbox AND a.external_id = r.content ->> '$.in_reply_to[0]'
-     CROSS JOIN gone_items AS g ON g.id = a.id
-     WHERE
-         i.direction = 'inbound' AND i.erased_at IS NULL
-         AND r.content ->> '$.automatic' IS NOT NULL",
+    concat!(
+        "INSERT OR IGNORE INTO gone_items (id)
+         SELECT i.id
+         FROM met_conversations AS m
+         CROSS JOIN items AS i ON i.conversation = m.id
+         CROSS JOIN item_revisions AS r ON r.id = i.content
+         CROSS JOIN items AS a ON a.inbox = i.inbox AND a.external_id = r.content ->> '$.in_reply_to[0]'
+         WHERE
+             i.direction = 'inbound' AND i.erased_at IS NULL AND i.id > m.items_after
+             AND r.content ->> '$.automatic' IS NOT NULL AND ",
+        goes!()
+    ),
 ];
 
 /// Remarks in conversations with the person, wherever a merge moved them.
@@ -163,7 +181,8 @@ const OF_CONVERSATIONS: [&str; 3] = [
      FROM gone_conversations AS g
      CROSS JOIN items AS i ON i.conversation = g.id
      WHERE i.erased_at IS NULL",
-    // Whoever wrote there, or was written to, and has no other conversation.
+    // Whoever wrote there, or was written to, and has no other conversation. Whose erasure has begun goes at
+    // its end.
     "INSERT OR IGNORE INTO gone_contacts (id)
      SELECT p.contact
      FROM (
@@ -177,7 +196,8 @@ const OF_CONVERSATIONS: [&str; 3] = [
          CROSS JOIN identities AS d ON d.id = i.identity
      ) AS p
      WHERE
-         NOT EXISTS (
+         p.contact NOT IN (SELECT contact FROM begun_erasures)
+         AND NOT EXISTS (
              SELECT 1
              FROM conversations AS c
              WHERE
@@ -194,13 +214,116 @@ const OF_CONVERSATIONS: [&str; 3] = [
          )",
 ];
 
-/// Everything about a contact.
-pub(super) async fn of_contact(id: ContactId, connection: &mut SqliteConnection) -> StoreResult<()> {
-    sqlx::raw_sql(BEGIN).execute(&mut *connection).await?;
+/// Everything about a contact in these conversations, or in all that are left. One of them may have been
+/// shortened before.
+pub(super) async fn of_contact(
+    id: ContactId,
+    conversations: Option<&[i64]>,
+    shortened: Option<&Shortened>,
+    connection: &mut SqliteConnection,
+) -> StoreResult<()> {
+    begin(id, connection).await?;
+    meet(id, conversations, connection).await?;
+    if let Some(shortened) = shortened {
+        mark_shortened(shortened, connection).await?;
+    }
     for sql in OF_CONTACT {
         sqlx::query(sql).bind(id.0).execute(&mut *connection).await?;
     }
     run(&NOTES, connection).await
+}
+
+/// The contact's and the company's items in a portion of a long conversation that is with the contact.
+pub(super) async fn of_portion(
+    id: ContactId,
+    from: &Shortened,
+    to_item: i64,
+    connection: &mut SqliteConnection,
+) -> StoreResult<()> {
+    begin(id, connection).await?;
+    sqlx::query("INSERT INTO met_conversations (id) VALUES (?)")
+        .bind(from.conversation)
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query(
+        "INSERT INTO gone_items (id)
+         SELECT i.id
+         FROM items AS i
+         CROSS JOIN item_revisions AS r ON r.id = i.content
+         WHERE
+             i.conversation = ?2 AND i.id > ?3 AND i.id <= ?4 AND i.erased_at IS NULL
+             AND (
+                 i.direction = 'outbound' OR r.content ->> '$.automatic' IS NOT NULL
+                 OR i.identity IN (SELECT d.id FROM identities AS d WHERE d.contact = ?1)
+             )",
+    )
+    .bind(id.0)
+    .bind(from.conversation)
+    .bind(from.items_after)
+    .bind(to_item)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+async fn begin(id: ContactId, connection: &mut SqliteConnection) -> StoreResult<()> {
+    sqlx::raw_sql(BEGIN).execute(&mut *connection).await?;
+    sqlx::query("INSERT INTO gone_contacts (id) VALUES (?)").bind(id.0).execute(connection).await?;
+    Ok(())
+}
+
+/// Meets these conversations, or all that are left of the contact's.
+async fn meet(
+    id: ContactId,
+    conversations: Option<&[i64]>,
+    connection: &mut SqliteConnection,
+) -> StoreResult<()> {
+    let Some(conversations) = conversations else {
+        sqlx::query(ALL_MET).bind(id.0).execute(connection).await?;
+        return Ok(());
+    };
+    let mut rows = Rows::default();
+    for conversation in conversations {
+        let _ = rows.row().int(*conversation);
+    }
+    let sql = "INSERT INTO met_conversations (id) SELECT value ->> 0 FROM jsonb_each(?1)";
+    rows.run(sql, connection).await?;
+    Ok(())
+}
+
+/// What of it is gone need not be looked at again. It may have been merged since.
+async fn mark_shortened(shortened: &Shortened, connection: &mut SqliteConnection) -> StoreResult<()> {
+    // A merge brings older items along, and no decisions.
+    sqlx::query(
+        "UPDATE met_conversations
+         SET
+             items_after = CASE
+                 WHEN EXISTS (SELECT 1 FROM conversation_merges AS j WHERE j.older = ?1) THEN 0
+                 ELSE ?2
+             END,
+             decisions_after = ?3
+         WHERE id = ?1",
+    )
+    .bind(shortened.conversation)
+    .bind(shortened.items_after)
+    .bind(shortened.decisions_after)
+    .execute(&mut *connection)
+    .await?;
+    sqlx::query(
+        "INSERT INTO shortened_conversations (id)
+         WITH RECURSIVE place (id) AS (
+             SELECT id FROM met_conversations WHERE id = ?
+             UNION
+             SELECT c.merged_into
+             FROM place CROSS JOIN conversations AS c ON c.id = place.id
+             WHERE c.merged_into IS NOT NULL
+         )
+         SELECT place.id FROM place CROSS JOIN met_conversations AS m ON m.id = place.id",
+    )
+    .bind(shortened.conversation)
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
 /// Everything in those of the conversations that are closed and unchanged since before that time, and in

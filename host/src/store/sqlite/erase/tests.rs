@@ -1,5 +1,8 @@
 //! What a file holds after an erasure, and while one is not finished.
 
+mod same;
+mod steps;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 

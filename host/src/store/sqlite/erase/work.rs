@@ -54,6 +54,19 @@ pub(super) async fn erase_notes(connection: &mut SqliteConnection) -> StoreResul
     Ok(sqlx::query(sql).execute(connection).await?.rows_affected())
 }
 
+/// Empties the remarks on a conversation after one id up to another; how many.
+pub(super) async fn erase_notes_between(
+    conversation: i64,
+    after: i64,
+    to: i64,
+    connection: &mut SqliteConnection,
+) -> StoreResult<u64> {
+    let sql = "UPDATE notes SET text = ''
+        WHERE conversation = ? AND id > ? AND id <= ? AND text <> ''";
+    let done = sqlx::query(sql).bind(conversation).bind(after).bind(to).execute(connection).await?;
+    Ok(done.rows_affected())
+}
+
 /// Cancels answers that were not sent, and forgets why others were not; how many were cancelled.
 pub(super) async fn cancel_replies(connection: &mut SqliteConnection) -> StoreResult<u64> {
     sqlx::query("UPDATE outbox SET last_error = NULL WHERE item IN (SELECT id FROM gone_items)")
@@ -73,8 +86,7 @@ pub(super) async fn erase_events(
 ) -> StoreResult<HashSet<ConversationId>> {
     let stopped = stop_derived_timers(walk, connection).await?;
     for sql in [
-        "DELETE FROM events
-         WHERE conversation IN (SELECT id FROM met_conversations) AND item IN (SELECT id FROM gone_items)",
+        OF_ITEMS,
         "DELETE FROM events WHERE conversation IN (SELECT id FROM gone_conversations)",
         // Timers are named by policies.
         "DELETE FROM events
@@ -86,19 +98,47 @@ pub(super) async fn erase_events(
          WHERE
              purpose ->> '$.kind' = 'policy'
              AND conversation IN (SELECT id FROM freed_conversations)",
-        "DELETE FROM event_waits WHERE event NOT IN (SELECT id FROM events)",
-        // What waits behind them is next, unless it waits to be judged again.
-        "UPDATE events
-         SET is_next = 1
-         WHERE
-             conversation IN (SELECT id FROM met_conversations)
-             AND id = (SELECT min(o.id) FROM events AS o WHERE o.conversation = events.conversation)
-             AND id NOT IN (SELECT event FROM event_waits WHERE due_at IS NOT NULL)",
+        NOT_WAITING,
+        NEXT,
     ] {
         sqlx::query(sql).execute(&mut *connection).await?;
     }
     Ok(stopped)
 }
+
+/// The same while a conversation with who goes is shortened, and no policy wakes it any more: it is not
+/// known later which of its timers came about by whom.
+pub(super) async fn erase_events_of_portion(connection: &mut SqliteConnection) -> StoreResult<()> {
+    for sql in [
+        OF_ITEMS,
+        "DELETE FROM events
+         WHERE
+             item IS NULL AND occasion ->> '$.kind' = 'timer-due'
+             AND conversation IN (SELECT id FROM met_conversations)",
+        "DELETE FROM timers
+         WHERE
+             purpose ->> '$.kind' = 'policy'
+             AND conversation IN (SELECT id FROM met_conversations)",
+        NOT_WAITING,
+        NEXT,
+    ] {
+        sqlx::query(sql).execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+const OF_ITEMS: &str = "DELETE FROM events
+    WHERE conversation IN (SELECT id FROM met_conversations) AND item IN (SELECT id FROM gone_items)";
+
+const NOT_WAITING: &str = "DELETE FROM event_waits WHERE event NOT IN (SELECT id FROM events)";
+
+/// What waits behind them is next, unless it waits to be judged again.
+const NEXT: &str = "UPDATE events
+    SET is_next = 1
+    WHERE
+        conversation IN (SELECT id FROM met_conversations)
+        AND id = (SELECT min(o.id) FROM events AS o WHERE o.conversation = events.conversation)
+        AND id NOT IN (SELECT event FROM event_waits WHERE due_at IS NOT NULL)";
 
 /// Forgets timers that came about by who goes, in conversations with others, running or due.
 async fn stop_derived_timers(
