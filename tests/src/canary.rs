@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::spine::{Caller, Host};
+use crate::support::host::{Caller, Host};
 use crate::support::reply::{entries, text};
 use crate::support::template::{self, Stage};
 

@@ -7,7 +7,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::spine::Host;
+use crate::support::host::Host;
 use crate::support::template::{self, Stage};
 
 const MIB: u64 = 1024 * 1024;

@@ -12,10 +12,10 @@ use switchboard::http as interface;
 use tokio::task::JoinSet;
 use tower::ServiceExt;
 
-use crate::spine::{Caller, Host, command, furnished};
 use crate::support::behind::Behind;
 use crate::support::company::chat;
 use crate::support::guest::{Guest, LOOP};
+use crate::support::host::{Caller, Host, command, furnished};
 use crate::support::reply::text;
 use crate::support::template::Stage;
 use crate::support::{Reply, TestApp};

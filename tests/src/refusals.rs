@@ -8,8 +8,8 @@ use serde_json::json;
 use switchboard::bundled::BUNDLED;
 use tempfile::TempDir;
 
-use crate::spine::{Host, furnished, run};
 use crate::support::guest::{Guest, Kind};
+use crate::support::host::{Host, furnished, run};
 use crate::support::template::Stage;
 
 /// A line of what is refused: the command, what it says of it, and what it says to do.

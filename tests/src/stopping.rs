@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
-use crate::spine::{Host, command, furnished};
+use crate::support::host::{Host, command, furnished};
 use crate::support::reply::text;
 use crate::support::template::Stage;
 

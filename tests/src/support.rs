@@ -9,6 +9,7 @@ pub mod company;
 pub mod egress;
 pub mod file;
 pub mod guest;
+pub mod host;
 pub mod reply;
 pub mod samples;
 pub mod sending;

@@ -7,7 +7,7 @@ use futures::future::join_all;
 use serde_json::{Value, json};
 
 use super::ledger::{Ledger, Number, item, reply_text};
-use crate::spine::{Caller, try_read};
+use crate::support::host::{Caller, try_read};
 
 /// How many customers speak at once.
 const CUSTOMERS: usize = 12;

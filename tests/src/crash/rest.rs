@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::findings::{Figures, Findings};
 use super::ledger::{Ledger, Lot, lot};
-use crate::spine::Caller;
+use crate::support::host::Caller;
 use crate::support::reply::{entries, text};
 
 /// How long it may take until nothing is due any more: promises are over after two seconds, and thousands of

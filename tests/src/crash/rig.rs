@@ -18,7 +18,7 @@ use super::findings::{Figures, Findings};
 use super::ledger::Ledger;
 use super::receiver::Receiver;
 use super::{load, place, rest, survival};
-use crate::spine::{Host, command_that_logs};
+use crate::support::host::{Host, command_that_logs};
 
 /// How long a host may live that is to die by itself.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -11,7 +11,7 @@ use switchboard::crash::Point;
 use tempfile::TempDir;
 use tokio::process::Command;
 
-use crate::spine::{Host, command_that_logs};
+use crate::support::host::{Host, command_that_logs};
 use crate::support::template::{self, Stage};
 
 /// What a host says that inspects.

@@ -7,7 +7,7 @@ use futures::{StreamExt, stream};
 use super::findings::Findings;
 use super::ledger::{Ledger, Number, reply_text};
 use super::load::{Gone, Replied, conversation_of, deliver, reply};
-use crate::spine::Caller;
+use crate::support::host::Caller;
 use crate::support::reply::entries;
 
 /// How many items are asked about at once.

@@ -6,8 +6,8 @@ use std::process::{self, Stdio};
 use tempfile::TempDir;
 use tokio::process::Command;
 
-use crate::spine::{Host, command_that_logs};
 use crate::support::company::word_to;
+use crate::support::host::{Host, command_that_logs};
 use crate::support::program;
 use crate::support::template::{self, Stage};
 

@@ -4,9 +4,9 @@
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::spine::Host;
 use crate::support::TestApp;
 use crate::support::guest::{CONTENT, DONE, Guest, SENT};
+use crate::support::host::Host;
 use crate::support::reply::text;
 
 /// What only the host and a channel know.
