@@ -1,6 +1,6 @@
 //! Erasing: what is about a person goes in bounded transactions, and then from the disk.
 //!
-//! First it is noted that it has [`begun`], and recorded. Then each transaction takes some of the person's
+//! First it is noted that it has [`begun`](mod@begun), and recorded. Then each transaction takes some of the person's
 //! conversations ([`choice`]), and between two of them everybody else has the writer. A long conversation
 //! loses some of its items at a time ([`shorten`]). The last transaction takes whatever is left, what came
 //! meanwhile too, and the person. A host that is killed in between goes on with it at its next start.
