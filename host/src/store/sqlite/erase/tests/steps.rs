@@ -266,7 +266,9 @@ async fn what_is_merged_into_a_long_conversation_while_it_is_shortened_goes_too(
     assert_eq!(step(&world, vera).await, Erasing::More);
     assert_eq!(step(&world, vera).await, Erasing::More);
     assert_eq!(world.store.pending_events().await.unwrap(), 6, "what is gone is not judged any more");
-    assert!(world.claim().await.iter().all(|it| it.item.erased_at.is_none() && it.item.item.text != ""));
+    assert!(
+        world.claim().await.iter().all(|it| it.item.erased_at.is_none() && !it.item.item.text.is_empty())
+    );
     world.take([says("joins", "vera", &["long-9", "vera-1"], "vera-words joined")]).await;
     assert_eq!(world.conversation(own[1]).await.merged_into, Some(own[0]));
     while step(&world, vera).await == Erasing::More {}
