@@ -80,8 +80,9 @@ async fn serve_with(app: &App, config: &Config, options: http::ServeOptions) -> 
     app.work();
     let stop = app.stopping();
     let served = tokio::spawn(http::serve(listener, app.flow.clone(), stop.clone(), options));
-    // Bundled plugins are published while the first requests are answered already.
-    let published = publish_bundled(app).await;
+    // Bundled plugins are published while the first requests are answered already; those that are not by then
+    // are at the next start.
+    let published = stop.run_until_cancelled(publish_bundled(app)).await.unwrap_or(Ok(()));
     if let Err(error) = &published {
         tracing::error!("the marketplace misses plugins that come with Switchboard: {error:#}");
     }
