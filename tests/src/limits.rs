@@ -23,12 +23,12 @@ fn limited(limit: &str, data: &Path) -> Command {
 async fn host_takes_fewer_connections_where_it_gets_few_files_and_says_so() {
     let (data, token) = furnished(Stage::Staffed).await;
     let log = data.path().join("log");
-    let mut command = limited("-n 700", data.path());
+    let mut command = limited("-n 300", data.path());
     command.stderr(File::create(&log).unwrap());
     let mut host = Host::try_start(&mut command, &token).await.unwrap();
     // Idle ones take all the places that there are; beyond them the host waits, and fails at nothing.
     let mut idle = Vec::new();
-    for _ in 0..600 {
+    for _ in 0..250 {
         idle.push(host.connect().await.unwrap());
     }
     drop(idle);
@@ -37,7 +37,7 @@ async fn host_takes_fewer_connections_where_it_gets_few_files_and_says_so() {
     host.ask_to_stop();
     assert_eq!(host.ended().await.code(), Some(0));
     let log = std::fs::read_to_string(&log).unwrap();
-    assert!(log.contains("files=700") && log.contains("LimitNOFILE="), "{log}");
+    assert!(log.contains("files=300") && log.contains("LimitNOFILE="), "{log}");
     assert!(!log.contains("could not be accepted"), "{log}");
 }
 
@@ -45,7 +45,7 @@ async fn host_takes_fewer_connections_where_it_gets_few_files_and_says_so() {
 async fn host_that_gets_too_little_ends_with_a_remedy() {
     let (data, _) = furnished(Stage::Company).await;
     for (limit, why, remedy) in
-        [("-n 20", "20 open files", "LimitNOFILE="), ("-v 4000000", "start the sandbox", "ulimit -v")]
+        [("-n 20", "20 open files", "LimitNOFILE="), ("-v 8000000", "start the sandbox", "ulimit -v")]
     {
         let refused = limited(limit, data.path()).output().await.unwrap();
         let said = String::from_utf8(refused.stderr).unwrap();
