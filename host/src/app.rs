@@ -4,8 +4,9 @@
 //!
 //! **Invariant:** the wall clock is read here and nowhere else.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use arc_swap::ArcSwap;
@@ -14,12 +15,14 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::inspection::{Inspection, Place};
+use self::modes::Closed;
 use crate::bundled::BUNDLED;
 use crate::crash::{self, Point};
 use crate::domain::clock::{Clock, IdGenerator};
 use crate::domain::principal::Principal;
 use crate::egress::Egress;
 use crate::flow::artefact::Artefacts;
+use crate::flow::liveness::STORING;
 use crate::flow::pipeline::Pipeline;
 use crate::flow::route::{Door, Judges};
 use crate::flow::safe::Safe;
@@ -34,6 +37,7 @@ use crate::worker::{self, Watch};
 
 pub mod clock;
 mod inspection;
+mod modes;
 
 /// The name of the file beside the repository that holds the key of its compiled plugins.
 pub const ARTEFACT_KEY: &str = "artefact-key";
@@ -55,6 +59,45 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// The way out.
     pub egress: Arc<dyn Egress>,
+}
+
+/// The repository's file in its folder.
+pub const REPOSITORY: &str = "switchboard.db";
+
+/// The bootstrap admin's token, in the repository's folder.
+pub const ADMIN_TOKEN: &str = "admin-token";
+
+/// How a stop ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stopped {
+    /// Everything ended.
+    Cleanly,
+    /// Something did not end in time: what it was doing is not done, and the next start inspects the
+    /// repository. Acknowledged writes are durable all the same.
+    Late,
+}
+
+/// Makes the repository's folder if it is missing, and closes it to everybody but its owner.
+pub fn prepare_folder(folder: &Path) -> std::io::Result<()> {
+    let Closed { closed, left_open } = modes::close_to_others(folder, is_of_repository)?;
+    let folder = folder.display();
+    if closed > 0 {
+        tracing::warn!(closed, %folder, "files of the repository were open to others and are closed");
+    }
+    if left_open > 0 {
+        tracing::warn!(
+            left_open,
+            %folder,
+            "files of the repository are open to others and belong to another user: have that one close them"
+        );
+    }
+    Ok(())
+}
+
+/// The names of what the host keeps in its folder: the database with what SQLite and the lock have beside it
+/// (which begin with its name), keys, the first token, artefacts.
+fn is_of_repository(name: &str) -> bool {
+    name.starts_with(REPOSITORY) || [ARTEFACT_KEY, SECRETS_KEY, ADMIN_TOKEN, "artefacts"].contains(&name)
 }
 
 /// A running Switchboard.
@@ -128,6 +171,7 @@ impl App {
             wake: Arc::clone(&wake),
             door: Arc::clone(&door),
             quarantine,
+            liveness: Arc::clone(watch.liveness()),
         });
         let flow = Flow {
             store,
@@ -141,22 +185,28 @@ impl App {
             keyring: Arc::default(),
             safe: Arc::new(safe),
             naming: Arc::default(),
+            behind: Arc::default(),
             rates: Arc::default(),
             intakes,
             door,
             wake,
             tasks: TaskTracker::new(),
+            liveness: Arc::clone(watch.liveness()),
+            stop: watch.stop().clone(),
             artefacts: Arc::new(artefacts),
             refreshing: Arc::new(Mutex::new(())),
         };
         let workers = TaskTracker::new();
-        watch.spawn("storing deliveries", commit_loop, &workers);
-        flow.keyring.refresh(&flow.store).await.context("read the tokens")?;
+        // Where this fails, the flow goes and the commit loop ends with it, as it should.
+        let failing = watch.stop().clone().drop_guard();
+        watch.spawn(STORING, commit_loop, &workers);
+        flow.keyring.load(&flow.store).await.context("read the tokens")?;
         flow.safe.refresh(&flow.store).await.context("read the secrets")?;
         catch_up::look_through_all(&flow);
         flow.refresh_pipeline("the host started").await.context("load what is enabled")?;
         flow.resume_preparations().await.context("take up preparations")?;
         crash::point(Point::AppOpened);
+        failing.disarm();
         Ok((flow, workers, watch))
     }
 
@@ -197,12 +247,27 @@ impl App {
         }
     }
 
-    /// Stops: what is under way is finished, what waits is kept for the next start.
-    pub async fn stop(self) {
+    /// How long a stop waits for what works in the background: longer than a channel may take to respond to a
+    /// reply under way. What is given up is done anew at the next start, or parked for an agent.
+    pub const STOP_TIMEOUT: Duration = Duration::from_secs(25);
+
+    /// Stops: what is under way is finished, unless it takes too long; what waits is kept for the next start.
+    pub async fn stop(self) -> Stopped {
         self.watch.stop().cancel();
-        self.flow.tasks.close();
-        self.flow.tasks.wait().await;
+        // A preparation is made anew at the next start; an upload is told to come again.
+        self.flow.plugins.stop_compiling();
+        let stopped = tokio::time::timeout(Self::STOP_TIMEOUT, self.finish()).await;
+        if stopped.is_err() {
+            tracing::error!("something did not end in time: the next start inspects the repository");
+            return Stopped::Late;
+        }
+        Stopped::Cleanly
+    }
+
+    async fn finish(self) {
         let Self { flow, workers, inspection, watch } = self;
+        flow.tasks.close();
+        flow.tasks.wait().await;
         let store = Arc::clone(&flow.store);
         // The commit loop ends with the last flow.
         drop(flow);

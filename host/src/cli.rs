@@ -7,16 +7,25 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
+use rustix::fs::Mode;
+
+use crate::telemetry::{outlet, panic};
+
+// First, for its macros.
+#[macro_use]
+pub(crate) mod print;
 
 pub mod audit;
 pub mod bench;
 pub mod compile_child;
 pub mod demo;
 pub mod import;
+mod limits;
 pub mod plugin;
 mod remedy;
 pub mod schema;
 pub mod serve;
+mod signals;
 pub mod token;
 
 /// Switchboard: the missing operator between customers and departments.
@@ -58,8 +67,23 @@ enum Command {
 
 /// Runs the command of this process's arguments.
 pub fn main() -> ExitCode {
+    panic::tell_panics();
     let arguments = with_place_behind_command(std::env::args_os());
-    let done = match Cli::parse_from(arguments).command {
+    let command = Cli::parse_from(arguments).command;
+    // A host works for others than the reader of what it prints.
+    let is_host = matches!(command, Command::Serve(_));
+    let code = run(command);
+    outlet::stdout().finish();
+    outlet::stderr().finish();
+    if is_host { code } else { print::status(code) }
+}
+
+fn run(command: Command) -> ExitCode {
+    // What plugins are built and signed for is for others to read; everything else is for its owner alone.
+    if !matches!(command, Command::Plugin(_)) {
+        rustix::process::umask(Mode::RWXG | Mode::RWXO);
+    }
+    let done = match command {
         Command::Serve(serve) => serve.run(),
         Command::Demo(demo) => demo.run(),
         Command::Import(import) => import.run(),
@@ -74,7 +98,10 @@ pub fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            remedy::tell(&error);
+            // One that has gone wants to be told nothing.
+            if !print::is_reader_gone() {
+                remedy::tell(&error);
+            }
             ExitCode::FAILURE
         }
     }

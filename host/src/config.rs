@@ -33,6 +33,8 @@ pub struct Settings {
     pub threads: Option<usize>,
     /// How long work is still taken after the first signal to stop.
     pub drain_grace_ms: Option<u64>,
+    /// How long requests under way may take from then on.
+    pub drain_timeout_ms: Option<u64>,
     /// How many connections one caller may have at once.
     pub connections_per_peer: Option<usize>,
     /// Who may have more, because it speaks for many.
@@ -57,8 +59,8 @@ pub enum Metrics {
 /// Which repository: flags of every command that works on one, behind whichever of its words they stand.
 #[derive(Args, Clone, Debug, Default)]
 pub struct PlaceArgs {
-    /// A TOML file; its keys are `listen`, `data`, `log`, `threads`, `drain_grace_ms`, `connections_per_peer`,
-    /// `trusted_proxies` (a list), `secrets_key_file` and `metrics`
+    /// A TOML file; its keys are `listen`, `data`, `log`, `threads`, `drain_grace_ms`, `drain_timeout_ms`,
+    /// `connections_per_peer`, `trusted_proxies` (a list), `secrets_key_file` and `metrics`
     #[arg(long, env = "SWITCHBOARD_CONFIG", global = true)]
     pub config: Option<PathBuf>,
     /// Folder of the repository, which `serve` makes if it is missing [default: ./switchboard-data]
@@ -113,6 +115,10 @@ pub struct HostArgs {
     /// for a load balancer to notice [default: 0]
     #[arg(long, env = "SWITCHBOARD_DRAIN_GRACE_MS")]
     pub drain_grace_ms: Option<u64>,
+    /// Milliseconds that requests under way may take after that; then their connections are closed
+    /// [default: 75000]
+    #[arg(long, env = "SWITCHBOARD_DRAIN_TIMEOUT_MS")]
+    pub drain_timeout_ms: Option<u64>,
     /// Connections that one address may have at once, or the /64 network of an IPv6 address [default: 256]
     #[arg(long, env = "SWITCHBOARD_CONNECTIONS_PER_PEER")]
     pub connections_per_peer: Option<usize>,
@@ -138,6 +144,8 @@ pub struct Config {
     pub threads: usize,
     /// How long work is still taken after the first signal to stop.
     pub drain_grace: Duration,
+    /// How long requests under way may take from then on; absent for as long as is usual.
+    pub drain_timeout: Option<Duration>,
     /// How many connections one caller may have at once; absent for as many as is usual.
     pub connections_per_peer: Option<usize>,
     /// Who may have more, because it speaks for many.
@@ -163,6 +171,7 @@ impl HostArgs {
             log: self.log.log,
             threads: self.threads.threads,
             drain_grace_ms: self.drain_grace_ms,
+            drain_timeout_ms: self.drain_timeout_ms,
             connections_per_peer: self.connections_per_peer,
             trusted_proxies: self.trusted_proxies,
             metrics: self.metrics,
@@ -196,6 +205,7 @@ impl PlaceArgs {
             log: flags.log.or(file.log).unwrap_or_else(|| "info".to_owned()),
             threads: flags.threads.or(file.threads).unwrap_or_else(cores).max(1),
             drain_grace: Duration::from_millis(flags.drain_grace_ms.or(file.drain_grace_ms).unwrap_or(0)),
+            drain_timeout: flags.drain_timeout_ms.or(file.drain_timeout_ms).map(Duration::from_millis),
             connections_per_peer: connections_per_peer(
                 flags.connections_per_peer.or(file.connections_per_peer),
             )?,

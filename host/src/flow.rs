@@ -14,8 +14,8 @@
 //! 6. [`erase`] takes a person out, [`export`] hands out what is about one, [`purge`] keeps nothing
 //!    longer than agreed.
 //! 7. [`overhear`] writes down what adapters say, [`safe`] keeps the secrets, [`keyring`] knows who asks,
-//!    [`access`] what that caller may see, [`rate`] how often it may ask. [`catch_up`] has memory follow
-//!    what is stored.
+//!    [`access`] what that caller may see, [`rate`] how often it may ask. [`follow`] and [`catch_up`] have
+//!    memory follow what is stored.
 //!
 //! Called by `http`, `worker`, `app` and `cli`; calls `plugin`, `store`, `egress` and `vault`.
 //!
@@ -28,6 +28,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use serde_json::Value;
 use tokio::sync::{Mutex, Notify};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::domain::allowance::Allowance;
@@ -51,10 +52,12 @@ pub mod error;
 pub mod escalate;
 pub mod evaluate;
 pub mod export;
+pub mod follow;
 pub mod health;
 pub mod import;
 pub mod ingest;
 pub mod keyring;
+pub mod liveness;
 pub mod organise;
 mod overhear;
 pub mod pipeline;
@@ -105,10 +108,16 @@ pub struct Flow {
     pub wake: Arc<Wake>,
     /// What runs in the background; awaited when the host stops.
     pub tasks: TaskTracker,
+    /// How the workers are.
+    pub liveness: Arc<liveness::Liveness>,
+    /// Cancelled when the host stops.
+    pub stop: CancellationToken,
     /// Where compiled plugins are kept, and under which seals.
     pub artefacts: Arc<artefact::Artefacts>,
-    /// Held while the names are being read again, so that older ones never replace newer ones.
+    /// Held while the names change or are read again, so that older ones never replace newer ones.
     pub naming: Arc<Mutex<()>>,
+    /// Whether the pipeline is to be loaded anew.
+    pub behind: Arc<follow::Behind>,
     /// Held while the pipeline is being replaced.
     pub refreshing: Arc<Mutex<()>>,
 }

@@ -67,4 +67,4 @@ pub use openapi::document as openapi_document;
 pub use permission::{MetricsFor, Permission};
 pub use route::{Method, Route};
 pub use router::router;
-pub use serve::{ServeOptions, serve};
+pub use serve::{CONNECTIONS_MAX, DRAIN_TIMEOUT, ServeOptions, serve};

@@ -29,6 +29,13 @@
 //!
 //! A test holds every room to this.
 
+#![deny(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "they panic when the reader is gone or the disk is full; a command prints by `cli::print`, a host by \
+              `telemetry::outlet`"
+)]
+
 pub mod app;
 pub mod bundled;
 pub mod cli;

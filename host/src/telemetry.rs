@@ -3,6 +3,8 @@
 //! Called by `flow`, `http`, `cli` and `app`; calls `domain` alone. Labels are names of plugins, inboxes, routes
 //! and steps, whose number is bounded by the installation; never ids, addresses or texts.
 
+use std::sync::atomic::Ordering;
+
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -15,6 +17,8 @@ use crate::domain::erasure::Erased;
 use crate::domain::quota::Quota;
 
 pub mod log;
+pub mod outlet;
+pub mod panic;
 
 /// Upper bounds in microseconds: fine where plugin calls lie, coarse up to ten seconds.
 const MICROS_BUCKETS: [f64; 20] = [
@@ -149,6 +153,7 @@ pub struct Telemetry {
     unrouted: Counter,
     escalations: Counter,
     generation: Gauge,
+    log_lines_dropped: Counter,
 }
 
 fn micros() -> Histogram {
@@ -181,6 +186,7 @@ impl Default for Telemetry {
             unrouted: Counter::default(),
             escalations: Counter::default(),
             generation: Gauge::default(),
+            log_lines_dropped: Counter::default(),
         };
         telemetry.register();
         telemetry
@@ -248,10 +254,16 @@ impl Telemetry {
         to.register("unrouted", "Decisions that fell to the operator", self.unrouted.clone());
         to.register("escalations", "Escalations fired", self.escalations.clone());
         to.register("pipeline_generation", "Number of the pipeline's generation", self.generation.clone());
+        to.register(
+            "log_lines_dropped",
+            "Lines of the log that could not be written",
+            self.log_lines_dropped.clone(),
+        );
     }
 
     /// Everything in the OpenMetrics text format, which Prometheus reads.
     pub fn render(&self) -> String {
+        self.log_lines_dropped.inner().store(outlet::stderr().dropped(), Ordering::Relaxed);
         let mut text = String::new();
         match encode(&mut text, &self.registry) {
             Ok(()) => text,

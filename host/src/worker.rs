@@ -2,7 +2,8 @@
 //!
 //! Called by `app`; calls `flow`.
 //!
-//! **Invariant:** a worker that fails tries again; one that panics ends the host ([`Watch`]).
+//! **Invariant:** a worker that fails tries again; one that ends before the host stops ends it ([`Watch`]).
+//! **Invariant:** a worker says of each of its steps when it begins and how it ended ([`liveness`](crate::flow::liveness)).
 
 mod watch;
 
@@ -15,6 +16,7 @@ use tokio_util::task::TaskTracker;
 pub use self::watch::Watch;
 use crate::domain::erasure::Wiping;
 use crate::domain::time::Timestamp;
+use crate::flow::liveness::{PURGING, SENDING};
 use crate::flow::{Flow, FlowError, catch_up, deliver, escalate, purge, route};
 
 /// How long to wait for a ring before looking anyway: a ring is a hint and may be lost.
@@ -29,16 +31,21 @@ const AFTER_FAILURE: Duration = Duration::from_millis(500);
 /// How long to wait at most after failures in a row of what has time.
 const AFTER_FAILURES_MAX: Duration = Duration::from_secs(600);
 
-/// Starts all workers. Should one of them end by a panic, `watch` ends the host.
+const ROUTING: &str = "routing";
+const TIMERS: &str = "looking after timers";
+const ERASING: &str = "erasing and wiping";
+const CATCHING_UP: &str = "catching up";
+
+/// Starts all workers. Should one of them end before the host stops, `watch` ends the host.
 pub fn start(flow: &Flow, tracker: &TaskTracker, watch: &Watch) {
     let worker = Worker { flow: flow.clone(), stop: watch.stop().clone() };
     // One is enough: it has the cases of a batch judged by all of the sandbox's threads at once.
-    watch.spawn("routing", worker.clone().route(), tracker);
-    watch.spawn("looking after timers", worker.clone().escalate(), tracker);
-    watch.spawn("sending replies", worker.clone().deliver(), tracker);
-    watch.spawn("purging", worker.clone().purge(), tracker);
-    watch.spawn("erasing and wiping", worker.clone().wipe(), tracker);
-    watch.spawn("catching up", worker.catch_up(), tracker);
+    watch.spawn(ROUTING, worker.clone().route(), tracker);
+    watch.spawn(TIMERS, worker.clone().escalate(), tracker);
+    watch.spawn(SENDING, worker.clone().deliver(), tracker);
+    watch.spawn(PURGING, worker.clone().purge(), tracker);
+    watch.spawn(ERASING, worker.clone().wipe(), tracker);
+    watch.spawn(CATCHING_UP, worker.catch_up(), tracker);
 }
 
 #[derive(Clone)]
@@ -50,7 +57,7 @@ struct Worker {
 impl Worker {
     async fn route(self) {
         while !self.stop.is_cancelled() {
-            match route::route_batch(&self.flow).await {
+            match self.step(ROUTING, route::route_batch(&self.flow)).await {
                 Ok(0) => self.rest(&self.flow.wake.router, LOOK_ANYWAY).await,
                 // There may be more.
                 Ok(_) => self.flow.wake.router.notify_one(),
@@ -61,11 +68,11 @@ impl Worker {
 
     async fn escalate(self) {
         while !self.stop.is_cancelled() {
-            let due = match escalate::fire_due(&self.flow).await {
-                Ok(_) => escalate::next_due(&self.flow).await,
-                Err(error) => Err(error),
+            let due = async {
+                escalate::fire_due(&self.flow).await?;
+                escalate::next_due(&self.flow).await
             };
-            match due {
+            match self.step(TIMERS, due).await {
                 Ok(due) => self.rest(&self.flow.wake.timers, self.wait_until(due)).await,
                 Err(error) => self.failed("looking after timers", &error).await,
             }
@@ -74,11 +81,11 @@ impl Worker {
 
     async fn deliver(self) {
         while !self.stop.is_cancelled() {
-            let due = match deliver::send_due(&self.flow, &self.stop).await {
-                Ok(_) => deliver::next_due(&self.flow).await,
-                Err(error) => Err(error),
+            let due = async {
+                deliver::send_due(&self.flow, &self.stop).await?;
+                deliver::next_due(&self.flow).await
             };
-            match due {
+            match self.step(SENDING, due).await {
                 Ok(due) => self.rest(&self.flow.wake.outbox, self.wait_until(due)).await,
                 Err(error) => self.failed("sending replies", &error).await,
             }
@@ -93,7 +100,7 @@ impl Worker {
                 self.rest(&Notify::new(), LOOK_ANYWAY).await;
                 continue;
             }
-            match purge::keep_to_agreed(&self.flow).await {
+            match self.step(PURGING, purge::keep_to_agreed(&self.flow)).await {
                 Ok(()) => (due, failures) = (self.flow.now().plus_ms(purge::EVERY_MS), 0),
                 Err(error) => {
                     failures += 1;
@@ -108,7 +115,7 @@ impl Worker {
         let (mut in_vain, mut is_reported) = (0, false);
         while !self.stop.is_cancelled() {
             let bell = &self.flow.wake.wipe;
-            match purge::wipe_some(&self.flow).await {
+            match self.step(ERASING, purge::wipe_some(&self.flow)).await {
                 Ok(Wiping::More) => in_vain = 0,
                 Ok(Wiping::Done) => {
                     in_vain = 0;
@@ -137,11 +144,23 @@ impl Worker {
 
     async fn catch_up(self) {
         while !self.stop.is_cancelled() {
-            match catch_up::catch_up(&self.flow).await {
+            match self.step(CATCHING_UP, catch_up::catch_up(&self.flow)).await {
                 Ok(()) => self.rest(&Notify::new(), LOOK_ANYWAY).await,
                 Err(error) => self.failed("following what changed", &error).await,
             }
         }
+    }
+
+    /// Takes a step, and says so.
+    async fn step<T>(
+        &self,
+        worker: &'static str,
+        work: impl Future<Output = Result<T, FlowError>>,
+    ) -> Result<T, FlowError> {
+        let _step = self.flow.liveness.step(worker);
+        let done = work.await;
+        self.flow.liveness.stepped(worker, &done);
+        done
     }
 
     /// Never longer than [`LOOK_ANYWAY`]: the clock may be moved.

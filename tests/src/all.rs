@@ -14,6 +14,9 @@
 //! | `fuzz` | whatever comes from outside, changed at random |
 //! | `demo` | what the demonstration promises, by the shipped program |
 //! | `import` | what was written before, out of files, by the shipped program |
+//! | `limits` | the shipped program, where the system gives it little |
+//! | `modes` | whom the shipped program lets read its files |
+//! | `output` | the shipped program, whose output has no reader or no room |
 //! | `overload` | more than can be taken, or nothing that takes it |
 //! | `personal` | a person is erased, handed out everything, and kept no longer than agreed |
 //! | `refusals` | what the shipped program refuses at the command line, and what it says to do |
@@ -35,6 +38,9 @@ mod fuzz;
 #[path = "hostile/hostile.rs"]
 mod hostile;
 mod import;
+mod limits;
+mod modes;
+mod output;
 mod overload;
 #[path = "personal/personal.rs"]
 mod personal;

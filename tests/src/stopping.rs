@@ -3,10 +3,14 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use switchboard::app::Stopped;
+use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
+use crate::support::TestApp;
+use crate::support::behind::Behind;
 use crate::support::host::{Host, command, furnished};
 use crate::support::reply::text;
 use crate::support::template::Stage;
@@ -41,6 +45,11 @@ impl Half {
         assert_eq!(&go_on, b"HTTP/1.1 100 Continue\r\n\r\n");
         stream.write_all(first).await.unwrap();
         Self { stream, rest: rest.to_vec() }
+    }
+
+    /// Sends the other half, and waits for no answer.
+    async fn send_rest(mut self) {
+        self.stream.write_all(&self.rest).await.unwrap();
     }
 
     /// Sends the other half; the answer.
@@ -93,6 +102,88 @@ async fn a_host_that_is_to_stop_works_on_for_its_grace_and_a_second_signal_ends_
         let again = host.caller().post("/in/chat", item(id)).await;
         assert_eq!(again["duplicates"], duplicates, "{id}: {again}");
     }
+    host.kill().await;
+}
+
+/// A slow reader takes a little again and again, so that only the deadline of stopping ends it.
+#[tokio::test]
+async fn slow_reader_is_cut_off_at_the_drain_timeout() {
+    let (data, token) = furnished(Stage::Company).await;
+    let mut command = command(data.path());
+    command.args(["--drain-timeout-ms", "100"]);
+    let mut host = Host::try_start(&mut command, &token).await.unwrap();
+    let mut slow = host.connect().await.unwrap();
+    // More answers than all buffers on the way can hold.
+    slow.write_all(&b"GET /openapi.json HTTP/1.1\r\nhost: h\r\n\r\n".repeat(400)).await.unwrap();
+    slow.read_u8().await.unwrap();
+    host.ask_to_stop();
+    let reading = async {
+        let (mut taken, mut pace) = ([0; 256], tokio::time::interval(Duration::from_millis(5)));
+        loop {
+            // Once the connection is closed there is nothing to read at all.
+            pace.tick().await;
+            let _ = slow.read(&mut taken).await;
+        }
+    };
+    let ended = tokio::select! {
+        ended = host.ended() => ended,
+        () = reading => unreachable!("it reads for ever"),
+    };
+    assert_eq!(ended.code(), Some(0), "its requests are cut off, and everything else ends in order");
+}
+
+/// A compile child may take two minutes; a host that stops does not wait for it.
+#[tokio::test]
+async fn background_work_that_does_not_end_is_given_up_at_the_deadline() {
+    let app = TestApp::company().await;
+    app.flow().tasks.spawn(std::future::pending::<()>());
+    let file = app.file();
+    tokio::time::pause();
+    let (_folder, stopped) = app.stopped().await;
+    tokio::time::resume();
+    assert_eq!(stopped, Stopped::Late);
+    let marks = Behind::open(&file).await.rows().await.remove("installation").unwrap();
+    assert!(marks.iter().any(|it| it.contains("host-at-work")), "the next start inspects nothing: {marks:?}");
+}
+
+/// With one thread for all of its work, which stands still.
+async fn stalled() -> (TempDir, Host) {
+    let (data, token) = furnished(Stage::Staffed).await;
+    let mut command = command(data.path());
+    command.env("TOKIO_WORKER_THREADS", "1").args(["--stall-at", "intake-read"]);
+    let host = Host::try_start(&mut command, &token).await.unwrap();
+    let half = Half::of(&host, "stalled").await;
+    half.send_rest().await;
+    // Nothing is served any more, not even a connection.
+    let mut unserved = host.connect().await.unwrap();
+    unserved.write_all(b"GET /healthz HTTP/1.1\r\nhost: h\r\n\r\n").await.unwrap();
+    (data, host)
+}
+
+#[tokio::test]
+async fn second_signal_ends_a_host_whose_runtime_stands_still() {
+    let (_data, mut host) = stalled().await;
+    host.ask_to_stop();
+    host.signal("INT");
+    assert_eq!(host.ended().await.code(), Some(130));
+}
+
+#[tokio::test]
+async fn worker_that_panics_ends_the_host_with_a_reason() {
+    let (data, token) = furnished(Stage::Staffed).await;
+    let mut command = command(data.path());
+    let log = data.path().join("log");
+    command.args(["--panic-at", "intake-read"]).stderr(std::fs::File::create(&log).unwrap());
+    let mut host = Host::try_start(&mut command, &token).await.unwrap();
+    // Its connection may go before it is answered.
+    let _ = host.caller().try_post("/in/chat", &item("lost")).await;
+    assert_eq!(host.ended().await.code(), Some(1));
+    let log = std::fs::read_to_string(&log).unwrap();
+    assert!(log.contains("storing deliveries ended by a panic"), "{log}");
+    assert!(log.contains("start the host again"), "{log}");
+
+    let host = Host::start(data.path(), &token).await;
+    assert_eq!(host.caller().post("/in/chat", item("lost")).await["outcome"], "accepted");
     host.kill().await;
 }
 

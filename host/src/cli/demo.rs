@@ -17,9 +17,9 @@ use self::paint::Paint;
 use self::report::Report;
 use self::show::Show;
 use self::story::Cast;
-use super::serve::stop_on_signal;
+use super::signals::stop_on_signal;
 use crate::app::{App, Parts};
-use crate::cli::{remedy, wait};
+use crate::cli::{print, remedy, wait};
 use crate::flow::organise;
 use crate::plugin::PluginConfig;
 use crate::store::sqlite::StorePath;
@@ -94,8 +94,9 @@ impl Demo {
             invite::invite(&mut io::stderr(), listener.local_addr()?, client.token())?;
             clock.let_go();
             app.work();
-            tokio::spawn(stop_on_signal(app.stopping()));
-            http::serve(listener, app.flow.clone(), app.stopping(), http::ServeOptions::default()).await;
+            let options = http::ServeOptions::default();
+            stop_on_signal(app.stopping(), Some(options.drain + App::STOP_TIMEOUT))?;
+            http::serve(listener, app.flow.clone(), app.stopping(), options).await;
         }
         // It holds the flow, and stopping waits for everybody who does.
         drop(client);
@@ -104,7 +105,7 @@ impl Demo {
     }
 
     fn tell(&self, report: &Report) -> anyhow::Result<()> {
-        let mut out = io::stdout().lock();
+        let mut out = print::out();
         match self.json {
             true => {
                 serde_json::to_writer(&mut out, report).context("write the report")?;

@@ -9,13 +9,13 @@ use std::sync::Arc;
 use anyhow::Context;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use self::take_in::{Done, TakeIn};
 use crate::app::clock::SystemClock;
 use crate::app::{App, Parts};
 use crate::cli::remedy::existing_repository;
+use crate::cli::signals::stop_on_signal;
 use crate::cli::wait;
 use crate::config::{Config, OpenArgs, Settings, ThreadArgs};
 use crate::domain::principal::Principal;
@@ -88,7 +88,9 @@ impl Import {
         records: impl Iterator<Item = source::Sourced> + Send + 'static,
         bar: &ProgressBar,
     ) -> anyhow::Result<()> {
-        let stop = stop_on_interrupt()?;
+        // Before anything is taken in: until then, Ctrl-C ends the process as usual.
+        let stop = CancellationToken::new();
+        stop_on_signal(stop.clone(), None)?;
         import::begin(flow, &Principal::admin(), &self.inbox).await?;
         let take_in = TakeIn { flow, inbox: &self.inbox, from: self.from, stop: &stop, bar };
         let Done { tally, next } = take_in.run(records).await?;
@@ -116,21 +118,6 @@ async fn route_all(flow: &Flow, stop: &CancellationToken) -> anyhow::Result<usiz
     }
     spinner.finish_and_clear();
     Ok(routed)
-}
-
-/// Cancelled at the first Ctrl-C; a second one ends the process as usual.
-fn stop_on_interrupt() -> anyhow::Result<CancellationToken> {
-    // Before anything is taken in: until then, Ctrl-C ends the process as usual.
-    let mut interrupt = signal(SignalKind::interrupt()).context("listen for Ctrl-C")?;
-    let stop = CancellationToken::new();
-    let stopped = stop.clone();
-    tokio::spawn(async move {
-        interrupt.recv().await;
-        stopped.cancel();
-        interrupt.recv().await;
-        std::process::exit(130);
-    });
-    Ok(stop)
 }
 
 /// A bar over the bytes of the files; it shows on a terminal only.

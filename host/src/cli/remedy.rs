@@ -15,7 +15,9 @@ use tokio::net::TcpListener;
 use crate::config::Config;
 use crate::egress::EgressError;
 use crate::flow::FlowError;
+use crate::plugin::PluginError;
 use crate::store::StoreError;
+use crate::telemetry::outlet;
 
 /// What to do, where nobody knows better.
 const GENERAL: &str =
@@ -51,7 +53,9 @@ pub(super) fn refused(why: impl Into<String>, remedy: impl Into<String>) -> anyh
 
 /// Tells people why a command did not do what it was asked for, and what to do.
 pub(super) fn tell(error: &anyhow::Error) {
-    eprintln!("{}", told(error));
+    outlet::stderr().line(told(error));
+    // The command may end right after this.
+    outlet::stderr().finish();
 }
 
 fn told(error: &anyhow::Error) -> String {
@@ -77,6 +81,8 @@ fn known<'a>(error: &'a (dyn Error + 'static)) -> Option<Cow<'a, str>> {
         of_store(error)
     } else if let Some(error) = error.downcast_ref::<EgressError>() {
         Some(of_egress(error))
+    } else if let Some(error) = error.downcast_ref::<PluginError>() {
+        Some(of_sandbox(error))
     } else {
         error.downcast_ref::<io::Error>().and_then(|it| of_system(it.kind()))
     };
@@ -121,6 +127,20 @@ fn of_egress(error: &EgressError) -> &'static str {
         EgressError::Refused(_) => "correct the address, such as http://127.0.0.1:8080",
         EgressError::NotSent(_) => "nothing was done: see that somebody listens there, and run it again",
         EgressError::NoAnswer(_) => "look whether it was done before running it again",
+    }
+}
+
+fn of_sandbox(error: &PluginError) -> &'static str {
+    match error {
+        PluginError::Engine(_) => {
+            "the sandbox reserves hundreds of gigabytes of addresses, which take no memory: lift the limit of the \
+             address space (`ulimit -v`, LimitAS= of systemd), see that `vm.overcommit_memory` is not 2 and \
+             `vm.max_map_count` is 65530 or more, or start with fewer --threads"
+        }
+        PluginError::Thread(_) => {
+            "raise the limit of processes (`ulimit -u`, LimitNPROC= or TasksMax= of systemd), or start with fewer \
+             --threads"
+        }
     }
 }
 

@@ -2,16 +2,16 @@
 
 use std::fs;
 use std::sync::Arc;
+use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use clap::Args;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
-use tokio_util::sync::CancellationToken;
 
+use super::signals::{LATE, NOT_IN_TIME, end_at_once, stop_on_signal};
 use crate::app::clock::SystemClock;
-use crate::app::{App, Parts};
-use crate::cli::{remedy, wait};
+use crate::app::{ADMIN_TOKEN, App, Parts, Stopped, prepare_folder};
+use crate::cli::{limits, remedy, wait};
 use crate::config::{Config, HostArgs, Metrics};
 use crate::egress::http::HttpEgress;
 use crate::flow::organise;
@@ -19,7 +19,12 @@ use crate::http::MetricsFor;
 use crate::http::peers::{PER_PEER, PeerLimit};
 use crate::plugin::PluginConfig;
 use crate::store::sqlite::StorePath;
+use crate::telemetry::outlet;
 use crate::{http, telemetry};
+
+/// From the deadlines of stopping to that of the process, which counts where nothing else does: where the
+/// runtime itself stands still.
+const LAST_DEADLINE: Duration = Duration::from_secs(10);
 
 /// Flags of `serve`.
 #[derive(Args)]
@@ -38,12 +43,14 @@ impl Serve {
         telemetry::log::start(&config.log);
         #[cfg(feature = "crash-points")]
         self.crash.arm();
-        wait(serve(config))
+        limits::check_threads(config.threads)?;
+        let connections_max = limits::connections_max()?;
+        wait(serve(config, connections_max))
     }
 }
 
-async fn serve(config: Config) -> anyhow::Result<()> {
-    fs::create_dir_all(&config.data).with_context(|| format!("make the folder {}", config.data.display()))?;
+async fn serve(config: Config, connections_max: usize) -> anyhow::Result<()> {
+    prepare_folder(&config.data).with_context(|| format!("make the folder {}", config.data.display()))?;
     let app = App::open(Parts {
         repository: StorePath::File(config.repository()),
         artefact_shelf: None,
@@ -53,54 +60,74 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         egress: Arc::new(HttpEgress::new()?),
     })
     .await?;
-    let served = serve_with(&app, &config).await;
+    let options = options(&config, connections_max);
+    let deadline = options.grace + options.drain + App::STOP_TIMEOUT + LAST_DEADLINE;
+    // From now on a signal has it end in order, and not later than that.
+    stop_on_signal(app.stopping(), Some(deadline))?;
+    let served = serve_with(&app, &config, options).await;
     let whole = app.check_whole();
-    // In order, however far it came.
-    app.stop().await;
-    whole.and(served)
+    match app.stop().await {
+        Stopped::Cleanly => whole.and(served),
+        // The runtime waits for what does not end.
+        Stopped::Late => end_at_once(LATE, NOT_IN_TIME),
+    }
 }
 
 /// Serves what is opened until it is asked to stop.
-async fn serve_with(app: &App, config: &Config) -> anyhow::Result<()> {
+async fn serve_with(app: &App, config: &Config, options: http::ServeOptions) -> anyhow::Result<()> {
     let listener = remedy::listen(config.listen).await?;
     greet(app, config, &listener).await?;
     app.work();
     let stop = app.stopping();
-    tokio::spawn(stop_on_signal(stop.clone()));
-    let bundled = async {
-        let new = app.publish_bundled().await?;
-        if new > 0 {
-            println!("The marketplace is filled: {new} plugins come with Switchboard.");
-        }
-        anyhow::Ok(())
-    };
+    let served = tokio::spawn(http::serve(listener, app.flow.clone(), stop.clone(), options));
+    // Bundled plugins are published while the first requests are answered already; those that are not by then
+    // are at the next start.
+    let published = stop.run_until_cancelled(publish_bundled(app)).await.unwrap_or(Ok(()));
+    if let Err(error) = &published {
+        tracing::error!("the marketplace misses plugins that come with Switchboard: {error:#}");
+    }
+    let served = served.await.map_err(|error| {
+        stop.cancel();
+        anyhow!("the interface ended by a panic ({error}): start the host again")
+    });
+    served.and(published)
+}
+
+async fn publish_bundled(app: &App) -> anyhow::Result<()> {
+    let new = app.publish_bundled().await?;
+    if new > 0 {
+        outlet::stdout()
+            .line(format_args!("The marketplace is filled: {new} plugins come with Switchboard."));
+    }
+    Ok(())
+}
+
+fn options(config: &Config, connections_max: usize) -> http::ServeOptions {
     let most = config.connections_per_peer.unwrap_or(PER_PEER);
     let per_peer = PeerLimit { most, ..PeerLimit::default() }.with_exempt(&config.trusted_proxies);
     let metrics = match config.metrics {
         Metrics::Public => MetricsFor::Anybody,
         Metrics::Token => MetricsFor::WholeCompany,
     };
-    let options = http::ServeOptions { grace: config.drain_grace, per_peer, metrics };
-    let served = http::serve(listener, app.flow.clone(), stop, options);
-    // Bundled plugins are published while the first requests are answered already.
-    let (published, ()) = tokio::join!(bundled, served);
-    published
+    let drain = config.drain_timeout.unwrap_or(http::DRAIN_TIMEOUT);
+    http::ServeOptions { grace: config.drain_grace, drain, connections_max, per_peer, metrics }
 }
 
 /// Says where it listens and how to get in.
 async fn greet(app: &App, config: &Config, listener: &TcpListener) -> anyhow::Result<()> {
     let address = listener.local_addr()?;
-    println!("Switchboard listens on http://{address}, its repository is {}", config.data.display());
+    let say = |text: std::fmt::Arguments<'_>| outlet::stdout().line(text);
+    let folder = config.data.display();
+    say(format_args!("Switchboard listens on http://{address}, its repository is {folder}"));
     if let Some(token) = organise::ensure_admin_token(&app.flow).await? {
-        let file = config.data.join("admin-token");
+        let file = config.data.join(ADMIN_TOKEN);
         write_secret(&file, &token).with_context(|| format!("write {}", file.display()))?;
-        println!("First start: the admin token is {token}");
-        println!("It is kept in {} (readable by you alone) and shown only now.", file.display());
+        say(format_args!("First start: the admin token is {token}"));
+        say(format_args!("It is kept in {} (readable by you alone) and shown only now.", file.display()));
     }
-    println!(
-        "Try: curl -H \"Authorization: Bearer $(cat {}/admin-token)\" http://{address}/v1/plugins",
-        config.data.display()
-    );
+    say(format_args!(
+        "Try: curl -H \"Authorization: Bearer $(cat {folder}/admin-token)\" http://{address}/v1/plugins"
+    ));
     Ok(())
 }
 
@@ -113,26 +140,4 @@ fn write_secret(file: &std::path::Path, token: &str) -> std::io::Result<()> {
     file.write_all(token.as_bytes())?;
     // It is shown once: the disk has it before anybody goes by that.
     file.sync_all()
-}
-
-/// Ctrl-C or SIGTERM: say that no more work is wanted, stop accepting, finish what is under way. A second one
-/// ends at once, with the status 130.
-pub async fn stop_on_signal(stop: CancellationToken) {
-    let (Ok(mut interrupt), Ok(mut terminate)) =
-        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
-        tracing::error!("signals cannot be listened for");
-        return;
-    };
-    for first in [true, false] {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-        if first {
-            eprintln!("Switchboard finishes what is under way; once more to stop at once.");
-            stop.cancel();
-        }
-    }
-    std::process::exit(130);
 }

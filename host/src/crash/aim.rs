@@ -18,6 +18,12 @@ pub struct CrashArgs {
     /// Die at this point, as `POINT` or, at the N-th time, `POINT:N`
     #[arg(long, hide = true, value_parser = target)]
     crash_at: Option<Target>,
+    /// Panic at this point
+    #[arg(long, hide = true, value_parser = target)]
+    panic_at: Option<Target>,
+    /// Stand still at this point for good, with the thread that comes there
+    #[arg(long, hide = true, value_parser = target)]
+    stall_at: Option<Target>,
     /// Carry the write-ahead log over when it has so many pages
     #[arg(long, hide = true)]
     checkpoint_pages: Option<u32>,
@@ -65,13 +71,30 @@ impl CrashArgs {
     }
 }
 
-/// Dies, if this is the point and the time.
+/// Dies, panics or stands still, if this is the point and the time.
 pub(super) fn pass(here: Point) {
     let Some(aim) = AIM.get() else { return };
-    let Some(target) = aim.args.crash_at.filter(|it| it.point == here) else { return };
+    let CrashArgs { crash_at, panic_at, stall_at, .. } = &aim.args;
+    let mut aims = [(crash_at, die as fn()), (panic_at, panic), (stall_at, stall)].into_iter();
+    let is_here = |aim: &(&Option<Target>, fn())| aim.0.is_some_and(|it| it.point == here);
+    let Some((Some(target), end)) = aims.find(is_here) else { return };
     if aim.passed.fetch_add(1, Ordering::Relaxed) + 1 == target.passage {
-        // No farewell: nothing is flushed, closed or unlocked but by the system.
-        let _ = kill_process(getpid(), Signal::KILL);
+        end();
+    }
+}
+
+/// No farewell: nothing is flushed, closed or unlocked but by the system.
+fn die() {
+    let _ = kill_process(getpid(), Signal::KILL);
+}
+
+fn panic() {
+    panic!("a test wants it");
+}
+
+fn stall() {
+    loop {
+        std::thread::park();
     }
 }
 

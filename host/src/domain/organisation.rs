@@ -198,21 +198,10 @@ impl Directory {
         inboxes: Vec<Inbox>,
     ) -> Self {
         let mut directory = Self::default();
-        for department in departments {
-            directory.department_names.insert(department.name.clone(), department.id);
-            directory.departments.insert(department.id, department);
-        }
-        for queue in queues {
-            directory.add_queue(queue);
-        }
-        for agent in agents {
-            directory.agent_names.insert(agent.name.clone(), agent.id);
-            directory.agents.insert(agent.id, agent);
-        }
-        for inbox in inboxes {
-            directory.inbox_names.insert(inbox.name.clone(), inbox.id);
-            directory.inboxes.insert(inbox.id, std::sync::Arc::new(inbox));
-        }
+        departments.into_iter().for_each(|it| directory.put_department(it));
+        queues.into_iter().for_each(|it| directory.put_queue(it));
+        agents.into_iter().for_each(|it| directory.put_agent(it));
+        inboxes.into_iter().for_each(|it| directory.put_inbox(it));
         directory
     }
 
@@ -226,14 +215,35 @@ impl Directory {
         &self.quotas
     }
 
-    /// A department's first queue is its oldest ordinary one.
-    fn add_queue(&mut self, queue: Queue) {
+    /// Adds a department.
+    pub fn put_department(&mut self, department: Department) {
+        self.department_names.insert(department.name.clone(), department.id);
+        self.departments.insert(department.id, department);
+    }
+
+    /// Adds a queue. A department's first queue is its oldest ordinary one.
+    pub fn put_queue(&mut self, queue: Queue) {
         self.queue_names.insert((queue.department, queue.name.clone()), queue.id);
         if queue.kind == QueueKind::Ordinary {
             let first = self.first_queues.entry(queue.department).or_insert(queue.id);
             *first = (*first).min(queue.id);
         }
         self.queues.insert(queue.id, queue);
+    }
+
+    /// Adds an agent.
+    pub fn put_agent(&mut self, agent: Agent) {
+        self.agent_names.insert(agent.name.clone(), agent.id);
+        self.agents.insert(agent.id, agent);
+    }
+
+    /// Adds an inbox, or puts it in place of an earlier revision of it; a later one stays.
+    pub fn put_inbox(&mut self, inbox: Inbox) {
+        if self.inboxes.get(&inbox.id).is_some_and(|it| it.revision > inbox.revision) {
+            return;
+        }
+        self.inbox_names.insert(inbox.name.clone(), inbox.id);
+        self.inboxes.insert(inbox.id, std::sync::Arc::new(inbox));
     }
 
     /// The department of this id.

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use super::liveness::STORING;
 use super::{Flow, FlowError};
 use crate::domain::organisation::Inbox;
 use crate::store::PageRequest;
@@ -14,7 +15,12 @@ const HEADS_AT_ONCE: u32 = 256;
 
 /// Does what could not be done at once.
 pub async fn catch_up(flow: &Flow) -> Result<(), FlowError> {
-    flow.keyring.catch_up(&flow.store).await?;
+    if flow.liveness.is_failing(STORING) {
+        // Where nothing is sent to a host that says it is not ready, nothing else would find out.
+        let writable = flow.store.check_writable().await;
+        flow.liveness.stepped(STORING, &writable);
+    }
+    flow.follow_pipeline().await?;
     flow.safe.catch_up(&flow.store).await?;
     let mut inboxes = flow.safe.take_to_look_through();
     while let Some(id) = inboxes.first().copied() {

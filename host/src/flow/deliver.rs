@@ -16,6 +16,7 @@ use futures::{FutureExt as _, StreamExt as _};
 use tokio_util::sync::CancellationToken;
 
 use self::exchange::send;
+use super::liveness::SENDING;
 use super::{Flow, FlowError};
 use crate::crash::{self, Point};
 use crate::domain::ids::{InboxId, OutboxId};
@@ -43,6 +44,7 @@ pub async fn send_due(flow: &Flow, stop: &CancellationToken) -> Result<usize, Fl
     let mut under_way = FuturesUnordered::new();
     let (mut busy, mut tried, mut failure) = (Vec::new(), 0, None);
     loop {
+        flow.liveness.moved(SENDING);
         if busy.len() < INBOXES_MAX && failure.is_none() && !stop.is_cancelled() {
             match flow.store.claim_outbox(flow.now(), BATCH_MAX, &busy).await {
                 Ok(due) => {

@@ -258,7 +258,7 @@ async fn commit(
     after.updated_at = later_than(before, flow);
     let audit = audit(flow, principal, action, &after);
     flow.store.change_activation(&after, before.updated_at, &audit).await?;
-    flow.refresh_pipeline(&format!("{action} {}", after.name)).await?;
+    flow.pipeline_changed(&format!("{action} {}", after.name)).await;
     if after.is_next_preparing() {
         start_preparing(flow, &after);
     }

@@ -51,7 +51,13 @@ pub async fn erase(
     if let Err(error) = wipe_for(PATIENCE, flow).await {
         tracing::error!(contact = %id, %error, "the disk is still to be wiped after an erasure");
     }
-    Ok(flow.store.erasure(id).await?.unwrap_or(erasure))
+    match flow.store.erasure(id).await {
+        Ok(now) => Ok(now.unwrap_or(erasure)),
+        Err(error) => {
+            tracing::warn!(contact = %id, %error, "how far an erasure is could not be read again");
+            Ok(erasure)
+        }
+    }
 }
 
 /// Rings when it goes, however that comes about: what is left to do is done without it.

@@ -5,7 +5,6 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
 use tokio::sync::Mutex;
@@ -17,16 +16,14 @@ use crate::domain::time::Timestamp;
 use crate::domain::token::Token;
 use crate::flow::{Flow, FlowError};
 use crate::plugin::digest::digest;
-use crate::store::{Store, StoreResult};
+use crate::store::Store;
 
 /// The tokens that there are.
 #[derive(Default)]
 pub struct Keyring {
     by_digest: ArcSwap<HashMap<String, Token>>,
-    /// Held while the tokens are read again, so that older ones never replace newer ones.
-    refreshing: Mutex<()>,
-    /// Whether they could not be read again after they changed.
-    is_behind: AtomicBool,
+    /// Held while they change, so that no change is lost.
+    changing: Mutex<()>,
 }
 
 /// A caller who showed a token.
@@ -59,48 +56,35 @@ impl Keyring {
         Ok(Bearer { principal, allowance: token.allowance })
     }
 
-    /// Reads the tokens again after they changed.
-    pub async fn refresh(&self, store: &Arc<dyn Store>) -> Result<(), FlowError> {
-        self.refresh_from(store.tokens()).await
-    }
-
-    /// The same, where the change is stored already and so is done: what cannot be read now is read
-    /// later, by [`Keyring::catch_up`].
-    pub async fn follow(&self, store: &Arc<dyn Store>) {
-        if let Err(error) = self.refresh(store).await {
-            tracing::error!(%error, "the tokens changed and could not be read again; it is tried again");
-        }
-    }
-
-    /// Reads the tokens again, if that failed after they changed.
-    pub async fn catch_up(&self, store: &Arc<dyn Store>) -> Result<(), FlowError> {
-        match self.is_behind.load(Ordering::Acquire) {
-            true => self.refresh(store).await,
-            false => Ok(()),
-        }
-    }
-
-    /// A token is worth nothing from now on, whether the tokens can be read again or not.
-    pub async fn revoke(&self, id: TokenId, at: Timestamp) {
-        let _one_at_a_time = self.refreshing.lock().await;
-        let mut by_digest = HashMap::clone(&self.by_digest.load());
-        for token in by_digest.values_mut().filter(|it| it.id == id) {
-            token.revoked_at.get_or_insert(at);
-        }
-        self.by_digest.store(Arc::new(by_digest));
-    }
-
-    async fn refresh_from(
-        &self,
-        read: impl Future<Output = StoreResult<Vec<Token>>>,
-    ) -> Result<(), FlowError> {
-        let _one_at_a_time = self.refreshing.lock().await;
-        // Whoever is cancelled meanwhile leaves it so.
-        self.is_behind.store(true, Ordering::Release);
-        let by_digest = read.await?.into_iter().map(|it| (it.sha256.clone(), it)).collect();
-        self.by_digest.store(Arc::new(by_digest));
-        self.is_behind.store(false, Ordering::Release);
+    /// Reads the tokens, when the host starts. From then on they change here as they do in the repository, so
+    /// that no change that is stored depends on a reading.
+    pub async fn load(&self, store: &Arc<dyn Store>) -> Result<(), FlowError> {
+        let _one_at_a_time = self.changing.lock().await;
+        let tokens = store.tokens().await?;
+        self.by_digest.store(Arc::new(tokens.into_iter().map(|it| (it.sha256.clone(), it)).collect()));
         Ok(())
+    }
+
+    /// A token was made, and that is stored.
+    pub async fn add(&self, token: Token) {
+        self.change(|by_digest| drop(by_digest.insert(token.sha256.clone(), token))).await;
+    }
+
+    /// A token is worth nothing from now on.
+    pub async fn revoke(&self, id: TokenId, at: Timestamp) {
+        self.change(|by_digest| {
+            for token in by_digest.values_mut().filter(|it| it.id == id) {
+                token.revoked_at.get_or_insert(at);
+            }
+        })
+        .await;
+    }
+
+    async fn change(&self, change: impl FnOnce(&mut HashMap<String, Token>)) {
+        let _one_at_a_time = self.changing.lock().await;
+        let mut by_digest = HashMap::clone(&self.by_digest.load());
+        change(&mut by_digest);
+        self.by_digest.store(Arc::new(by_digest));
     }
 }
 
@@ -108,7 +92,6 @@ impl Keyring {
 mod tests {
     use super::*;
     use crate::domain::principal::Role;
-    use crate::store::StoreError;
 
     fn token(id: i64, plain: &str) -> Token {
         Token {
@@ -126,16 +109,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_revoked_token_opens_nothing_though_the_tokens_cannot_be_read_again() {
+    async fn tokens_open_from_when_they_are_made_until_they_are_revoked() {
         let keyring = Keyring::default();
         let opens = |plain: &str| keyring.bearer(plain, Timestamp::from_ms(1)).is_ok();
-        keyring.refresh_from(async { Ok(vec![token(1, "a"), token(2, "b")]) }).await.unwrap();
-        assert!(opens("a") && opens("b"));
+        keyring.add(token(1, "a")).await;
+        keyring.add(token(2, "b")).await;
+        assert!(opens("a") && opens("b") && !opens("c"));
         keyring.revoke(TokenId(1), Timestamp::from_ms(1)).await;
-        let failed = keyring.refresh_from(async { Err(StoreError::Unavailable("full".to_owned())) }).await;
-        assert!(failed.is_err() && keyring.is_behind.load(Ordering::Acquire));
         assert!(!opens("a") && opens("b"));
-        keyring.refresh_from(async { Ok(vec![token(2, "b")]) }).await.unwrap();
-        assert!(!keyring.is_behind.load(Ordering::Acquire) && opens("b"));
     }
 }

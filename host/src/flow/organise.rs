@@ -1,7 +1,7 @@
 //! Departments, agents, queues, inboxes, tokens and secrets change.
 //!
 //! Called by `http`, `cli` and `app`; calls `store`. Every change is written together with its
-//! audit entry, and the directory is read again before the verb returns, so that a caller finds
+//! audit entry, and memory follows before the verb returns ([`follow`](super::follow)), so that a caller finds
 //! what it has just made.
 //!
 //! **Invariant:** randomness for tokens is drawn in [`mod@token`] and nowhere else in this room.

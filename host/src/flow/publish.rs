@@ -55,7 +55,10 @@ pub async fn publish(
     );
     match flow.store.publish(&release, &component, &audit).await? {
         Published::New => {
-            keep_adapter_artefact(flow, &inspected).await?;
+            // It is published; an artefact that is missing is made when it is wanted.
+            if let Err(error) = keep_adapter_artefact(flow, &inspected).await {
+                tracing::warn!(%error, "the artefact of a new release could not be kept");
+            }
             Ok(PublishedRelease { release, new: true })
         }
         Published::Before(before) => {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
+use super::liveness::PURGING;
 use super::{Flow, FlowError, erase};
 use crate::domain::erasure::Wiping;
 use crate::domain::organisation::Inbox;
@@ -75,6 +76,7 @@ async fn purge_deliveries(flow: &Flow, inbox: &Arc<Inbox>) -> Result<(), FlowErr
     let Some(before) = inbox.retention.deliveries_before(flow.now()) else { return Ok(()) };
     let detail = json!({ "deliveries_days": inbox.retention.deliveries_days });
     loop {
+        flow.liveness.moved(PURGING);
         let audit = flow.audit(&Principal::system(), "inbox.purge", &inbox.id.to_string(), detail.clone());
         let page = flow.store.purge_deliveries(inbox.id, before, DELIVERIES_AT_ONCE, &audit).await?;
         flow.telemetry.purged(&inbox.name, page.purged);
@@ -90,6 +92,7 @@ async fn purge_unread(flow: &Flow, inbox: &Arc<Inbox>) -> Result<(), FlowError> 
     let (unread_days, unauthentic_days) = inbox.retention.days_unread();
     let detail = json!({ "unread_days": unread_days, "unauthentic_days": unauthentic_days });
     loop {
+        flow.liveness.moved(PURGING);
         let audit =
             flow.audit(&Principal::system(), "inbox.purge-unread", &inbox.id.to_string(), detail.clone());
         let page = flow.store.purge_unread(inbox.id, &before, DELIVERIES_AT_ONCE, &audit).await?;
@@ -104,6 +107,7 @@ async fn erase_ended(flow: &Flow, inbox: &Arc<Inbox>) -> Result<(), FlowError> {
     let Some(before) = inbox.retention.conversations_before(flow.now()) else { return Ok(()) };
     let detail = json!({ "conversations_days": inbox.retention.conversations_days });
     loop {
+        flow.liveness.moved(PURGING);
         let audit =
             flow.audit(&Principal::system(), "inbox.erase-ended", &inbox.id.to_string(), detail.clone());
         let page = flow.store.erase_ended(inbox.id, before, CONVERSATIONS_AT_ONCE, &audit).await?;

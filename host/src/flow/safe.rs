@@ -5,6 +5,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex as StdMutex, PoisonError};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::sync::Mutex;
@@ -16,6 +17,10 @@ use crate::domain::secret::Secret;
 use crate::flow::FlowError;
 use crate::store::{Store, StoreResult, StoredSecret};
 use crate::vault::{Cipher, Granted, OpenSecret, OpenValue, SecretValue, Unreadable};
+
+/// How long a caller whose change is stored waits for it to be read: longer than a reading takes, shorter than
+/// readers may be occupied by others.
+const READ_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The secrets that there are.
 pub struct Safe {
@@ -106,9 +111,12 @@ impl Safe {
     /// The same, where the change is stored already and so is done: what cannot be read now is read
     /// later, by [`Safe::catch_up`].
     pub async fn follow(&self, store: &Arc<dyn Store>) {
-        if let Err(error) = self.refresh(store).await {
-            tracing::error!(%error, "the secrets changed and could not be read again; it is tried again");
-        }
+        let why = match tokio::time::timeout(READ_TIMEOUT, self.refresh(store)).await {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "no reader was free in time".to_owned(),
+        };
+        tracing::error!(why, "the secrets changed and could not be read again; it is tried again");
     }
 
     /// Reads the secrets again, if that failed after they changed.

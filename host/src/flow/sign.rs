@@ -81,7 +81,9 @@ pub async fn revoke_signing_key(
     let revocation = Revocation { at: flow.now(), reason: reason.to_owned() };
     let entry = flow.audit(principal, "signing-key.revoke", &id.to_string(), serde_json::Value::Null);
     match flow.store.revoke_signing_key(id, &revocation, &entry).await {
-        Ok(()) | Err(StoreError::Stale(_)) => find().await,
+        Ok(()) => Ok(SigningKey { revoked: Some(revocation), ..key }),
+        // It was revoked before.
+        Err(StoreError::Stale(_)) => find().await,
         Err(error) => Err(error.into()),
     }
 }

@@ -54,7 +54,7 @@ async fn suspend(flow: &Flow, activation: &Activation, tripped: &Tripped) -> Res
     tracing::warn!(activation = %after.name, revision = after.revision, failure = %tripped.failure.name,
         "an activation failed too often and is suspended");
     flow.telemetry.suspension(&after.name, tripped.too_much.name());
-    flow.refresh_pipeline(&format!("{} failed too often", after.name)).await?;
+    flow.pipeline_changed(&format!("{} failed too often", after.name)).await;
     if after.suspension.as_ref().is_some_and(|it| it.put_back.is_some()) {
         start_preparing(flow, &after);
     }

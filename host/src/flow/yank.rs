@@ -48,6 +48,9 @@ async fn set_state(
             let message = format!("{name} is another owner's, who alone takes it back");
             return Err(FlowError::Forbidden(message));
         }
+        if seen.yanked().is_none() && state == ReleaseState::Published {
+            return Err(FlowError::Conflict(format!("{name}@{version} is not taken back")));
+        }
         let release = Release { state: state.clone(), ..seen.clone() };
         let audit = flow.audit(principal, action, &seen.id.to_string(), json!({ "digest": seen.digest }));
         // If somebody else changed it meanwhile, what they did stays, and this comes on top.

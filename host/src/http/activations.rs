@@ -72,15 +72,19 @@ struct ActivationEntry {
 impl ActivationEntry {
     async fn of(activation: Activation, flow: &Flow) -> Result<Self, Problem> {
         let untrusted = untrusted(flow, &activation).await?;
+        Ok(Self::shown(activation, untrusted, flow))
+    }
+
+    fn shown(activation: Activation, untrusted: Option<String>, flow: &Flow) -> Self {
         let pipeline = flow.pipeline.load();
         let health = pipeline.health(activation.id);
-        Ok(Self {
+        Self {
             untrusted,
             owner_name: activation.owner.map(|id| department_name(&flow.directory.load(), id)),
             suspended: activation.is_suspended(),
             health: health.map(|it| it.report(flow.now())),
             activation,
-        })
+        }
     }
 }
 
@@ -111,9 +115,16 @@ async fn list(call: Call, (): ()) -> Result<Answer<Entries<ActivationEntry>>, Pr
     Ok(Answer::of(Entries::all(entries)))
 }
 
+/// The same of a change that is stored: it is done, whether everything about it can be read now or not.
+async fn done(flow: &Flow, activation: Activation) -> Answer<ActivationEntry> {
+    let revision = tag(&activation);
+    let untrusted = untrusted(flow, &activation).await.unwrap_or_default();
+    Answer::of(ActivationEntry::shown(activation, untrusted, flow)).tagged(revision)
+}
+
 async fn add(call: Call, Json(new): Json<NewActivation>) -> Result<Answer<ActivationEntry>, Problem> {
     let activation = enable::enable(call.flow(), call.principal()?, new).await?;
-    answer(call.flow(), activation).await
+    Ok(done(call.flow(), activation).await)
 }
 
 async fn show(call: Call, (): ()) -> Result<Answer<ActivationEntry>, Problem> {
@@ -127,7 +138,7 @@ async fn change(
 ) -> Result<Answer<ActivationEntry>, Problem> {
     refuse_stale(&call).await?;
     let changed = enable::change(call.flow(), call.principal()?, call.segment("name"), change).await?;
-    answer(call.flow(), changed).await
+    Ok(done(call.flow(), changed).await)
 }
 
 async fn versions(call: Call, (): ()) -> Result<Answer<Entries<ActivationVersion>>, Problem> {
@@ -148,7 +159,7 @@ async fn roll_back(call: Call, Json(wanted): Json<RollBack>) -> Result<Answer<Ac
     refuse_stale(&call).await?;
     let (principal, name) = (call.principal()?, call.segment("name"));
     let changed = enable::roll_back(call.flow(), principal, name, wanted.to_revision).await?;
-    answer(call.flow(), changed).await
+    Ok(done(call.flow(), changed).await)
 }
 
 async fn refuse_stale(call: &Call) -> Result<(), Problem> {

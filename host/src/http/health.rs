@@ -36,10 +36,19 @@ async fn alive(_: Call, (): ()) -> Result<Answer<Health>, Problem> {
 }
 
 async fn ready(call: Call, (): ()) -> Result<Answer<Health>, Problem> {
-    if call.shared().draining.is_cancelled() {
-        return Err(Problem::new(ProblemKind::Unavailable, "the host is shutting down"));
+    let flow = call.flow();
+    let illness = flow.liveness.illness().or_else(|| flow.plugins.illness());
+    let why = match illness {
+        Some(why) if call.shared().draining.is_cancelled() => {
+            Some(format!("the host is shutting down: {why}"))
+        }
+        None if call.shared().draining.is_cancelled() => Some("the host is shutting down".to_owned()),
+        why => why,
+    };
+    if let Some(why) = why {
+        return Err(Problem::new(ProblemKind::Unavailable, why));
     }
-    let pipeline = call.flow().pipeline.load();
+    let pipeline = flow.pipeline.load();
     if pipeline.generation.is_none() {
         return Err(Problem::new(ProblemKind::Unavailable, "the pipeline is not loaded yet"));
     }

@@ -25,8 +25,9 @@ use crate::flow::Flow;
 
 mod patient;
 
-/// How long requests under way may take to end: longer than the slowest body may take to arrive.
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(75);
+/// How long requests under way may take to end, unless the host is told otherwise: longer than the slowest
+/// body may take to arrive.
+pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(75);
 
 /// How long a request's head may take to arrive, and how long a connection may be kept without one.
 /// Longer than the pauses between the deliveries of a channel that sends often.
@@ -39,22 +40,39 @@ const UNREAD_TIMEOUT: Duration = Duration::from_secs(60);
 /// hundred header fields at most.)
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 
-/// Connections at once; who comes later waits to be accepted. Each costs a file and some kilobytes.
-const CONNECTIONS_MAX: usize = 4_096;
+/// Connections at once, where the system gives a file for each; who comes later waits to be accepted. Each
+/// costs some kilobytes.
+pub const CONNECTIONS_MAX: usize = 4_096;
 
 /// How long to wait when the system cannot accept anybody (no file is left, say): it would say so again
 /// at once.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// How callers are let in, and for how long.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct ServeOptions {
     /// How long work is still taken after the host was asked to stop.
     pub grace: Duration,
+    /// How long requests under way may take from then on, before their connections are closed.
+    pub drain: Duration,
+    /// How many connections there may be at once.
+    pub connections_max: usize,
     /// How many connections one caller may have.
     pub per_peer: PeerLimit,
     /// Who may read what is measured.
     pub metrics: MetricsFor,
+}
+
+impl Default for ServeOptions {
+    fn default() -> Self {
+        Self {
+            grace: Duration::ZERO,
+            drain: DRAIN_TIMEOUT,
+            connections_max: CONNECTIONS_MAX,
+            per_peer: PeerLimit::default(),
+            metrics: MetricsFor::default(),
+        }
+    }
 }
 
 /// How many connections there may be, of all and of one caller.
@@ -69,12 +87,13 @@ struct Place {
     _one_of_the_callers: Seat,
 }
 
-/// Serves until `stop` is cancelled, then finishes what is under way.
+/// Serves until `stop` is cancelled, then finishes what is under way; what is not finished in time is cut
+/// off. No connection is left when this returns.
 ///
 /// From then on `/readyz` says that the host wants no more work, and for `grace` it is still taken:
 /// whoever spreads work over several hosts has that long to see it and go elsewhere.
 pub async fn serve(listener: TcpListener, flow: Flow, stop: CancellationToken, options: ServeOptions) {
-    let ServeOptions { grace, per_peer, metrics } = options;
+    let ServeOptions { grace, drain, connections_max, per_peer, metrics } = options;
     let closing_time = {
         let stop = stop.clone();
         async move {
@@ -83,7 +102,8 @@ pub async fn serve(listener: TcpListener, flow: Flow, stop: CancellationToken, o
         }
     };
     let router = router_for(metrics, flow, stop);
-    serve_until(closing_time, Places::new(CONNECTIONS_MAX, per_peer), listener, router).await;
+    let listening = Listening { listener, places: Places::new(connections_max, per_peer), router };
+    listening.serve_until(closing_time, drain).await;
 }
 
 impl Places {
@@ -92,31 +112,45 @@ impl Places {
     }
 }
 
-/// Serves with so many connections at once, and lets nobody in any more after `closing_time`.
-async fn serve_until(
-    closing_time: impl Future<Output = ()>,
-    places: Places,
+/// What is let in, and to what.
+struct Listening {
     listener: TcpListener,
+    places: Places,
     router: Router,
-) {
-    let (closing, connections) = (CancellationToken::new(), TaskTracker::new());
-    let mut closing_time = pin!(closing_time);
-    loop {
-        let accepted = tokio::select! {
-            biased;
-            () = &mut closing_time => break,
-            accepted = accept(&listener, &places) => accepted,
-        };
-        if let Some((stream, place)) = accepted {
-            connections.spawn(converse(stream, router.clone(), closing.clone(), place));
+}
+
+impl Listening {
+    /// Lets connections in until `closing_time`, then gives those that are left so long to end.
+    async fn serve_until(self, closing_time: impl Future<Output = ()>, drain: Duration) {
+        let Self { listener, places, router } = self;
+        let (closing, cut, connections) =
+            (CancellationToken::new(), CancellationToken::new(), TaskTracker::new());
+        let mut closing_time = pin!(closing_time);
+        loop {
+            let accepted = tokio::select! {
+                biased;
+                () = &mut closing_time => break,
+                accepted = accept(&listener, &places) => accepted,
+            };
+            if let Some((stream, place)) = accepted {
+                let conversing = converse(stream, router.clone(), closing.clone(), place);
+                connections.spawn(cut.clone().run_until_cancelled_owned(conversing));
+            }
         }
-    }
-    // Nobody is let in any more, not even to wait.
-    drop(listener);
-    closing.cancel();
-    connections.close();
-    if tokio::time::timeout(DRAIN_TIMEOUT, connections.wait()).await.is_err() {
-        tracing::warn!("some requests did not end in time; they are cut off");
+        // Nothing is let in any more, not even to wait.
+        drop(listener);
+        closing.cancel();
+        connections.close();
+        if tokio::time::timeout(drain, connections.wait()).await.is_ok() {
+            return;
+        }
+        tracing::warn!(
+            connections = connections.len(),
+            "some requests did not end in time; they are cut off"
+        );
+        // Their tasks end where they wait, and their sockets are closed with them.
+        cut.cancel();
+        connections.wait().await;
     }
 }
 

@@ -94,6 +94,7 @@ impl Host {
             wake: Arc::clone(&wake),
             door: Arc::clone(&door),
             quarantine,
+            liveness: Arc::default(),
         });
         let tasks = TaskTracker::new();
         tasks.spawn(commit_loop);
@@ -110,11 +111,14 @@ impl Host {
             keyring: Arc::default(),
             safe: Arc::new(Safe::new(Cipher::new(&KeySource::ThisProcess.key().unwrap()).unwrap())),
             naming: Arc::default(),
+            behind: Arc::default(),
             rates: Arc::default(),
             intakes,
             door,
             wake,
             tasks,
+            liveness: Arc::default(),
+            stop: CancellationToken::new(),
             artefacts: Arc::new(Artefacts::new(Seal::of_this_process().unwrap(), None).unwrap()),
             refreshing: Arc::new(Mutex::new(())),
         };

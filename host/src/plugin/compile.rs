@@ -23,6 +23,7 @@ use bytes::Bytes;
 use rustix::process::Signal;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
+use tokio_util::sync::CancellationToken;
 
 use self::turns::Turns;
 use super::budget::ChildLimits;
@@ -55,6 +56,8 @@ pub(super) struct Compiler {
     started: AtomicU64,
     /// Whether it was said that children keep their network: once is enough.
     network_told: AtomicBool,
+    /// Cancelled when no job is to be done any more.
+    stop: CancellationToken,
 }
 
 /// Why a child gave no answer.
@@ -82,11 +85,30 @@ impl Compiler {
             turns: Turns::new(children_max),
             started: AtomicU64::new(0),
             network_told: AtomicBool::new(false),
+            stop: CancellationToken::new(),
         }
     }
 
-    /// Has one job done. Waits for the owner's turn first; the time limit counts from its start.
+    /// Has one job done, unless the host stops. Waits for the owner's turn first; the time limit counts from
+    /// its start.
     pub(super) async fn run(
+        &self,
+        owner: Owner,
+        job: &Job,
+        component: Bytes,
+    ) -> Result<(Answer, Vec<u8>), ChildError> {
+        let stopping = || ChildError::Unavailable("the host is shutting down".to_owned());
+        // Dropping the job's future kills its child.
+        let done = self.stop.run_until_cancelled(self.run_now(owner, job, component)).await;
+        done.unwrap_or_else(|| Err(stopping()))
+    }
+
+    /// Ends every job, and does none any more.
+    pub(super) fn stop(&self) {
+        self.stop.cancel();
+    }
+
+    async fn run_now(
         &self,
         owner: Owner,
         job: &Job,

@@ -53,6 +53,8 @@ struct Shared {
     wasmtime: wasmtime::Engine,
     linker: Linker<CallState>,
     fingerprint: String,
+    /// Advances the epoch.
+    clock: thread::JoinHandle<()>,
 }
 
 impl Engine {
@@ -65,9 +67,9 @@ impl Engine {
             .map_err(PluginError::engine)?;
         secrets::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut CallState| state)
             .map_err(PluginError::engine)?;
-        tick(&wasmtime)?;
+        let clock = tick(&wasmtime)?;
         let fingerprint = fingerprint(&wasmtime);
-        Ok(Self { shared: Arc::new(Shared { wasmtime, linker, fingerprint }) })
+        Ok(Self { shared: Arc::new(Shared { wasmtime, linker, fingerprint, clock }) })
     }
 
     pub(crate) fn wasmtime(&self) -> &wasmtime::Engine {
@@ -76,6 +78,11 @@ impl Engine {
 
     pub(crate) fn linker(&self) -> &Linker<CallState> {
         &self.shared.linker
+    }
+
+    /// Whether nothing advances the epoch any more, so that no guest is ended by the wall clock.
+    pub(crate) fn is_unclocked(&self) -> bool {
+        self.shared.clock.is_finished()
     }
 
     /// Equal fingerprints compile alike, run alike and burn the same fuel.
@@ -135,7 +142,7 @@ fn pool(threads: u32) -> PoolingAllocationConfig {
 /// Advances the epoch until the engine is gone: by the time that has passed, for a busy machine wakes
 /// this thread late, and a backstop that counted its awakenings would be late by the sum of it.
 #[expect(clippy::disallowed_methods, reason = "a clock that ticks has to wait for time itself")]
-fn tick(engine: &wasmtime::Engine) -> Result<(), PluginError> {
+fn tick(engine: &wasmtime::Engine) -> Result<thread::JoinHandle<()>, PluginError> {
     let engine = engine.weak();
     let run = move || {
         let (began, mut ticks) = (Instant::now(), 0);
@@ -149,8 +156,7 @@ fn tick(engine: &wasmtime::Engine) -> Result<(), PluginError> {
             thread::sleep(TICK);
         }
     };
-    thread::Builder::new().name("plugin-epoch".into()).spawn(run).map_err(PluginError::Thread)?;
-    Ok(())
+    thread::Builder::new().name("plugin-epoch".into()).spawn(run).map_err(PluginError::Thread)
 }
 
 /// wasmtime's version and configuration (both are part of its compatibility hash), the contract's

@@ -79,6 +79,11 @@ impl Executor {
         self.threads.len() / Pace::BOTH.len()
     }
 
+    /// How many threads have ended, which none should while the pool is there.
+    pub fn threads_ended(&self) -> usize {
+        self.threads.iter().filter(|it| it.is_finished()).count()
+    }
+
     /// Runs `job` on one of the threads, after waiting for room in its lane, and waits for its result.
     ///
     /// A caller that goes away cancels nothing: the job runs all the same.

@@ -111,6 +111,20 @@ impl Inspected {
 }
 
 impl Plugins {
+    /// Why no guest can be called any more, or not ended any more, if that is so.
+    pub fn illness(&self) -> Option<String> {
+        let ended = self.executor.threads_ended();
+        if ended > 0 {
+            return Some(format!("{ended} threads of the sandbox have ended"));
+        }
+        self.engine.is_unclocked().then(|| "the clock of the sandbox has ended".to_owned())
+    }
+
+    /// Ends compile children at once, and starts none any more: the host stops.
+    pub fn stop_compiling(&self) {
+        self.compiler.stop();
+    }
+
     /// Opens the room.
     pub fn new(config: PluginConfig) -> Result<Arc<Self>, PluginError> {
         let threads = config.threads.max(1);

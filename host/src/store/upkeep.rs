@@ -31,6 +31,8 @@ pub trait UpkeepStore: Send + Sync {
     async fn inspect(&self) -> StoreResult<Findings>;
     /// Somebody met damage at work: however this host ends, the next one inspects.
     fn note_damage(&self);
+    /// Writes, as a delivery would, and changes nothing: whether it can be written again.
+    async fn check_writable(&self) -> StoreResult<()>;
     /// Notes that this host ended in order: the next one need not inspect. Nothing is noted where damage was.
     async fn note_orderly_end(&self) -> StoreResult<()>;
 }

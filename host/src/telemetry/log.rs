@@ -1,8 +1,11 @@
-//! Log lines: to standard error, filtered by `SWITCHBOARD_LOG`.
+//! Log lines: to standard error, filtered by `SWITCHBOARD_LOG`. One that cannot be written is dropped and
+//! counted ([`outlet`]).
 
 use std::io::IsTerminal;
 
 use tracing_subscriber::EnvFilter;
+
+use super::outlet;
 
 /// The HTTP client's parts never say more than this: they would tell what stands in a request, and that
 /// may be a secret.
@@ -19,7 +22,9 @@ pub fn start(filter: &str) {
     let started = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr)
+        .with_writer(outlet::stderr)
+        // They would go to the standard error by a macro that panics.
+        .log_internal_errors(false)
         .try_init();
     if started.is_err() {
         tracing::debug!("logging was started before");

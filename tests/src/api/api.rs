@@ -3,6 +3,7 @@
 mod access;
 mod activations;
 mod bodies;
+mod committed;
 mod conversations;
 mod health;
 mod idempotency;

@@ -1,9 +1,13 @@
 //! How the host is, and how it describes itself.
 
 use serde_json::json;
+use switchboard::flow::catch_up;
+use switchboard::flow::liveness::STORING;
 use switchboard::http::table;
 
 use crate::support::TestApp;
+use crate::support::behind::Behind;
+use crate::support::reply::text;
 
 #[tokio::test]
 async fn a_host_lives_and_is_ready() {
@@ -23,6 +27,36 @@ async fn a_host_that_stops_lives_but_takes_no_work() {
 }
 
 #[tokio::test]
+async fn host_whose_worker_is_ill_says_so_with_the_reason() {
+    let app = TestApp::company().await;
+    let liveness = &app.flow().liveness;
+    liveness.stepped(STORING, &Err::<(), _>("the disk is full"));
+    let refused = app.get("/readyz").await.problem(503);
+    assert!(text(&refused, "/detail").contains("storing deliveries fails: the disk is full"), "{refused}");
+    app.get("/healthz").await.json(200);
+    // It finds out by itself that it can write again.
+    catch_up::catch_up(app.flow()).await.unwrap();
+    app.get("/readyz").await.json(200);
+    app.flow().liveness.end("routing", "ended by a panic");
+    let refused = app.get("/readyz").await.problem(503);
+    assert!(text(&refused, "/detail").contains("routing ended by a panic"), "{refused}");
+}
+
+#[tokio::test]
+async fn host_that_cannot_store_says_so_until_it_can() {
+    let app = TestApp::company().await;
+    let mut behind = Behind::open(&app.file()).await;
+    behind.lock().await;
+    let item = json!({ "id": "m-1", "author": "u-1", "text": "hello" }).to_string();
+    app.deliver("chat", "application/json", item).await.problem(503);
+    assert!(catch_up::catch_up(app.flow()).await.is_ok());
+    app.get("/readyz").await.problem(503);
+    behind.unlock().await;
+    catch_up::catch_up(app.flow()).await.unwrap();
+    app.get("/readyz").await.json(200);
+}
+
+#[tokio::test]
 async fn metrics_count_what_happened() {
     let app = TestApp::staffed().await;
     app.say("a refund, please").await;
@@ -33,6 +67,7 @@ async fn metrics_count_what_happened() {
     for line in [
         r#"switchboard_deliveries_total{inbox="chat",outcome="accepted"} 1"#,
         "switchboard_items_total 1",
+        "switchboard_log_lines_dropped_total 0",
         "switchboard_decisions_total 1",
         r#"switchboard_plugin_call_microseconds_count{plugin="keyword-router",step="evaluate"} 1"#,
         r#"switchboard_plugin_call_microseconds_count{plugin="cloudevents",step="receive"} 1"#,

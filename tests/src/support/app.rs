@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::Request;
 use http_body_util::{BodyExt, Full};
 use serde_json::Value;
-use switchboard::app::{App, Parts};
+use switchboard::app::{App, Parts, Stopped};
 use switchboard::domain::time::Timestamp;
 use switchboard::flow::{Flow, deliver, escalate, route};
 use switchboard::http as interface;
@@ -138,6 +138,11 @@ impl TestApp {
         self.app.stop().await;
         let file = database(self.folder.path());
         (self.folder, file)
+    }
+
+    /// Stops without starting again; how that ended.
+    pub async fn stopped(self) -> (Arc<TempDir>, Stopped) {
+        (self.folder, self.app.stop().await)
     }
 
     /// The story's verbs, for what has no address.

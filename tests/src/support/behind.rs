@@ -14,6 +14,17 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const REFUSE_AUDIT: &str = "CREATE TRIGGER no_audit BEFORE INSERT ON audit
     BEGIN SELECT RAISE(ABORT, 'nothing is recorded'); END";
 
+/// What memory is made of: the columns that a reading of it fails on where they are no JSON.
+const READ: [(&str, &str); 7] = [
+    ("inboxes", "retention"),
+    ("tokens", "allowance"),
+    ("secrets", "uses"),
+    ("activations", "content"),
+    ("releases", "content"),
+    ("generations", "content"),
+    ("signing_keys", "content"),
+];
+
 /// A column's value in words; large ones by their length, because nobody changes a component.
 const VALUE: &str = "iif(length({column}) > 4096, length({column}), quote({column}))";
 
@@ -42,6 +53,21 @@ impl Behind {
     /// Ends that.
     pub async fn allow_audit(&mut self) {
         self.run("DROP TRIGGER no_audit").await;
+    }
+
+    /// From the next change on, within its own transaction, nothing can be read of what memory is made of.
+    pub async fn break_readings_after_a_change(&mut self) {
+        let broken = READ.map(|(table, column)| format!("UPDATE {table} SET {column} = '?' || {column};"));
+        let broken = broken.concat();
+        self.run(&format!("CREATE TRIGGER breaks AFTER INSERT ON audit BEGIN {broken} END")).await;
+    }
+
+    /// Ends that.
+    pub async fn mend_readings(&mut self) {
+        self.run("DROP TRIGGER breaks").await;
+        for (table, column) in READ {
+            self.run(&format!("UPDATE {table} SET {column} = ltrim({column}, '?')")).await;
+        }
     }
 
     /// Keeps everybody else from writing until [`Self::unlock`].

@@ -29,7 +29,7 @@ pub struct Host {
 
 /// What it prints.
 struct Output {
-    lines: Lines<BufReader<ChildStdout>>,
+    lines: Option<Lines<BufReader<ChildStdout>>>,
     /// What was read of it so far.
     read: String,
 }
@@ -72,7 +72,7 @@ impl Host {
     ) -> Result<Self, ExitStatus> {
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let mut output = Output { lines, read: String::new() };
+        let mut output = Output { lines: Some(lines), read: String::new() };
         let ready = tokio::time::timeout(patience, ready(&mut child, &mut output, token)).await;
         match ready {
             Ok(ready) => ready.map(|caller| Self { child, caller, output }),
@@ -123,6 +123,11 @@ impl Host {
         tokio::time::timeout(PATIENCE, trying).await.expect("it still lets people in");
     }
 
+    /// Goes away as the reader of what it prints.
+    pub fn stop_reading(&mut self) {
+        self.output.lines = None;
+    }
+
     /// Waits, for ever, until it ends.
     pub async fn status(&mut self) -> ExitStatus {
         self.child.wait().await.unwrap()
@@ -141,7 +146,7 @@ impl Host {
 
 impl Output {
     async fn next(&mut self) -> Option<String> {
-        let line = self.lines.next_line().await.unwrap()?;
+        let line = self.lines.as_mut()?.next_line().await.unwrap()?;
         self.read.push_str(&line);
         self.read.push('\n');
         Some(line)

@@ -22,13 +22,14 @@ pub async fn change_contact(
     id: ContactId,
     change: &ContactChange,
 ) -> Result<(Contact, Vec<Identity>), FlowError> {
-    let (contact, _) = access::contact(flow, principal, id).await?;
+    let (mut contact, identities) = access::contact(flow, principal, id).await?;
     if contact.erased_at.is_some() {
         return Err(FlowError::Gone(format!("contact {id} is erased: nothing is said of it any more")));
     }
     if let Some(vip) = change.vip {
         let audit = flow.audit(principal, "contact.set-vip", &id.to_string(), json!({ "vip": vip }));
         flow.store.set_vip(id, vip, &audit).await?;
+        contact.vip = vip;
     }
-    access::contact(flow, principal, id).await
+    Ok((contact, identities))
 }

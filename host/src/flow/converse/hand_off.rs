@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::claim::operator_place;
-use super::{Act, Plan, change, check_text};
+use super::{Act, change, check_text};
 use crate::domain::case::Occasion;
 use crate::domain::conversation::{Conversation, Status};
 use crate::domain::merge::limits::TEXT_CHARS_MAX;
@@ -12,8 +12,8 @@ use crate::domain::organisation::{Place, QueueKind};
 use crate::domain::proposal::Destination;
 use crate::flow::{Flow, FlowError};
 
-/// How often a conversation may be handed on before it goes to the operator instead: somebody has to
-/// find out whose it is.
+/// How often a conversation may be handed on before the operator alone does so: that is who finds out whose it
+/// is.
 pub const HAND_OFFS_MAX: u32 = 16;
 
 /// A hand-off.
@@ -43,18 +43,18 @@ pub async fn hand_off(flow: &Flow, act: &Act, hand_off: &HandOff) -> Result<Conv
         if before == Some(place) {
             return Err(FlowError::Conflict("it is there already".to_owned()));
         }
-        let to = stop_endless(flow, plan, place)?;
-        plan.change.audit.detail = json!({ "from": before, "to": to });
-        if let Some(summary) = remark(&hand_off.summary, to, place) {
-            plan.remark(summary);
+        let count = count_after(flow, &plan.change.conversation, place)?;
+        plan.change.audit.detail = json!({ "from": before, "to": place });
+        if let Some(summary) = &hand_off.summary {
+            plan.remark(summary.clone());
         }
-        if before.is_some_and(|place| is_junk(flow, place)) && !is_junk(flow, to) {
+        if before.is_some_and(|place| is_junk(flow, place)) && !is_junk(flow, place) {
             plan.change.event = Some((event, Occasion::AskedByHand));
         }
         let conversation = plan.conversation();
-        conversation.place = Some(to);
+        conversation.place = Some(place);
         conversation.person_set.destination = true;
-        conversation.handed_over_count += 1;
+        conversation.handed_over_count = count;
         // Whoever takes over has to act, even if we wait for the customer.
         conversation.status = Status::Open;
         Ok(())
@@ -68,20 +68,22 @@ fn is_junk(flow: &Flow, place: Place) -> bool {
     flow.directory.load().queue(place.queue).is_some_and(|queue| queue.kind == QueueKind::Junk)
 }
 
-fn stop_endless(flow: &Flow, plan: &Plan<'_>, wanted: Place) -> Result<Place, FlowError> {
-    match plan.change.conversation.handed_over_count < HAND_OFFS_MAX {
-        true => Ok(wanted),
-        false => operator_place(flow, &plan.change.conversation),
+/// How often it will have been handed on, if it may be once more: beyond [`HAND_OFFS_MAX`] only to the operator,
+/// whose own hand-off counts anew. Where nothing was decided yet it is with the operator.
+fn count_after(flow: &Flow, conversation: &Conversation, to: Place) -> Result<u32, FlowError> {
+    let operator = operator_place(flow, conversation)?;
+    if conversation.place.is_none_or(|it| it.queue == operator.queue) {
+        return Ok(1);
     }
-}
-
-fn remark(summary: &Option<String>, to: Place, wanted: Place) -> Option<String> {
-    if to == wanted {
-        return summary.clone();
+    let count = conversation.handed_over_count;
+    if count < HAND_OFFS_MAX || to.queue == operator.queue {
+        return Ok(count.saturating_add(1));
     }
-    let reason = format!("handed on {HAND_OFFS_MAX} times: with the operator now, who finds out whose it is");
-    Some(match summary {
-        Some(summary) => format!("{reason}\n\n{summary}"),
-        None => reason,
-    })
+    let described = flow.directory.load().describe(operator);
+    let (department, queue) = described.map(|it| (it.department, it.queue.unwrap_or_default())).unzip();
+    let (department, queue) = (department.unwrap_or_default(), queue.unwrap_or_default());
+    Err(FlowError::Conflict(format!(
+        "the conversation was handed on {count} times: hand it to the operator, \
+         {{\"department\":\"{department}\",\"queue\":\"{queue}\"}}, who finds out whose it is and hands it on from there"
+    )))
 }

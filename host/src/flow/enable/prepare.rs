@@ -26,6 +26,8 @@ async fn prepare(flow: &Flow, activation: &Activation) -> Result<(), FlowError> 
         Wanted { owner: activation.owner, kind: activation.kind, digest: &digest, settings: &settings };
     let prepared = match flow.artefact(wanted).await {
         Ok(_) => still_usable(flow, activation).await?,
+        // The host stops: the next start takes it up.
+        Err(failure) if flow.stop.is_cancelled() && failure.is_the_hosts() => return Ok(()),
         Err(failure) => {
             tracing::warn!(activation = %activation.name, %failure, "preparing failed");
             failed(&failure)
@@ -34,7 +36,7 @@ async fn prepare(flow: &Flow, activation: &Activation) -> Result<(), FlowError> 
     if !write_prepared(flow, activation, prepared).await? {
         return Ok(());
     }
-    flow.refresh_pipeline(&format!("{} is prepared", activation.name)).await?;
+    flow.pipeline_changed(&format!("{} is prepared", activation.name)).await;
     retry::after_enabling(flow, activation).await
 }
 

@@ -11,6 +11,7 @@ use super::quarantine::Quarantine;
 use super::{Held, Received, ReceivedOutcome};
 use crate::crash::{self, Point};
 use crate::domain::arrival::Response;
+use crate::flow::liveness::{Liveness, STORING};
 use crate::flow::route::Door;
 use crate::flow::{FlowError, Wake};
 use crate::store::{DoorJudge, IntakeCommitted, IntakeContent, IntakeEntry, Store, StoreError};
@@ -82,12 +83,15 @@ pub struct Storing {
     pub door: Arc<Door>,
     /// Whether there is room for what could not be read.
     pub quarantine: Quarantine,
+    /// Is told how it goes.
+    pub liveness: Arc<Liveness>,
 }
 
 impl Storing {
     async fn run(self, mut waiting: mpsc::Receiver<ReadDelivery>) {
         let mut batch = Vec::with_capacity(BATCH_MAX);
         while waiting.recv_many(&mut batch, BATCH_MAX).await > 0 {
+            let _step = self.liveness.step(STORING);
             self.quarantine.turn_away(&mut batch).await;
             if batch.is_empty() {
                 continue;
@@ -105,7 +109,9 @@ impl Storing {
         let asked = judge.as_ref().map(|it| it as &dyn DoorJudge);
         let waiters = if crash::answers_before_it_stores() { answer_all(entries, waiters) } else { waiters };
         crash::point(Point::IntakeRead);
-        match self.store.commit_intakes(entries, asked).await {
+        let committed = self.store.commit_intakes(entries, asked).await;
+        self.liveness.stepped(STORING, &committed);
+        match committed {
             Ok(outcomes) => {
                 crash::point(Point::IntakeCommitted);
                 if !judge.is_some_and(|it| it.was_heard()) {

@@ -29,7 +29,7 @@ pub async fn add_agent(flow: &Flow, principal: &Principal, new: NewAgent) -> Res
     let agent = Agent { id: flow.id(), department, name: new.name, title, created_at: flow.now() };
     let entry = flow.audit(principal, "agent.add", &agent.id.to_string(), Value::Null);
     flow.store.add_agent(&agent, &entry).await?;
-    flow.refresh_directory().await?;
+    flow.names_changed(|directory| directory.put_agent(agent.clone())).await;
     Ok(agent)
 }
 

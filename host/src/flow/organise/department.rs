@@ -40,7 +40,12 @@ pub async fn add_department(
         created_at: flow.now(),
     };
     let entry = flow.audit(principal, "department.add", &department.id.to_string(), Value::Null);
-    flow.store.add_department(&department, &[first], &entry).await?;
-    flow.refresh_directory().await?;
+    flow.store.add_department(&department, std::slice::from_ref(&first), &entry).await?;
+    let added = department.clone();
+    flow.names_changed(|directory| {
+        directory.put_department(added);
+        directory.put_queue(first);
+    })
+    .await;
     Ok(department)
 }

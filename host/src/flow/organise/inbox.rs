@@ -127,7 +127,7 @@ pub async fn add_inbox(
     };
     let entry = flow.audit(principal, "inbox.add", &inbox.id.to_string(), detail);
     flow.store.add_inbox(&inbox, &entry).await?;
-    flow.refresh_directory().await?;
+    flow.names_changed(|directory| directory.put_inbox(inbox.clone())).await;
     Ok(InboxWithToken { inbox, token })
 }
 
@@ -246,11 +246,17 @@ async fn queue_of_kind(
         created_at: flow.now(),
     };
     let entry = flow.audit(principal, "queue.add", &queue.id.to_string(), Value::Null);
-    let added = flow.store.add_queue(&queue, &entry).await;
-    flow.refresh_directory().await?;
-    match added {
-        // Somebody made one in the meantime, or one of that name serves another purpose.
-        Err(StoreError::Taken(what)) => find().ok_or_else(|| StoreError::Taken(what).into()),
-        other => Ok(other.map(|()| queue.id)?),
+    match flow.store.add_queue(&queue, &entry).await {
+        Ok(()) => {
+            let id = queue.id;
+            flow.names_changed(|directory| directory.put_queue(queue)).await;
+            Ok(id)
+        }
+        // Another caller made one in the meantime, or one of that name serves another purpose.
+        Err(StoreError::Taken(what)) => {
+            flow.refresh_directory().await?;
+            find().ok_or_else(|| StoreError::Taken(what).into())
+        }
+        Err(error) => Err(error.into()),
     }
 }

@@ -72,7 +72,7 @@ pub async fn change_inbox(
     let (inbox, token) = changed(flow, principal, inbox, change)?;
     let entry = flow.audit(principal, "inbox.change", &inbox.id.to_string(), detail);
     flow.store.change_inbox(&inbox, &entry).await?;
-    flow.refresh_directory().await?;
+    flow.names_changed(|directory| directory.put_inbox(inbox.clone())).await;
     if binds {
         catch_up::inbox_changed(flow, &inbox).await;
     }

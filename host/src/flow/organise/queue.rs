@@ -33,6 +33,6 @@ pub async fn add_queue(flow: &Flow, principal: &Principal, new: NewQueue) -> Res
         Queue { id: flow.id(), department, name: new.name, title, kind: new.kind, created_at: flow.now() };
     let entry = flow.audit(principal, "queue.add", &queue.id.to_string(), Value::Null);
     flow.store.add_queue(&queue, &entry).await?;
-    flow.refresh_directory().await?;
+    flow.names_changed(|directory| directory.put_queue(queue.clone())).await;
     Ok(queue)
 }

@@ -170,7 +170,6 @@ pub async fn revoke_token(flow: &Flow, principal: &Principal, id: TokenId) -> Re
         Err(error) => return Err(error.into()),
     }
     flow.keyring.revoke(id, now).await;
-    flow.keyring.follow(&flow.store).await;
     token.revoked_at.get_or_insert(now);
     Ok(token)
 }
@@ -202,7 +201,7 @@ async fn keep(flow: &Flow, principal: &Principal, token: &Token) -> Result<(), F
     let detail = json!({ "role": token.role, "department": token.department, "agent": token.agent });
     let entry = flow.audit(principal, "token.add", &token.id.to_string(), detail);
     flow.store.add_token(token, &entry).await?;
-    flow.keyring.follow(&flow.store).await;
+    flow.keyring.add(token.clone()).await;
     Ok(())
 }
 

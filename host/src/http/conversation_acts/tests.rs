@@ -189,14 +189,29 @@ async fn a_hand_off_leads_to_another_department_with_its_summary() {
 }
 
 #[tokio::test]
-async fn a_conversation_handed_on_without_end_goes_to_the_operator() {
+async fn conversation_handed_on_too_often_is_for_the_operator_to_hand_on() {
     let desk = Desk::open().await;
-    let mut last = Value::Null;
-    for hop in 0..=converse::HAND_OFFS_MAX {
-        let department = if hop % 2 == 0 { "legal" } else { "billing" };
-        last = desk.act("hand-off", json!({ "to": { "department": department } })).await.body;
+    let hand_to = async |to: Value| desk.act("hand-off", json!({ "to": to })).await;
+    let legal = json!({ "department": "legal" });
+    let billing = json!({ "department": "billing", "queue": "general" });
+    // It begins with the operator, whose hand-off is the first.
+    for hop in 0..converse::HAND_OFFS_MAX {
+        let to = if hop % 2 == 0 { &legal } else { &billing };
+        assert_eq!(hand_to(to.clone()).await.status, StatusCode::OK, "{hop}");
     }
-    assert_eq!(last["destination"], json!({ "department": "billing", "queue": "operator" }));
+    let before = desk.shown().await;
+    let refused = hand_to(legal.clone()).await;
+    assert_eq!(refused.status, StatusCode::CONFLICT);
+    let detail = refused.body["detail"].as_str().unwrap();
+    assert!(detail.contains("16 times") && detail.contains(r#""queue":"operator""#), "{detail}");
+    assert_eq!(desk.shown().await, before, "it stays where it was, and as it was");
+
+    let operator = json!({ "department": "billing", "queue": "operator" });
+    assert_eq!(hand_to(operator).await.status, StatusCode::OK);
+    let anew = hand_to(legal).await;
+    assert_eq!(anew.body["destination"], json!({ "department": "legal", "queue": "general" }));
+    assert_eq!(anew.body["handed_over_count"], 1);
+    assert_eq!(hand_to(billing).await.body["handed_over_count"], 2);
 }
 
 #[tokio::test]

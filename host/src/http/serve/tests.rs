@@ -8,14 +8,14 @@ use tokio::task::JoinHandle;
 use super::*;
 use crate::http::testing::Host;
 
-struct Listening {
+struct TestHost {
     address: std::net::SocketAddr,
     stop: CancellationToken,
     close: oneshot::Sender<()>,
     serving: JoinHandle<()>,
 }
 
-impl Listening {
+impl TestHost {
     async fn start(connections_max: usize) -> Self {
         Self::start_with(Places::new(connections_max, PeerLimit::default())).await
     }
@@ -27,7 +27,8 @@ impl Listening {
         let (close, closing_time) = oneshot::channel();
         let closing_time = async move { drop(closing_time.await) };
         let router = router_for(MetricsFor::default(), host.flow.clone(), stop.clone());
-        let serving = tokio::spawn(serve_until(closing_time, places, listener, router));
+        let listening = Listening { listener, places, router };
+        let serving = tokio::spawn(listening.serve_until(closing_time, DRAIN_TIMEOUT));
         Self { address, stop, close, serving }
     }
 
@@ -54,7 +55,7 @@ const ALIVE: &[u8] = b"GET /healthz HTTP/1.1\r\nhost: h\r\nconnection: close\r\n
 
 #[tokio::test]
 async fn a_request_is_answered() {
-    let host = Listening::start(8).await;
+    let host = TestHost::start(8).await;
     let mut stream = host.connect().await;
     stream.write_all(ALIVE).await.unwrap();
     assert!(to_the_end(&mut stream).await.starts_with("HTTP/1.1 200 OK\r\n"));
@@ -62,7 +63,7 @@ async fn a_request_is_answered() {
 
 #[tokio::test]
 async fn a_head_that_does_not_end_is_not_waited_for() {
-    let host = Listening::start(8).await;
+    let host = TestHost::start(8).await;
     let mut stream = host.connect().await;
     stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: h\r\nx-slow: ").await.unwrap();
     tokio::time::pause();
@@ -72,7 +73,7 @@ async fn a_head_that_does_not_end_is_not_waited_for() {
 
 #[tokio::test]
 async fn a_head_without_measure_is_refused() {
-    let host = Listening::start(8).await;
+    let host = TestHost::start(8).await;
     let mut stream = host.connect().await;
     let long = format!("GET /healthz HTTP/1.1\r\nhost: h\r\nx-long: {}\r\n\r\n", "a".repeat(HEAD_BYTES_MAX));
     stream.write_all(long.as_bytes()).await.unwrap();
@@ -83,7 +84,7 @@ async fn a_head_without_measure_is_refused() {
 
 #[tokio::test]
 async fn who_finds_no_place_is_answered_when_one_is_free() {
-    let host = Listening::start(1).await;
+    let host = TestHost::start(1).await;
     let idle = host.connect().await;
     let mut waiting = host.connect().await;
     waiting.write_all(ALIVE).await.unwrap();
@@ -96,7 +97,7 @@ async fn who_finds_no_place_is_answered_when_one_is_free() {
 #[tokio::test]
 async fn whoever_has_too_many_connections_loses_the_next_and_nobody_else_does() {
     let limit = PeerLimit { most: 2, exempt: Vec::new() };
-    let host = Listening::start_with(Places::new(8, limit)).await;
+    let host = TestHost::start_with(Places::new(8, limit)).await;
     let mut own = [host.connect().await, host.connect().await];
     let mut one_too_many = host.connect().await;
     assert_eq!(to_the_end(&mut one_too_many).await, "");
@@ -115,7 +116,7 @@ async fn whoever_has_too_many_connections_loses_the_next_and_nobody_else_does() 
 
 #[tokio::test]
 async fn an_idle_connection_does_not_keep_the_host_from_stopping() {
-    let host = Listening::start(8).await;
+    let host = TestHost::start(8).await;
     let mut idle = host.connect().await;
     idle.write_all(b"GET /healthz HTTP/1.1\r\nhost: h\r\n\r\n").await.unwrap();
     let mut status = [0; 12];
@@ -127,7 +128,7 @@ async fn an_idle_connection_does_not_keep_the_host_from_stopping() {
 
 #[tokio::test]
 async fn a_host_that_is_to_stop_says_so_before_it_turns_anybody_away() {
-    let host = Listening::start(8).await;
+    let host = TestHost::start(8).await;
     host.stop.cancel();
     for (path, status) in [("/readyz", "503"), ("/healthz", "200")] {
         let mut stream = host.connect().await;
@@ -142,7 +143,7 @@ async fn a_host_that_is_to_stop_says_so_before_it_turns_anybody_away() {
 
 #[tokio::test]
 async fn who_asks_and_never_reads_the_answers_loses_the_place() {
-    let host = Listening::start(1).await;
+    let host = TestHost::start(1).await;
     tokio::time::pause();
     let mut greedy = host.connect().await;
     // More answers than all buffers on the way can hold.
@@ -153,4 +154,28 @@ async fn who_asks_and_never_reads_the_answers_loses_the_place() {
     hears_nothing(&mut next).await;
     assert!(to_the_end(&mut next).await.starts_with("HTTP/1.1 200 OK\r\n"));
     drop(greedy);
+}
+
+/// A slow reader takes a little again and again, so that no bound of time on taking nothing ends it.
+#[tokio::test]
+async fn a_slow_reader_does_not_keep_the_host_from_stopping() {
+    let host = TestHost::start(1).await;
+    tokio::time::pause();
+    let mut slow = host.connect().await;
+    // More answers than all buffers on the way can hold.
+    let ask = b"GET /openapi.json HTTP/1.1\r\nhost: h\r\n\r\n".repeat(400);
+    slow.write_all(&ask).await.unwrap();
+    slow.read_u8().await.unwrap();
+    host.close.send(()).unwrap();
+    let mut serving = host.serving;
+    let began = tokio::time::Instant::now();
+    let mut taken = vec![0; 1024];
+    loop {
+        tokio::select! {
+            served = &mut serving => break served.unwrap(),
+            () = tokio::time::sleep(UNREAD_TIMEOUT / 4) => drop(slow.read(&mut taken).await),
+        }
+    }
+    let took = began.elapsed();
+    assert!(took < DRAIN_TIMEOUT + UNREAD_TIMEOUT / 4, "it stopped after {took:?}");
 }

@@ -5,6 +5,8 @@
 //! limit on files, their size, processor time and memory; where the system lets it, it has no network either.
 //! Time by the wall clock is the host's to limit, because a process that waits cannot.
 
+use std::io::Write as _;
+
 use rustix::io;
 use rustix::process::{Resource, Rlimit, nice, setrlimit};
 use rustix::thread::UnshareFlags;
@@ -30,7 +32,7 @@ pub(super) fn begin(limits: &ChildLimits) -> io::Result<()> {
     prefer_as_victim();
     if let Err(error) = leave_network() {
         // Its last words, which the host reads.
-        eprintln!("{KEEPS_NETWORK}: {error}");
+        let _ = writeln!(std::io::stderr(), "{KEEPS_NETWORK}: {error}");
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! Opening the file: the lock, the connections and their settings, the migrations.
 
 use std::fs::{File, TryLockError};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -100,6 +101,8 @@ impl SqliteStore {
     ) -> StoreResult<Self> {
         let (file, directory) = place(path)?;
         let lock = lock(&file)?;
+        // SQLite gives what it has beside the file the file's own mode.
+        owners_file(&file)?;
         let options = writer_options(&file, options);
         let mut connection = options.connect().await?;
         crash::point(Point::StoreLocked);
@@ -180,12 +183,17 @@ fn place(path: StorePath) -> StoreResult<(PathBuf, Option<TempDir>)> {
     }
 }
 
+/// Opens a file, made for its owner alone if it is not there.
+fn owners_file(path: &Path) -> StoreResult<File> {
+    File::options().create(true).append(true).mode(0o600).open(path).map_err(unavailable)
+}
+
 /// Locks a file beside the database. The operating system frees it when the process ends, however
 /// it ends. (The database itself cannot be locked so: SQLite takes its own locks on it.)
 fn lock(database: &Path) -> StoreResult<File> {
     let mut path = database.as_os_str().to_owned();
     path.push(".lock");
-    let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(unavailable)?;
+    let file = owners_file(Path::new(&path))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(StoreError::InUse(database.display().to_string())),

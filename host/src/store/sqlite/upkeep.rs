@@ -37,6 +37,17 @@ impl UpkeepStore for SqliteStore {
         self.is_damaged.store(true, Ordering::Relaxed);
     }
 
+    async fn check_writable(&self) -> StoreResult<()> {
+        let mut writer = self.writer.lock().await;
+        let mut tx = writer.begin().await?;
+        // The mark's value means nothing. A row that is written as it was would not be written at all.
+        sqlx::query("UPDATE installation SET value = iif(value = '', ' ', '') WHERE name = ?")
+            .bind(AT_WORK)
+            .execute(&mut *tx)
+            .await?;
+        Ok(tx.commit().await?)
+    }
+
     async fn note_orderly_end(&self) -> StoreResult<()> {
         if self.is_damaged.load(Ordering::Relaxed) {
             tracing::warn!("damage was met in the repository: the next start inspects it");
