@@ -42,6 +42,7 @@ fn threading(criterion: &mut Criterion) {
     let known = KnownThreads {
         leads: HashMap::from([((InboxId(1), ids[0].clone()), vec![lead])]),
         conversations: HashMap::from([(conversation, Standing { contact, items: 1 })]),
+        ..KnownThreads::default()
     };
     criterion.bench_function("threading/assign a batch of 256", |bencher| {
         bencher.iter(|| assign(black_box(&items), black_box(&known), Bounds::default()));

@@ -78,7 +78,7 @@ impl Threads {
             Assigned::Existing(id) => Some(*id),
             Assigned::New(_) => None,
         }));
-        // One merged earlier leads to another; as a merge always leads to an older one, this ends.
+        // One merged earlier leads to another; each is loaded once, so this ends.
         while !wanted.is_empty() {
             let mut next = HashSet::new();
             for conversation in conversation_row::load(wanted, connection).await? {
