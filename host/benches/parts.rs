@@ -14,7 +14,9 @@ use switchboard::domain::ids::{
 use switchboard::domain::merge::{Circumstances, Voice, merge};
 use switchboard::domain::organisation::{Department, Directory, Inbox, InboxAccess, Queue, QueueKind};
 use switchboard::domain::proposal::{Action, Destination, Priority, Proposal, ProposalKind};
-use switchboard::domain::threading::{ThreadItem, assign};
+use switchboard::domain::threading::{
+    Bounds, Evidence, KnownThreads, Lead, REFERENCES_MAX, Standing, ThreadItem, Writer, assign,
+};
 use switchboard::domain::time::Timestamp;
 
 /// As many items as one transaction stores.
@@ -26,11 +28,24 @@ fn threading(criterion: &mut Criterion) {
     let items: Vec<ThreadItem<'_>> = ids
         .iter()
         .zip(&parents)
-        .map(|(id, parents)| ThreadItem { inbox: InboxId(1), external_id: id, in_reply_to: parents })
+        .map(|(id, parents)| ThreadItem {
+            inbox: InboxId(1),
+            external_id: id,
+            in_reply_to: parents,
+            nearest: REFERENCES_MAX,
+            writer: Writer::Contact(ContactId(1)),
+            is_vouched: false,
+        })
         .collect();
-    let known = HashMap::from([((InboxId(1), ids[0].clone()), ConversationId(1))]);
+    let (conversation, contact) = (ConversationId(1), ContactId(1));
+    let lead = Lead { conversation, evidence: Evidence::Contact(contact) };
+    let known = KnownThreads {
+        leads: HashMap::from([((InboxId(1), ids[0].clone()), vec![lead])]),
+        conversations: HashMap::from([(conversation, Standing { contact, items: 1 })]),
+        ..KnownThreads::default()
+    };
     criterion.bench_function("threading/assign a batch of 256", |bencher| {
-        bencher.iter(|| assign(black_box(&items), black_box(&known)));
+        bencher.iter(|| assign(black_box(&items), black_box(&known), Bounds::default()));
     });
 }
 

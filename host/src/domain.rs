@@ -13,7 +13,7 @@
 //! | [`organisation`] | departments, agents, queues, inboxes, and the directory that resolves names |
 //! | [`item`], [`arrival`], [`delivery`] | what channels bring |
 //! | [`contact`], [`conversation`] | whom we talk to, and about what |
-//! | [`threading`] | which conversation an item belongs to |
+//! | [`threading`], [`merging`] | which conversation an item belongs to, and how two become one and two again |
 //! | [`case`], [`proposal`] | what a policy sees and says |
 //! | [`merge`], [`decision`], [`apply`] | how proposals become a decision and a decision takes effect |
 //! | [`promise`], [`timer`] | the response clock, and what is due |
@@ -45,6 +45,7 @@ pub mod installation;
 pub mod item;
 pub mod marks;
 pub mod merge;
+pub mod merging;
 pub mod organisation;
 pub mod outbox;
 pub mod principal;

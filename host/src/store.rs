@@ -17,6 +17,7 @@ mod conversation;
 mod error;
 mod idempotency;
 mod ingest;
+mod merge;
 mod organisation;
 mod outbox;
 mod page;
@@ -37,6 +38,7 @@ pub use conversation::{
 pub use error::{StoreError, StoreResult};
 pub use idempotency::{Claimed, IdempotencyStore, KeptAnswer, KeyedRequest};
 pub use ingest::{DoorJudge, IngestStore, IntakeCommitted, IntakeContent, IntakeEntry, IntakeOrigin};
+pub use merge::{MergeByHand, MergeRefusal, MergeStore, MergeUndo, MergeUndone, Suggestion};
 pub use organisation::OrganisationStore;
 pub use outbox::{OutboxStore, OutboxWork, SendEnd};
 pub use page::{AuditEntry, Page, PageRequest};
@@ -55,6 +57,7 @@ pub trait Store:
     + IngestStore
     + RouteStore
     + ConversationStore
+    + MergeStore
     + OutboxStore
     + IdempotencyStore
     + SecretStore
@@ -72,6 +75,7 @@ impl<T> Store for T where
         + IngestStore
         + RouteStore
         + ConversationStore
+        + MergeStore
         + OutboxStore
         + IdempotencyStore
         + SecretStore

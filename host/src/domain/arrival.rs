@@ -27,6 +27,50 @@ pub struct Edit {
     pub edited_at: Timestamp,
 }
 
+/// When the parts of an item were changed that stand. The parts that came with the item are older than every
+/// edit of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct EditTimes {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subject: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    html: Option<Timestamp>,
+}
+
+impl EditTimes {
+    /// Changes the parts of the item for which the edit is the latest; whether there is any. Of edits of one
+    /// time the one stands that came later.
+    pub fn apply(&mut self, edit: &Edit, item: &mut Item) -> bool {
+        let at = edit.edited_at;
+        let stands = |before: &mut Option<Timestamp>, is_given: bool| {
+            let stands = is_given && before.is_none_or(|it| it <= at);
+            if stands {
+                *before = Some(at);
+            }
+            stands
+        };
+        let (mut changes, is_empty) =
+            (false, edit.text.is_none() && edit.subject.is_none() && edit.html.is_none());
+        if stands(&mut self.text, edit.text.is_some()) {
+            item.text = edit.text.clone().unwrap_or_default();
+            changes = true;
+        }
+        if stands(&mut self.subject, edit.subject.is_some()) {
+            item.subject.clone_from(&edit.subject);
+            changes = true;
+        }
+        if stands(&mut self.html, edit.html.is_some()) {
+            item.html.clone_from(&edit.html);
+            changes = true;
+        }
+        // One that gives nothing says that something changed that is not told: attachments, for example.
+        changes || is_empty
+    }
+}
+
 /// An item was removed on its channel.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Deletion {
@@ -37,7 +81,7 @@ pub struct Deletion {
 }
 
 /// How far one of our answers came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum DeliveryState {
     /// The channel delivered it.
@@ -62,6 +106,13 @@ pub struct DeliveryStatus {
     pub at: Timestamp,
 }
 
+impl DeliveryStatus {
+    /// What orders states: when they were reached, and of one time how far.
+    pub fn reached(&self) -> (Timestamp, DeliveryState) {
+        (self.at, self.state)
+    }
+}
+
 /// One thing a delivery brought.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", tag = "arrival")]
@@ -79,6 +130,17 @@ pub enum Arrival {
 }
 
 impl Arrival {
+    /// The same, having happened no later than it came: a channel whose clock is ahead would else keep what it
+    /// tells later from standing.
+    pub fn happened_by(mut self, came_at: Timestamp) -> Self {
+        match &mut self {
+            Self::Edit(edit) => edit.edited_at = edit.edited_at.min(came_at),
+            Self::Status(status) => status.at = status.at.min(came_at),
+            Self::Item(_) | Self::Echo(_) | Self::Deletion(_) => {}
+        }
+        self
+    }
+
     /// The channel's id of the item that it is or is about.
     pub fn external_id(&self) -> &str {
         match self {

@@ -32,6 +32,14 @@ pub enum ItemKind {
     Alert,
 }
 
+impl ItemKind {
+    /// Whether the sender writes what an item of this kind answers: a mail's header fields (RFC 5322,
+    /// section 3.6.4) and a form's fields. Elsewhere the channel says it.
+    pub fn names_its_parents_itself(self) -> bool {
+        matches!(self, Self::Email | Self::Form)
+    }
+}
+
 /// Who can read an item on its channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -92,6 +100,14 @@ pub struct Author {
     /// Whether the channel vouches for the identity.
     #[serde(default)]
     pub verified: bool,
+}
+
+impl Author {
+    /// Whether the presence stands for all who do not say who they are: then it proves nothing about two
+    /// items that both have it. Adapters write nothing, or one of these words.
+    pub fn is_anonymous(&self) -> bool {
+        matches!(self.external_id.trim(), "" | "unknown" | "anonymous")
+    }
 }
 
 /// How a part of a delivery is encoded (RFC 2045, section 6).

@@ -1,19 +1,106 @@
 //! Which conversation an item belongs to.
 //!
-//! Every id an item has or answers is a *reference*. Items that share a reference, directly or
-//! through others, are one conversation; so is an item whose parent arrives after it. An item that
-//! joins two conversations makes them one: the older goes on, the younger is merged into it.
+//! Every id that an item has or answers is a *reference*, and anybody can write any id into one. A
+//! reference therefore joins an item to a conversation only on evidence:
+//!
+//! | the reference leads to | an item of a contact joins | two conversations become one |
+//! |---|---|---|
+//! | a conversation with the same contact, or what the same contact wrote or named before | yes | if both are with the contact |
+//! | an item that the company sent: its recipients know its id | yes, the nearest | never |
+//! | anything, on a channel that vouches for its threads | yes | yes |
+//! | anything else | no: a suggestion for an agent | never |
+//!
+//! What an agent took apart is not merged again. An item of a writer without a name has no contact to be compared; what the company wrote joins the
+//! nearest conversation that it answers. Of two conversations that become one the older goes on.
+//!
+//! **Invariant:** how much a batch merges is bounded ([`Bounds`]); the rest becomes suggestions.
 
-use std::collections::{BTreeSet, HashMap};
+mod groups;
 
-use super::ids::{ConversationId, InboxId};
+use std::collections::{HashMap, HashSet};
+
+use self::groups::Groups;
+use super::ids::{ContactId, ConversationId, InboxId};
 
 /// How many references of one item count: the nearest ones. A longer chain adds nothing, and its
-/// length is in the hands of whoever wrote it.
+/// length is in the hands of its writer.
 pub const REFERENCES_MAX: usize = 64;
+
+/// How many references of one delivery are looked up. Each costs some microseconds of the one writer:
+/// 4,096 take a fraction of the 200 ms that a delivery may hold it.
+pub const REFERENCES_OF_DELIVERY_MAX: usize = 4_096;
+
+/// Counted in any case: the parent, and what stands in for it where it is missing.
+const REFERENCES_MIN: usize = 4;
+
+/// How many suggestions a batch adds to one conversation, and how many of one are shown: more than an
+/// agent looks at.
+pub const SUGGESTIONS_MAX: usize = 8;
+
+/// How many references of each item count in a delivery of so many items.
+pub fn nearest_of(items: usize) -> usize {
+    (REFERENCES_OF_DELIVERY_MAX / items.max(1)).clamp(REFERENCES_MIN, REFERENCES_MAX)
+}
 
 /// An external id within an inbox.
 pub type Reference = (InboxId, String);
+
+/// Who wrote an item, as far as threading can tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Writer {
+    /// This contact, by the presence that the channel names.
+    Contact(ContactId),
+    /// A presence that stands for many people.
+    Anonymous,
+    /// The company.
+    Company,
+}
+
+/// Why a reference leads to a conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Evidence {
+    /// This contact wrote the item there, or an item that names it.
+    Contact(ContactId),
+    /// The company sent the item there.
+    Sent,
+    /// An item of a writer who proves nothing names it.
+    Named,
+}
+
+/// Where a reference leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lead {
+    /// The conversation.
+    pub conversation: ConversationId,
+    /// Why.
+    pub evidence: Evidence,
+}
+
+/// What threading needs of a conversation that is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// With whom it is.
+    pub contact: ContactId,
+    /// How many items it has.
+    pub items: u32,
+}
+
+/// What is there already of what a batch refers to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KnownThreads {
+    /// Where each known reference leads.
+    pub leads: HashMap<Reference, Vec<Lead>>,
+    /// The conversations they lead to.
+    pub conversations: HashMap<ConversationId, Standing>,
+    /// Those of which an agent said that they are two, in either order.
+    pub apart: HashSet<[ConversationId; 2]>,
+}
+
+impl KnownThreads {
+    fn are_apart(&self, one: ConversationId, other: ConversationId) -> bool {
+        self.apart.contains(&[one, other]) || self.apart.contains(&[other, one])
+    }
+}
 
 /// What threading needs of an item.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,24 +111,71 @@ pub struct ThreadItem<'a> {
     pub external_id: &'a str,
     /// What it answers, nearest first.
     pub in_reply_to: &'a [String],
+    /// How many of these count.
+    pub nearest: usize,
+    /// Who wrote it.
+    pub writer: Writer,
+    /// Whether the channel itself says what it answers.
+    pub is_vouched: bool,
 }
 
 impl ThreadItem<'_> {
     /// Its references: itself, then the nearest it answers.
     pub fn references(&self) -> impl Iterator<Item = Reference> + '_ {
-        std::iter::once(self.external_id)
-            .chain(self.in_reply_to.iter().map(String::as_str).take(REFERENCES_MAX))
-            .filter(|id| !id.is_empty())
-            .map(|id| (self.inbox, id.to_owned()))
+        std::iter::once(self.external_id).chain(self.answered()).map(|id| (self.inbox, id.to_owned()))
     }
 
     /// What a new conversation is known by: the farthest ancestor named, else the item itself.
     pub fn thread_key(&self) -> &str {
-        self.in_reply_to
-            .iter()
-            .take(REFERENCES_MAX)
-            .rfind(|id| !id.is_empty())
-            .map_or(self.external_id, |it| it)
+        self.answered().last().unwrap_or(self.external_id)
+    }
+
+    fn answered(&self) -> impl Iterator<Item = &str> {
+        self.in_reply_to.iter().take(self.nearest).map(String::as_str).filter(|id| !id.is_empty())
+    }
+
+    /// What it proves about what it names.
+    pub fn evidence(&self) -> Evidence {
+        match self.writer {
+            Writer::Contact(contact) => Evidence::Contact(contact),
+            Writer::Anonymous | Writer::Company => Evidence::Named,
+        }
+    }
+
+    /// Whether this lead to a conversation with that contact is good enough to join it.
+    fn may_join(&self, evidence: Evidence, with: Option<ContactId>) -> bool {
+        self.is_vouched
+            || match self.writer {
+                Writer::Contact(writer) => {
+                    with == Some(writer)
+                        || evidence == Evidence::Contact(writer)
+                        || evidence == Evidence::Sent
+                }
+                Writer::Anonymous => evidence == Evidence::Sent,
+                Writer::Company => true,
+            }
+    }
+
+    /// Whether conversations with these contacts become one because this item answers both.
+    fn may_merge(&self, with: [Option<ContactId>; 2]) -> bool {
+        let is_with = |writer| with.iter().all(|it| *it == Some(writer));
+        self.is_vouched || matches!(self.writer, Writer::Contact(writer) if is_with(writer))
+    }
+}
+
+/// How much one batch merges at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// Conversations that end in others.
+    pub merges: usize,
+    /// Items that move with them. A conversation of more is never merged without an agent.
+    pub items: u64,
+}
+
+impl Default for Bounds {
+    /// Moving 1,000 items with their notes and references takes some tens of milliseconds of the writer.
+    fn default() -> Self {
+        Self { merges: 8, items: 1_000 }
     }
 }
 
@@ -52,6 +186,8 @@ pub struct Threads {
     pub assigned: Vec<Assigned>,
     /// Conversations that turn out to be one: the one that goes on, the one that ends in it.
     pub merges: Vec<(ConversationId, ConversationId)>,
+    /// What an agent may want to merge.
+    pub suggestions: Vec<Suggested>,
 }
 
 /// Where one item belongs.
@@ -63,107 +199,24 @@ pub enum Assigned {
     New(usize),
 }
 
-/// Finds the conversations of a batch of items.
+/// A conversation that an item refers to and does not join.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Suggested {
+    /// The item's index.
+    pub item: usize,
+    /// The conversation.
+    pub other: Assigned,
+}
+
+/// Finds the conversations of a batch of items, in their order.
 ///
-/// `known` says to which conversation a reference belongs already; it must hold every known
-/// reference of the items.
-pub fn assign(items: &[ThreadItem<'_>], known: &HashMap<Reference, ConversationId>) -> Threads {
-    let mut groups = Groups::default();
-    let nodes: Vec<usize> = items.iter().map(|item| groups.join_all(item.references(), known)).collect();
-    let mut first_of_group: HashMap<usize, usize> = HashMap::new();
-    let mut threads = Threads::default();
-    for (index, node) in nodes.into_iter().enumerate() {
-        let root = groups.root(node);
-        let first = *first_of_group.entry(root).or_insert(index);
-        let assigned = match groups.conversations[root].first() {
-            Some(oldest) => Assigned::Existing(*oldest),
-            None => Assigned::New(first),
-        };
-        threads.assigned.push(assigned);
-        if first == index {
-            threads.merges.extend(merges_of(&groups.conversations[root]));
-        }
-    }
-    threads
-}
-
-fn merges_of(
-    conversations: &BTreeSet<ConversationId>,
-) -> impl Iterator<Item = (ConversationId, ConversationId)> + '_ {
-    let oldest = conversations.first().copied();
-    conversations.iter().skip(1).filter_map(move |younger| Some((oldest?, *younger)))
-}
-
-/// Disjoint sets of references, each with the conversations it touches.
-#[derive(Default)]
-struct Groups {
-    node_of: HashMap<Reference, usize>,
-    node_of_conversation: HashMap<ConversationId, usize>,
-    parent: Vec<usize>,
-    conversations: Vec<BTreeSet<ConversationId>>,
-}
-
-impl Groups {
-    fn join_all(
-        &mut self,
-        references: impl Iterator<Item = Reference>,
-        known: &HashMap<Reference, ConversationId>,
-    ) -> usize {
-        let mut joined = None;
-        for reference in references {
-            let node = self.node(reference, known);
-            joined = Some(joined.map_or(node, |other| self.join(other, node)));
-        }
-        // An item without any id is alone.
-        joined.unwrap_or_else(|| self.add(None))
-    }
-
-    fn node(&mut self, reference: Reference, known: &HashMap<Reference, ConversationId>) -> usize {
-        if let Some(node) = self.node_of.get(&reference) {
-            return *node;
-        }
-        let node = match known.get(&reference) {
-            Some(conversation) => self.conversation(*conversation),
-            None => self.add(None),
-        };
-        self.node_of.insert(reference, node);
-        node
-    }
-
-    fn conversation(&mut self, id: ConversationId) -> usize {
-        if let Some(node) = self.node_of_conversation.get(&id) {
-            return *node;
-        }
-        let node = self.add(Some(id));
-        self.node_of_conversation.insert(id, node);
-        node
-    }
-
-    fn add(&mut self, conversation: Option<ConversationId>) -> usize {
-        let node = self.parent.len();
-        self.parent.push(node);
-        self.conversations.push(conversation.into_iter().collect());
-        node
-    }
-
-    fn root(&mut self, node: usize) -> usize {
-        let mut at = node;
-        while self.parent[at] != at {
-            self.parent[at] = self.parent[self.parent[at]];
-            at = self.parent[at];
-        }
-        at
-    }
-
-    fn join(&mut self, one: usize, other: usize) -> usize {
-        let (one, other) = (self.root(one), self.root(other));
-        if one != other {
-            self.parent[other] = one;
-            let moved = std::mem::take(&mut self.conversations[other]);
-            self.conversations[one].extend(moved);
-        }
-        one
-    }
+/// `known` says where references lead already; it must hold every known reference of the items.
+pub fn assign(items: &[ThreadItem<'_>], known: &KnownThreads, bounds: Bounds) -> Threads {
+    let mut groups = Groups::new(known, bounds);
+    let nodes: Vec<usize> = items.iter().enumerate().map(|(index, item)| groups.place(index, item)).collect();
+    let assigned = nodes.iter().map(|node| groups.assigned(*node)).collect();
+    let (merges, suggestions) = (groups.merges(), groups.suggestions(&nodes));
+    Threads { assigned, merges, suggestions }
 }
 
 #[cfg(test)]

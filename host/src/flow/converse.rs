@@ -9,6 +9,8 @@
 //! | [`set`](fn@set) | priority, intent, listening, language, labels, by a person's word |
 //! | [`close`](fn@close), [`reopen`](fn@reopen) | ended with what was learned, or taken up again |
 //! | [`ask_again`](fn@ask_again) | the policies judge it once more |
+//! | [`merge`](fn@merge), [`unmerge`](fn@unmerge) | two conversations are one, or two again |
+//! | [`dismiss_suggestion`] | the two that were suggested stay two |
 //!
 //! Called by `http`; calls `store`. Each verb loads the conversation, plans the change, and writes it
 //! together with its audit entry on the condition that nobody changed it meanwhile. A caller who says
@@ -33,22 +35,26 @@ mod claim;
 mod close;
 mod contact;
 mod hand_off;
+mod merge;
 mod note;
 mod release;
 mod reopen;
 mod reply;
 mod set;
+mod unmerge;
 
 pub use ask_again::ask_again;
 pub use claim::{Claiming, claim};
 pub use close::close;
 pub use contact::{ContactChange, change_contact};
 pub use hand_off::{HAND_OFFS_MAX, HandOff, hand_off};
+pub use merge::{MergeSuggestion, dismiss_suggestion, merge, suggestions};
 pub use note::note;
 pub use release::release;
 pub use reopen::reopen;
 pub use reply::{REPLY_CHARS_MAX, Reply, reply};
 pub use set::{Facts, set};
+pub use unmerge::unmerge;
 
 /// How often a verb is planned again on a conversation that changes under it: more writers than
 /// that at one conversation within milliseconds means that something is wrong.

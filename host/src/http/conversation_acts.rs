@@ -14,7 +14,7 @@ use super::problem::Problem;
 use super::route::Route;
 use super::view::ConversationEntry;
 use crate::domain::conversation::{Conversation, Disposition};
-use crate::domain::ids::ItemId;
+use crate::domain::ids::{ConversationId, ItemId};
 use crate::domain::proposal::{Destination, Listening, Priority};
 use crate::flow::Flow;
 use crate::flow::converse::{self, Act, Claiming, Facts, HandOff, Reply};
@@ -75,6 +75,24 @@ pub(super) fn routes() -> Vec<Route> {
             permission::CONVERSATIONS_ACT,
             "Has the policies judge it once more",
             ask_again,
+        ),
+        Route::post(
+            "/v1/conversations/{id}/merge",
+            permission::CONVERSATIONS_ACT,
+            "Merges a conversation into another, which goes on",
+            merge,
+        ),
+        Route::post(
+            "/v1/conversations/{id}/unmerge",
+            permission::CONVERSATIONS_ACT,
+            "Takes back that a conversation was merged into another",
+            unmerge,
+        ),
+        Route::post(
+            "/v1/conversations/{id}/dismiss-suggestion",
+            permission::CONVERSATIONS_ACT,
+            "Takes the suggestion off that two conversations belong together",
+            dismiss_suggestion,
         ),
     ]
 }
@@ -236,6 +254,57 @@ async fn reopen(call: Call, Json(it): Json<ActRequest>) -> Result<Answer<Convers
 
 async fn ask_again(call: Call, Json(it): Json<ActRequest>) -> Result<Answer<ConversationEntry>, Problem> {
     Ok(shown(call.flow(), converse::ask_again(call.flow(), &act(&call, it.agent)?).await?))
+}
+
+/// A merge.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct MergeRequest {
+    /// The name of the agent who merges.
+    agent: Option<String>,
+    /// The conversation that goes on.
+    into: ConversationId,
+}
+
+/// The conversation that goes on.
+async fn merge(call: Call, Json(it): Json<MergeRequest>) -> Result<Answer<ConversationEntry>, Problem> {
+    Ok(shown(call.flow(), converse::merge(call.flow(), &act(&call, it.agent)?, it.into).await?))
+}
+
+/// Two conversations that were one.
+#[derive(Serialize, JsonSchema)]
+struct UnmergedEntry {
+    /// The one that had ended.
+    conversation: ConversationEntry,
+    /// The one that it had ended in.
+    survivor: ConversationEntry,
+}
+
+async fn unmerge(call: Call, Json(it): Json<ActRequest>) -> Result<Answer<UnmergedEntry>, Problem> {
+    let undone = converse::unmerge(call.flow(), &act(&call, it.agent)?).await?;
+    let revision = undone.ended.revision;
+    let directory = call.flow().directory.load();
+    let conversation = ConversationEntry::of(undone.ended, &directory);
+    let survivor = ConversationEntry::of(undone.survivor, &directory);
+    Ok(Answer::of(UnmergedEntry { conversation, survivor }).tagged(revision))
+}
+
+/// A suggestion that is none.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct DismissRequest {
+    /// The name of the agent who decides.
+    agent: Option<String>,
+    /// The conversation that was suggested.
+    other: ConversationId,
+}
+
+async fn dismiss_suggestion(
+    call: Call,
+    Json(it): Json<DismissRequest>,
+) -> Result<Answer<ConversationEntry>, Problem> {
+    let act = act(&call, it.agent)?;
+    Ok(shown(call.flow(), converse::dismiss_suggestion(call.flow(), &act, it.other).await?))
 }
 
 #[cfg(test)]

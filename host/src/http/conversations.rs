@@ -15,11 +15,12 @@ use super::view::ConversationEntry;
 use crate::domain::contact::{Contact, Identity};
 use crate::domain::conversation::Status;
 use crate::domain::decision::Decision;
-use crate::domain::ids::{AgentId, ContactId};
+use crate::domain::ids::{AgentId, ContactId, ConversationId};
 use crate::domain::item::StoredItem;
 use crate::domain::organisation::Directory;
 use crate::domain::outbox::OutboxEntry;
 use crate::domain::principal::Principal;
+use crate::flow::converse::{self, MergeSuggestion};
 use crate::flow::{FlowError, access};
 use crate::store::{ConversationFilter, Note};
 
@@ -128,6 +129,10 @@ struct ConversationDetail {
     decisions: Entries<Decision>,
     /// Answers and how far they are, oldest first.
     outbox: Vec<OutboxEntry>,
+    /// Conversations that may belong to it, 8 at most.
+    suggestions: Vec<MergeSuggestion>,
+    /// Conversations that were merged into it: each can be taken out with `POST /v1/conversations/{id}/unmerge`.
+    merged: Vec<ConversationId>,
 }
 
 async fn show(call: Call, (): ()) -> Result<Answer<ConversationDetail>, Problem> {
@@ -148,6 +153,8 @@ async fn show(call: Call, (): ()) -> Result<Answer<ConversationDetail>, Problem>
             decision
         }),
         outbox: flow.store.outbox(id).await?,
+        suggestions: converse::suggestions(flow, call.principal()?, id).await?,
+        merged: flow.store.merged_into(id).await?,
     };
     Ok(Answer::of(detail).tagged(revision))
 }

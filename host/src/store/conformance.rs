@@ -7,6 +7,8 @@ pub(super) mod changes;
 pub(super) mod claims;
 pub(super) mod door;
 pub(super) mod lists;
+pub(super) mod merging;
+pub(super) mod order;
 pub(super) mod organisation;
 pub(super) mod people;
 pub(super) mod personal;
@@ -48,6 +50,34 @@ macro_rules! conformance {
                 what_a_machine_wrote_makes_nobody_wait,
                 an_echo_answers,
                 an_echo_begins_a_pending_conversation_of_whoever_answers,
+                a_strangers_references_join_nothing_and_are_suggested,
+                what_a_stranger_named_first_leads_its_own_writers_together,
+                a_key_that_another_conversation_has_joins_nothing,
+                who_answers_what_we_sent_joins_one_conversation,
+                nameless_writers_join_nothing_of_one_another,
+                a_delivery_merges_no_more_than_its_bound,
+                a_writer_finds_the_own_thread_among_many,
+            }
+            merging {
+                conversations_are_merged_by_hand_and_taken_apart,
+                items_since_a_merge_go_where_they_belong,
+                merges_are_taken_back_in_any_order_but_inner_ones_first,
+                a_merge_of_who_is_erased_since_is_not_taken_back,
+                a_merge_waits_for_an_erasure_under_way,
+                a_changed_conversation_is_not_merged,
+                a_long_conversation_is_not_moved_at_once,
+                timers_go_back_to_their_conversations,
+                a_suggestion_is_dismissed_once,
+            }
+            order {
+                changes_end_in_the_same_state_in_any_order,
+                an_edit_that_happened_earlier_does_not_stand,
+                an_edit_of_a_clock_that_is_ahead_keeps_no_later_one_from_standing,
+                statuses_stand_by_their_time,
+                a_status_faster_than_the_channels_response_counts,
+                early_changes_of_an_inbox_are_bounded,
+                early_changes_go_with_age,
+                an_early_change_of_what_is_erased_is_not_kept,
             }
             changes {
                 an_edit_is_a_new_revision_and_an_event,
@@ -125,6 +155,7 @@ macro_rules! conformance {
             shared {
                 what_came_of_an_erased_item_goes_where_others_stay,
                 what_a_merge_brought_goes_with_who_is_erased,
+                what_came_of_a_merge_that_was_taken_back_goes_with_who_is_erased,
                 what_a_chain_of_merges_brought_goes_with_who_is_erased,
                 what_says_where_nothing_comes_from_goes_unless_an_agent_said_it,
                 why_an_answer_was_not_sent_goes_with_whom_it_was_for,

@@ -44,6 +44,8 @@ pub struct IntakeEntry {
     pub origin: IntakeOrigin,
     /// Where it came in.
     pub inbox: Arc<Inbox>,
+    /// Whether the channel itself delivered it: it showed the inbox's token, or a signature that was checked.
+    pub is_authentic: bool,
     /// The bytes.
     pub raw: Arc<RawDelivery>,
     /// The adapter's release, `name@version`.
@@ -83,9 +85,9 @@ pub trait DoorJudge: Send + Sync {
 /// Taking in.
 #[async_trait]
 pub trait IngestStore: Send + Sync {
-    /// Stores a batch of read deliveries in one transaction: deliveries, arrivals without
-    /// repetitions, identities, contacts, conversations, an event for each item to be routed, and who
-    /// had a delivery read.
+    /// Stores a batch of read deliveries: deliveries, arrivals without repetitions, identities, contacts,
+    /// conversations, an event for each item to be routed, and who had a delivery read. Each delivery is in one
+    /// transaction, several are together as long as they are not much.
     ///
     /// Answers in order, one for each entry. When an entry cannot be stored, the others are; `Taken` is
     /// the answer to a record whose key its inbox has already.

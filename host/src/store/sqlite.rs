@@ -28,6 +28,7 @@ mod heads;
 mod idempotency;
 mod intake;
 mod item_row;
+mod merges;
 mod notes;
 mod open;
 mod organisation;
@@ -124,6 +125,8 @@ struct Books {
     arrivals: u64,
     /// External ids that were erased.
     erased_keys: ErasedKeys,
+    /// Whether changes may be kept that came before their items.
+    any_early: bool,
 }
 
 impl SqliteStore {

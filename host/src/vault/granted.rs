@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use subtle::ConstantTimeEq as _;
 
@@ -93,13 +94,15 @@ pub struct Granted {
     bound: Arc<[(String, Arc<OpenSecret>)]>,
     /// The delivery that is read, if one is, and what stand-ins in it are made with.
     reading: Option<(DeliveryId, Arc<Cipher>)>,
+    /// Whether a signature of it was right.
+    verified: Arc<AtomicBool>,
 }
 
 impl Granted {
     /// What an adapter with this manifest may do with what an admin set. Without one it may do nothing,
     /// and the same is hidden.
     pub fn new(manifest: Option<Arc<Manifest>>, bound: Vec<(String, Arc<OpenSecret>)>) -> Self {
-        Self { manifest, bound: bound.into(), reading: None }
+        Self { manifest, bound: bound.into(), ..Self::default() }
     }
 
     /// Nothing at all.
@@ -109,7 +112,7 @@ impl Granted {
 
     /// The same while a delivery is read: only there do stand-ins count, and each in its own delivery.
     pub fn reading(self, delivery: DeliveryId, cipher: &Arc<Cipher>) -> Self {
-        Self { reading: Some((delivery, Arc::clone(cipher))), ..self }
+        Self { reading: Some((delivery, Arc::clone(cipher))), verified: Arc::default(), ..self }
     }
 
     /// Whether a delivery is read.
@@ -126,6 +129,11 @@ impl Granted {
         let found = self.bound.iter().find(|(bound, _)| bound == name).map(|(_, open)| &**open);
         let is_usable = |open: &&OpenSecret| open.secret.is_for(wanted) && open.readable().next().is_some();
         found.filter(is_usable).ok_or(Denial::Unset)
+    }
+
+    /// Whether the adapter had a signature of the delivery checked, and it was right.
+    pub fn has_verified(&self) -> bool {
+        self.verified.load(Ordering::Relaxed)
     }
 
     /// Whether requests of this inbox may hold any secret.
@@ -148,10 +156,10 @@ impl Granted {
         signature: &[u8],
     ) -> Result<bool, Denial> {
         let open = self.of(name, SecretUse::Verify)?;
-        if algorithm == Algorithm::SharedToken && self.stands_for(open, signature) {
-            return Ok(true);
-        }
-        Ok(compute::verify(open.readable(), algorithm, message, signature))
+        let is_right = algorithm == Algorithm::SharedToken && self.stands_for(open, signature)
+            || compute::verify(open.readable(), algorithm, message, signature);
+        self.verified.fetch_or(is_right, Ordering::Relaxed);
+        Ok(is_right)
     }
 
     /// The answer to a challenge.

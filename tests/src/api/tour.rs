@@ -210,7 +210,7 @@ async fn change_rules(tour: &mut Tour) {
 async fn take_in(tour: &mut Tour) -> String {
     let item = json!({ "author": "u-1", "text": "a contract, please" });
     tour.ask("POST /in/{inbox}", &["web"], item).await;
-    let again = json!({ "author": "u-1", "text": "two contracts, please" });
+    let again = json!({ "id": "again", "author": "u-1", "text": "two contracts, please" });
     let received = tour.ask("POST /in/{inbox}/{*path}", &["web", "below"], again).await;
     tour.app.settle().await;
     let delivery = text(&received, "/delivery").to_owned();
@@ -239,6 +239,7 @@ async fn converse(tour: &mut Tour, conversation: &str) {
         assert!(!shown.is_null());
         tour.app.settle().await;
     }
+    part(tour, conversation).await;
     tour.read(&["GET /v1/conversations"], &[]).await;
     tour.read(&["GET /v1/conversations/{id}", "GET /v1/conversations/{id}/items"], &[conversation]).await;
     let contact = text(&tour.app.conversation(conversation).await, "/contact/id").to_owned();
@@ -249,6 +250,21 @@ async fn converse(tour: &mut Tour, conversation: &str) {
     tour.read(&["GET /v1/contacts/{id}/export"], &[&contact]).await;
     let objection = json!({ "reason": "objection" });
     tour.ask("POST /v1/contacts/{id}/erase", &[&contact], objection).await;
+}
+
+/// A conversation that may belong to this one does not, does, and does not again.
+async fn part(tour: &mut Tour, conversation: &str) {
+    let item = json!({ "author": "u-2", "in_reply_to": "again", "text": "and my contract?" });
+    let received = tour.app.deliver("web", "application/json", item.to_string()).await.json(202);
+    let other = tour.app.conversation_of(&received);
+    tour.app.settle().await;
+    let dismissed = json!({ "agent": "lea", "other": other });
+    tour.ask("POST /v1/conversations/{id}/dismiss-suggestion", &[conversation], dismissed).await;
+    let into = json!({ "agent": "lea", "into": conversation });
+    tour.ask("POST /v1/conversations/{id}/merge", &[&other], into).await;
+    tour.app.settle().await;
+    tour.ask("POST /v1/conversations/{id}/unmerge", &[&other], json!({ "agent": "lea" })).await;
+    tour.app.settle().await;
 }
 
 async fn look_around(tour: &mut Tour) {

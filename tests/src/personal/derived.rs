@@ -71,6 +71,7 @@ async fn quoted(app: &TestApp, to: &[&str]) -> Value {
 
 async fn with_quoter() -> TestApp {
     let app = TestApp::staffed().await;
+    app.vouch().await;
     app.upload(Guest::quoting("quoter", &QUOTED).component()).await.json(201);
     app.enable(json!({ "plugin": "quoter", "phase": "qualify", "mode": "active" })).await;
     quoter(&app, "disabled").await;
@@ -132,6 +133,7 @@ async fn what_came_of_who_was_merged_into_anothers_is_in_no_file() {
 #[tokio::test]
 async fn who_stays_is_still_promised_an_answer() {
     let app = TestApp::staffed().await;
+    app.vouch().await;
     let vera = say(&app, "v-1", "vera", &[], None).await;
     let conversation = app.conversation_of(&vera);
     app.advance_ms(10 * MINUTE_MS).await;
@@ -154,7 +156,7 @@ async fn who_stays_is_still_promised_an_answer() {
 
 const BOUNCE: &str = "From: Mail Delivery System <mailer-daemon@example.net>\r\nTo: support@example.com\r\n\
 Subject: Undelivered\r\nMessage-ID: <bounce@example.net>\r\nAuto-Submitted: auto-replied\r\n\
-References: <k-1@example.org>\r\nMIME-Version: 1.0\r\n\
+References: <REPLY@example.com>\r\nMIME-Version: 1.0\r\n\
 Content-Type: multipart/report; report-type=delivery-status; boundary=\"edge\"\r\n\r\n\
 --edge\r\nContent-Type: text/plain\r\n\r\nNo such user: grace@example.org\r\n\
 --edge\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx.example.net\r\n\r\n\
@@ -169,7 +171,9 @@ async fn a_bounce_keeps_nothing_of_whom_it_could_not_reach() {
     app.settle().await;
     let conversation = app.conversation_of(&first);
     answer(&app, &conversation, &first, "we-send-another").await;
-    let bounce = app.deliver("mail", "message/rfc822", BOUNCE).await.json(202);
+    // What cannot be delivered refers to the mail that we sent.
+    let reply = text(&app.conversation(&conversation).await, "/outbox/0/id").to_owned();
+    let bounce = app.deliver("mail", "message/rfc822", BOUNCE.replace("REPLY", &reply)).await.json(202);
     app.settle().await;
     assert_eq!(app.conversation_of(&bounce), conversation);
     let all = words(&["grace@example.org", "it-leaks", "we-send-another"]);

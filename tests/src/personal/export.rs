@@ -75,6 +75,7 @@ async fn an_export_has_the_shape_that_is_described() {
 #[tokio::test]
 async fn an_export_leaves_out_what_others_wrote() {
     let app = TestApp::staffed().await;
+    app.vouch().await;
     let item = |id: &str, author: &str, to: Value, text: &str| json!({ "id": id, "author": author, "in_reply_to": to, "text": text, "subject": text });
     let first = app.tell(item("v-1", "vera", json!([]), "vera-asks")).await;
     let both = json!([

@@ -48,6 +48,7 @@ async fn two_people(app: &TestApp) -> (String, Value, Value) {
 #[tokio::test]
 async fn who_joined_in_goes_and_the_conversation_stays_with_whom_it_is() {
     let app = TestApp::staffed().await;
+    app.vouch().await;
     let (conversation, vera, otto) = two_people(&app).await;
     erase(&app, &writer(&app, &otto).await).await;
     assert_eq!(found_on_disk(&app, &words(&["otto-id", "otto-name", "otto-joins", "to-otto"])), [""; 0]);
@@ -64,6 +65,7 @@ async fn who_joined_in_goes_and_the_conversation_stays_with_whom_it_is() {
 #[tokio::test]
 async fn whom_it_is_with_goes_and_the_conversation_goes_on_with_who_joined_in() {
     let app = TestApp::staffed().await;
+    app.vouch().await;
     let (conversation, vera, otto) = two_people(&app).await;
     erase(&app, &writer(&app, &vera).await).await;
     let gone = words(&["vera-id", "vera-name", "vera-asks", "to-vera", "note-on-vera", "to-otto"]);
@@ -84,6 +86,7 @@ async fn whom_it_is_with_goes_and_the_conversation_goes_on_with_who_joined_in() 
 #[tokio::test]
 async fn who_joined_a_conversation_that_was_merged_is_found_there() {
     let app = TestApp::staffed().await;
+    app.vouch().await;
     let vera = say(&app, "v-1", "vera", &[], "vera-asks").await;
     let otto = say(&app, "o-1", "otto", &[], "otto-asks").await;
     let younger = app.conversation_of(&otto);

@@ -40,6 +40,7 @@ fn recipients(app: &TestApp) -> Vec<String> {
 #[tokio::test]
 async fn in_a_merged_conversation_whoever_is_answered_gets_the_answer() {
     let app = TestApp::company().await;
+    app.vouch().await;
     let vera = say(&app, "v-1", "vera", &[]).await;
     let otto = say(&app, "o-1", "otto", &[]).await;
     // It answers both, so they are one.
@@ -58,6 +59,7 @@ async fn in_a_merged_conversation_whoever_is_answered_gets_the_answer() {
 #[tokio::test]
 async fn an_answer_that_waits_goes_to_whom_it_was_written_after_a_merge_too() {
     let app = TestApp::company().await;
+    app.vouch().await;
     let vera = say(&app, "v-1", "vera", &[]).await;
     let otto = say(&app, "o-1", "otto", &[]).await;
     app.egress.answer(503, "later");
@@ -72,6 +74,7 @@ async fn an_answer_that_waits_goes_to_whom_it_was_written_after_a_merge_too() {
 #[tokio::test]
 async fn in_a_conversation_that_goes_on_with_another_whoever_is_answered_gets_the_answer() {
     let app = TestApp::company().await;
+    app.vouch().await;
     let vera = say(&app, "v-1", "vera", &[]).await;
     let conversation = app.conversation_of(&vera);
     let mia = say(&app, "m-1", "mia", &["v-1"]).await;
@@ -91,6 +94,7 @@ async fn in_a_conversation_that_goes_on_with_another_whoever_is_answered_gets_th
 #[tokio::test]
 async fn an_answer_that_is_written_during_an_erasure_brings_nobody_back() {
     let app = TestApp::company().await;
+    app.vouch().await;
     for round in 0..5 {
         let [v, o] = ["v", "o"].map(|it| format!("{it}-{round}"));
         let vera = say(&app, &v, "vera", &[]).await;

@@ -8,6 +8,7 @@ mod escalation;
 mod evaluation;
 mod failing;
 mod ingest;
+mod joining;
 mod logging;
 mod merging;
 mod order;

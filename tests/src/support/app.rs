@@ -1,8 +1,8 @@
 //! A whole Switchboard for one test.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use http::Request;
@@ -45,6 +45,8 @@ pub struct TestApp {
     folder: Arc<TempDir>,
     place: Place,
     said: AtomicUsize,
+    /// What deliveries show, once the channel vouches for itself.
+    channel_token: OnceLock<String>,
 }
 
 impl TestApp {
@@ -101,7 +103,8 @@ impl TestApp {
         })
         .await
         .unwrap_or_else(|error| panic!("the app does not open: {error:#}"));
-        Self { clock, egress, token, app, folder, place, said: AtomicUsize::new(0) }
+        let (said, channel_token) = (AtomicUsize::new(0), OnceLock::new());
+        Self { clock, egress, token, app, folder, place, said, channel_token }
     }
 
     /// Stops, and starts again on the same repository at the same time.
@@ -120,17 +123,17 @@ impl TestApp {
     }
 
     async fn restart_with(self, change: impl FnOnce(Place) -> Place) -> Self {
-        let Self { token, app, folder, place, said, .. } = self;
+        let Self { token, app, folder, place, said, channel_token, .. } = self;
         app.stop().await;
-        Self { said, ..Self::open(folder, change(place), token).await }
+        Self { said, channel_token, ..Self::open(folder, change(place), token).await }
     }
 
     /// Stops, lets something happen to the folder of the repository, and starts again.
     pub async fn meanwhile(self, happens: impl AsyncFnOnce(&Path)) -> Self {
-        let Self { token, app, folder, place, said, .. } = self;
+        let Self { token, app, folder, place, said, channel_token, .. } = self;
         app.stop().await;
         happens(folder.path()).await;
-        Self { said, ..Self::open(folder, place, token).await }
+        Self { said, channel_token, ..Self::open(folder, place, token).await }
     }
 
     /// Stops without starting again; the repository's file.
@@ -257,9 +260,19 @@ impl TestApp {
         self.ask("POST", &path, &[("content-type", "application/wasm")], component).await
     }
 
-    /// Delivers to an inbox, without any token.
+    /// Has the channel of `chat` prove itself from now on, so that it vouches for what its items answer.
+    pub async fn vouch(&self) {
+        let shown = self.patch("/v1/inboxes/chat", serde_json::json!({ "access": "token" })).await.ok();
+        let token = shown["token"].as_str().unwrap_or_else(|| panic!("no token: {shown}")).to_owned();
+        self.channel_token.set(token).expect("the channel vouches already");
+    }
+
+    /// Delivers to an inbox, without any token but the channel's own.
     pub async fn deliver(&self, inbox: &str, content_type: &str, body: impl Into<Bytes>) -> Reply {
-        let request = Request::post(format!("/in/{inbox}")).header("content-type", content_type);
+        let mut request = Request::post(format!("/in/{inbox}")).header("content-type", content_type);
+        if let Some(token) = self.channel_token.get() {
+            request = request.header("x-switchboard-token", token);
+        }
         self.send(request.body(Full::new(body.into())).unwrap()).await
     }
 

@@ -108,6 +108,7 @@ async fn take_in(host: &Host, inbox: Arc<Inbox>) -> ConversationId {
         delivery: flow.id(),
         origin: IntakeOrigin::Fresh,
         inbox,
+        is_authentic: true,
         raw: Arc::new(raw),
         adapter: None,
         content: IntakeContent::Arrivals(vec![Arrival::Item(item)]),

@@ -146,6 +146,25 @@ pub(crate) async fn what_came_of_an_erased_item_goes_where_others_stay(world: Wo
     assert_eq!(world.timers().await, ["vera-timer"]);
 }
 
+pub(crate) async fn what_came_of_a_merge_that_was_taken_back_goes_with_who_is_erased(world: World) {
+    let survivor = world.take_one(by("vera", without_subject("a", &[]))).await;
+    let ended = world.take_one(by("otto", without_subject("b", &[]))).await;
+    world.judge_quoting(&["vera", "otto"]).await;
+    world.merge(ended, survivor).await.unwrap().unwrap();
+    // It is decided where he does not write any more after the undo.
+    assert_eq!(world.take_one(by("otto", without_subject("c", &["b"]))).await, survivor);
+    world.judge_quoting(&["otto"]).await;
+    world.undo(ended).await;
+    let otto = world.contact_of(ended).await;
+    says(&world.told_of(survivor).await, &["otto-fact", "otto-note", "vera-note"]);
+    world.erase(otto).await;
+    let told = world.told_of(survivor).await;
+    assert!(!told.contains("otto"), "{told}");
+    says(&told, &["vera-note", "vera-reason"]);
+    assert_eq!(world.conversation(survivor).await.erased_at, None);
+    assert!(world.conversation(ended).await.erased_at.is_some());
+}
+
 pub(crate) async fn what_a_merge_brought_goes_with_who_is_erased(world: World) {
     let older = world.take_one(by("vera", without_subject("a", &[]))).await;
     let younger = world.take_one(by("otto", with_subject("b", &[], "otto-subject"))).await;

@@ -1,10 +1,12 @@
 //! Which conversation an item belongs to, and what it does to it.
 
+use super::personal::by;
 use super::world::{ALL, NEEDS, World, echo, inbound, item};
 use crate::domain::arrival::Arrival;
 use crate::domain::case::Occasion;
 use crate::domain::conversation::Status;
 use crate::domain::item::Automatic;
+use crate::store::IntakeEntry;
 
 pub(crate) async fn an_answer_joins_the_conversation(world: World) {
     let first = world.take_one(inbound("a", &[])).await;
@@ -123,4 +125,89 @@ pub(crate) async fn an_echo_begins_a_pending_conversation_of_whoever_answers(wor
     let customer = world.store.identity(conversation.identity).await.unwrap().unwrap();
     assert_eq!(customer.author.external_id, "mika@example.com");
     assert_eq!((customer.contact, conversation.status), (conversation.contact, Status::Open));
+}
+
+pub(crate) async fn a_strangers_references_join_nothing_and_are_suggested(world: World) {
+    let own = world.take_one(inbound("a", &[])).await;
+    let ottos = world.take_one(by("otto", item("b", &[]))).await;
+    let strangers = world.take_unproven(by("eve", item("c", &["a", "b"]))).await;
+    assert!(strangers != own && strangers != ottos);
+    assert_eq!(world.store.counts().await.unwrap().conversations, 3);
+    let mut suggested = Vec::new();
+    for it in world.store.suggestions(strangers).await.unwrap() {
+        assert!(it.is_from_here);
+        suggested.push(it.conversation);
+    }
+    suggested.sort_unstable();
+    assert_eq!(suggested, [own, ottos]);
+    let there = world.store.suggestions(own).await.unwrap();
+    assert_eq!((there.len(), there[0].conversation, there[0].is_from_here), (1, strangers, false));
+    // The contact itself joins, proven or not.
+    assert_eq!(world.take_unproven(inbound("d", &["a"])).await, own);
+}
+
+pub(crate) async fn what_a_stranger_named_first_leads_its_own_writers_together(world: World) {
+    let strangers = world.take_unproven(by("eve", item("x", &["parent"]))).await;
+    let child = world.take_unproven(inbound("child", &["parent"])).await;
+    assert_ne!(child, strangers);
+    assert_eq!(world.take_unproven(inbound("parent", &[])).await, child);
+    assert_eq!(world.store.suggestions(child).await.unwrap()[0].conversation, strangers);
+}
+
+pub(crate) async fn a_key_that_another_conversation_has_joins_nothing(world: World) {
+    let own = world.take_unproven(inbound("a", &["far"])).await;
+    assert_eq!(world.conversation(own).await.thread_key, "far");
+    let other = world.take_unproven(by("eve", item("b", &["far"]))).await;
+    assert_eq!(world.conversation(other).await.thread_key, other.to_string());
+    // Two of them in one batch.
+    let mut entries = Vec::new();
+    for (writer, id) in [("eve", "c"), ("otto", "d")] {
+        entries
+            .push(IntakeEntry { is_authentic: false, ..world.delivery(vec![by(writer, item(id, &["g"]))]) });
+    }
+    let taken = world.store.commit_intakes(&entries, None).await.unwrap();
+    let taken: Vec<_> = taken.into_iter().map(|it| it.unwrap().items[0].1).collect();
+    assert_ne!(taken[0], taken[1]);
+}
+
+pub(crate) async fn who_answers_what_we_sent_joins_one_conversation(world: World) {
+    let own = world.take_one(inbound("a", &[])).await;
+    world.take_one(echo("sent", &["a"])).await;
+    let ottos = world.take_one(by("otto", item("b", &[]))).await;
+    assert_eq!(world.take_unproven(by("eve", item("c", &["sent", "b"]))).await, own);
+    assert_eq!(world.store.counts().await.unwrap().conversations, 2);
+    assert_eq!(world.store.suggestions(own).await.unwrap()[0].conversation, ottos);
+    // Who joined once goes on there.
+    assert_eq!(world.take_unproven(by("eve", item("d", &["c"]))).await, own);
+}
+
+pub(crate) async fn nameless_writers_join_nothing_of_one_another(world: World) {
+    for name in ["", "unknown"] {
+        let first = world.take_unproven(by(name, item(&format!("a{name}"), &[]))).await;
+        let other = world.take_unproven(by(name, item(&format!("b{name}"), &[&format!("a{name}")]))).await;
+        assert_ne!(first, other);
+    }
+}
+
+/// Each item of one delivery joins two conversations of the same contact.
+pub(crate) async fn a_delivery_merges_no_more_than_its_bound(world: World) {
+    let ids: Vec<String> = (0..64).map(|it| format!("m{it}")).collect();
+    world.take(ids.iter().map(|id| inbound(id, &[]))).await;
+    let pairs = ids
+        .chunks(2)
+        .map(|pair| inbound(&format!("joins {}", pair[0]), &[pair[0].as_str(), pair[1].as_str()]));
+    let delivery = world.delivery(pairs.collect());
+    let taken = world.store.commit_intakes(&[delivery], None).await.unwrap().remove(0).unwrap();
+    assert_eq!(taken.items.len(), 32);
+    assert_eq!(world.store.counts().await.unwrap().conversations, 64 - 8);
+}
+
+pub(crate) async fn a_writer_finds_the_own_thread_among_many(world: World) {
+    for number in 0..20 {
+        let name = format!("eve-{number}");
+        world.take_unproven(by(&name, item(&name, &["popular"]))).await;
+    }
+    let own = world.take_unproven(inbound("a", &["popular"])).await;
+    assert_eq!(world.take_unproven(inbound("b", &["popular"])).await, own);
+    assert_eq!(world.take_unproven(inbound("popular", &[])).await, own);
 }

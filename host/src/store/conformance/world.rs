@@ -112,6 +112,7 @@ impl World {
             delivery: self.ids.next(now),
             origin: IntakeOrigin::Fresh,
             inbox: Arc::clone(&self.inbox),
+            is_authentic: true,
             raw: Arc::new(RawDelivery {
                 method: "POST".into(),
                 path: "".into(),
@@ -131,6 +132,13 @@ impl World {
         let entries: Vec<_> = arrivals.into_iter().map(|it| self.delivery(vec![it])).collect();
         let answers = self.store.commit_intakes(&entries, None).await.unwrap();
         answers.into_iter().map(Result::unwrap).collect()
+    }
+
+    /// Takes one item in that anybody may have delivered; its conversation.
+    pub(crate) async fn take_unproven(&self, arrival: Arrival) -> ConversationId {
+        let entry = IntakeEntry { is_authentic: false, ..self.delivery(vec![arrival]) };
+        let taken = self.store.commit_intakes(&[entry], None).await.unwrap().remove(0).unwrap();
+        taken.items[0].1
     }
 
     /// Takes one item in; its conversation.
@@ -248,7 +256,7 @@ pub(crate) fn item(external_id: &str, in_reply_to: &[&str]) -> Item {
     Item {
         external_id: external_id.into(),
         in_reply_to: in_reply_to.iter().map(|it| (*it).into()).collect(),
-        kind: ItemKind::Form,
+        kind: ItemKind::DirectMessage,
         visibility: Visibility::Private,
         author: Author {
             external_id: "mika@example.com".into(),

@@ -7,9 +7,10 @@
 
 mod changes;
 mod door;
+mod early;
 mod entry;
+mod evidence;
 mod known;
-mod merge;
 mod people;
 mod place;
 mod threads;
@@ -22,13 +23,16 @@ use std::ops::Range;
 use async_trait::async_trait;
 use sqlx::{Connection as _, Sqlite, Transaction};
 
+pub(super) use self::early::settle_sent;
 pub(super) use self::entry::storable;
+pub(super) use self::evidence::SENT;
 use self::work::{Done, Work};
 use super::search::Texts;
 use super::{Books, SqliteStore, Writer, audit, deliveries, heads};
 use crate::crash::{self, Point};
 use crate::domain::delivery::{Delivery, DeliveryHead, DeliveryOutcome, ImportKey, RawDelivery};
 use crate::domain::ids::{DeliveryId, DepartmentId, InboxId};
+use crate::domain::threading::REFERENCES_OF_DELIVERY_MAX;
 use crate::store::{
     DoorJudge, IngestStore, IntakeCommitted, IntakeEntry, Page, PageRequest, StoreError, StoreResult,
 };
@@ -40,18 +44,22 @@ impl IngestStore for SqliteStore {
         entries: &[IntakeEntry],
         judge: Option<&dyn DoorJudge>,
     ) -> StoreResult<Vec<StoreResult<IntakeCommitted>>> {
-        if let Some(judge) = judge
-            && let Some(committed) = door::commit(self, entries, judge).await?
-        {
-            return Ok(committed.into_iter().map(Ok).collect());
+        let parts = parts(entries);
+        if let [_] = parts[..] {
+            return commit_part(self, entries, judge).await;
         }
-        let mut writer = self.writer.lock().await;
-        match commit(self, &mut writer, entries).await {
-            Ok(committed) => Ok(committed.into_iter().map(Ok).collect()),
-            Err(error @ (StoreError::Unavailable(_) | StoreError::Damaged(_))) => Err(error),
-            Err(error) if entries.len() < 2 => Ok(vec![Err(error)]),
-            Err(_) => Ok(commit_in_halves(self, &mut writer, entries).await),
+        let mut answers = Vec::with_capacity(entries.len());
+        for part in parts {
+            match commit_part(self, &entries[part.clone()], None).await {
+                Ok(committed) => answers.extend(committed),
+                // What was committed before is acknowledged.
+                Err(StoreError::Unavailable(why)) if part.start > 0 => {
+                    answers.extend(part.map(|_| Err(StoreError::Unavailable(why.clone()))));
+                }
+                Err(error) => return Err(error),
+            }
         }
+        Ok(answers)
     }
 
     async fn raw_delivery(&self, delivery: DeliveryId) -> StoreResult<Option<(Delivery, RawDelivery)>> {
@@ -82,6 +90,50 @@ impl IngestStore for SqliteStore {
         page: PageRequest,
     ) -> StoreResult<Page<Delivery>> {
         deliveries::page(self, inbox, outcome, department, page).await
+    }
+}
+
+/// How many arrivals one transaction stores, unless one delivery brings them: it must not hold the writer long.
+const ARRIVALS_AT_ONCE: usize = 1_000;
+
+/// How many external ids one transaction looks up, unless one delivery names them.
+const NAMED_AT_ONCE: usize = REFERENCES_OF_DELIVERY_MAX + ARRIVALS_AT_ONCE;
+
+/// The parts of a batch that are stored in one transaction each, in order.
+fn parts(entries: &[IntakeEntry]) -> Vec<Range<usize>> {
+    let mut parts: Vec<Range<usize>> = Vec::new();
+    let (mut held, mut named) = (0, 0);
+    for (index, entry) in entries.iter().enumerate() {
+        held += entry::arrivals(entry).len();
+        named += entry::named_by(entry);
+        match parts.last_mut() {
+            Some(part) if held <= ARRIVALS_AT_ONCE && named <= NAMED_AT_ONCE => part.end = index + 1,
+            _ => {
+                parts.push(index..index + 1);
+                (held, named) = (entry::arrivals(entry).len(), entry::named_by(entry));
+            }
+        }
+    }
+    parts
+}
+
+/// Stores what one transaction stores.
+async fn commit_part(
+    store: &SqliteStore,
+    entries: &[IntakeEntry],
+    judge: Option<&dyn DoorJudge>,
+) -> StoreResult<Vec<StoreResult<IntakeCommitted>>> {
+    if let Some(judge) = judge
+        && let Some(committed) = door::commit(store, entries, judge).await?
+    {
+        return Ok(committed.into_iter().map(Ok).collect());
+    }
+    let mut writer = store.writer.lock().await;
+    match commit(store, &mut writer, entries).await {
+        Ok(committed) => Ok(committed.into_iter().map(Ok).collect()),
+        Err(error @ (StoreError::Unavailable(_) | StoreError::Damaged(_))) => Err(error),
+        Err(error) if entries.len() < 2 => Ok(vec![Err(error)]),
+        Err(_) => Ok(commit_in_halves(store, &mut writer, entries).await),
     }
 }
 
@@ -121,6 +173,7 @@ async fn end(
         books.unindexed = Texts::default();
     }
     books.unindexed.append(done.texts);
+    books.any_early |= done.any_early;
     if done.any_unknown {
         books.erased_keys.there_are_unknown();
     }

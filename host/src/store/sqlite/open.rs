@@ -113,10 +113,13 @@ impl SqliteStore {
         let next_content = continue_numbers(&mut connection, &ids).await?;
         let unindexed = Texts::load(&mut connection).await?;
         let erased_keys = ErasedKeys::load(&mut connection).await?;
+        let any_early = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM early_changes)")
+            .fetch_one(&mut connection)
+            .await?;
         Ok(Self {
             writer: Mutex::new(Writer {
                 connection,
-                books: Books { next_content, unindexed, arrivals: 0, erased_keys },
+                books: Books { next_content, unindexed, arrivals: 0, erased_keys, any_early },
                 options,
             }),
             readers: readers(&file),

@@ -179,6 +179,7 @@ pub(super) async fn empty(
     for sql in [
         "DELETE FROM kept_unread WHERE delivery IN (SELECT value ->> 0 FROM jsonb_each(?1))",
         "DELETE FROM unread WHERE delivery IN (SELECT value ->> 0 FROM jsonb_each(?1))",
+        "DELETE FROM early_changes WHERE delivery IN (SELECT value ->> 0 FROM jsonb_each(?1))",
     ] {
         deliveries.clone().run(sql, &mut *connection).await?;
     }

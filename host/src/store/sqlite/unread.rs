@@ -46,6 +46,7 @@ impl UnreadStore for SqliteStore {
         entry: &AuditEntry,
     ) -> StoreResult<PurgedPage> {
         let end = |before: crate::domain::time::Timestamp| before.as_ms().max(0) << ID_MS_SHIFT;
+        forget_early(self, inbox, end(before.unread)).await?;
         let rows = sqlx::query(
             "SELECT delivery, bytes FROM unread WHERE inbox = ?1 AND is_unauthentic = 1 AND delivery < ?2
              UNION ALL
@@ -89,6 +90,27 @@ impl UnreadStore for SqliteStore {
         let held = self::held(self, inbox).await?;
         Ok(UnreadRoom { bytes: bytes_max.saturating_sub(held), purged })
     }
+}
+
+/// Forgets changes whose items did not come for as long as unread deliveries are kept.
+async fn forget_early(store: &SqliteStore, inbox: InboxId, end: i64) -> StoreResult<()> {
+    let is_any: bool =
+        sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM early_changes WHERE inbox = ? AND id < ?)")
+            .bind(inbox.0)
+            .bind(end)
+            .fetch_one(&store.readers)
+            .await?;
+    if !is_any {
+        return Ok(());
+    }
+    let mut writer = store.writer.lock().await;
+    let mut tx = writer.begin().await?;
+    sqlx::query("DELETE FROM early_changes WHERE inbox = ? AND id < ?")
+        .bind(inbox.0)
+        .bind(end)
+        .execute(&mut *tx)
+        .await?;
+    Ok(tx.commit().await?)
 }
 
 async fn held(store: &SqliteStore, inbox: InboxId) -> StoreResult<u64> {

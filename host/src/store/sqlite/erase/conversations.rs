@@ -196,9 +196,13 @@ async fn forget_names(connection: &mut SqliteConnection) -> StoreResult<()> {
         "UPDATE conversations SET thread_key = 'erased:' || id
          WHERE id IN (SELECT id FROM gone_conversations UNION ALL SELECT id FROM freed_conversations)",
         "DELETE FROM thread_references WHERE conversation IN (SELECT id FROM gone_conversations)",
+        "DELETE FROM merge_suggestions WHERE conversation IN (SELECT id FROM gone_conversations)",
+        "DELETE FROM merge_suggestions WHERE other IN (SELECT id FROM gone_conversations)",
         // Which rows were moved stays: somebody else's are found by it.
         "UPDATE conversation_merges
-         SET undo = json_remove(undo, '$.older', '$.younger', '$.references')
+         SET undo = json_remove(
+             undo, '$.older', '$.younger', '$.references', '$.timers', '$.older_timers'
+         )
          WHERE
              younger IN (SELECT id FROM met_conversations)
              OR older IN (SELECT id FROM met_conversations)",

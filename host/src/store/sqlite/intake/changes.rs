@@ -1,14 +1,17 @@
-//! News of items that came earlier: edits, deletions, and how far answers came.
+//! News of items: edits, deletions, and how far answers came.
+//!
+//! What happened later stands, in whichever order it comes; of what happened at one time, what comes later.
 
 use std::collections::{HashMap, HashSet};
 
-use sqlx::SqliteConnection;
+use serde::{Deserialize, Serialize};
+use sqlx::{Row as _, SqliteConnection};
 
 use super::entry::arrivals;
 use super::known::{Known, KnownItem, key_of};
 use super::work::Work;
 use super::write::NewEvent;
-use crate::domain::arrival::{Arrival, DeliveryState, DeliveryStatus, Edit};
+use crate::domain::arrival::{Arrival, Deletion, DeliveryState, DeliveryStatus, Edit, EditTimes};
 use crate::domain::case::{Event, Occasion};
 use crate::domain::ids::ItemId;
 use crate::domain::item::{Direction, Item};
@@ -16,39 +19,99 @@ use crate::domain::time::Timestamp;
 use crate::store::sqlite::item_row;
 use crate::store::sqlite::rows::Rows;
 use crate::store::sqlite::script::Script;
-use crate::store::sqlite::words::word;
+use crate::store::sqlite::words::{case, word};
 use crate::store::{IntakeEntry, StoreResult};
+
+/// What was edited of an item, as its column keeps it.
+#[derive(Clone, Default, Serialize, Deserialize)]
+struct Edited {
+    #[serde(flatten)]
+    times: EditTimes,
+    /// The number of its last revision, which need not be the one that stands.
+    last: i64,
+}
+
+/// What stands of an item that the batch changes.
+#[derive(Clone)]
+struct Standing {
+    item: Item,
+    revision: i64,
+    edited: Edited,
+}
 
 /// The state of items that the batch changes.
 #[derive(Default)]
 pub(super) struct Changes {
-    /// Items that are edited: the latest revision and what it says.
-    current: HashMap<ItemId, (i64, Item)>,
-    /// For each edited item its latest revision and that one's row.
-    edited: HashMap<ItemId, (i64, i64)>,
+    /// Items that are edited.
+    current: HashMap<ItemId, Standing>,
+    /// For each edited item the row of its current revision, if that is new.
+    edited: HashMap<ItemId, Option<i64>>,
     deleted: HashMap<ItemId, Timestamp>,
+    /// How far answers came, and when.
+    reached: HashMap<ItemId, (Option<Timestamp>, DeliveryState)>,
     statuses: HashMap<ItemId, DeliveryStatus>,
 }
 
 impl Changes {
-    /// Loads the items that the batch edits.
+    /// Loads the items that the batch changes.
     pub(super) async fn load(
         entries: &[IntakeEntry],
         known: &Known,
         connection: &mut SqliteConnection,
     ) -> StoreResult<Self> {
-        let mut wanted = HashSet::new();
+        let (mut edited, mut changed) = (HashSet::new(), HashSet::new());
         for entry in entries {
             for arrival in arrivals(entry) {
-                if let Arrival::Edit(edit) = arrival {
-                    let found = known.items.get(&key_of(entry.inbox.id, &edit.external_id));
-                    wanted.extend(found.map(|it| it.id));
+                if matches!(arrival, Arrival::Item(_) | Arrival::Echo(_)) {
+                    continue;
+                }
+                let Some(found) = known.items.get(&key_of(entry.inbox.id, arrival.external_id())) else {
+                    continue;
+                };
+                changed.insert(found.id);
+                if matches!(arrival, Arrival::Edit(_)) {
+                    edited.insert(found.id);
                 }
             }
         }
-        let items = item_row::load(wanted, connection).await?;
-        let current = items.into_iter().map(|it| (it.id, (it.revision, it.item))).collect();
-        Ok(Self { current, ..Self::default() })
+        let mut changes = Self::default();
+        for stored in item_row::load(edited, connection).await? {
+            let edited = Edited { last: stored.revision, ..Edited::default() };
+            let standing = Standing { item: stored.item, revision: stored.revision, edited };
+            changes.current.insert(stored.id, standing);
+        }
+        changes.load_times(changed, connection).await?;
+        Ok(changes)
+    }
+
+    async fn load_times(
+        &mut self,
+        changed: HashSet<ItemId>,
+        connection: &mut SqliteConnection,
+    ) -> StoreResult<()> {
+        let mut rows = Rows::default();
+        for item in changed {
+            let _ = rows.row().int(item.0);
+        }
+        let sql = "SELECT i.id, i.edited, i.deleted_at, i.delivery_state, i.delivery_state_at
+            FROM jsonb_each(?1) AS k
+            CROSS JOIN items AS i ON i.id = k.value ->> 0";
+        let moment = |it: Option<i64>| it.map(Timestamp::from_ms);
+        for row in rows.fetch(sql, connection).await? {
+            let id = ItemId(row.try_get(0)?);
+            if let (Some(standing), Some(edited)) =
+                (self.current.get_mut(&id), row.try_get::<Option<&str>, _>(1)?)
+            {
+                standing.edited = serde_json::from_str(edited)?;
+            }
+            if let Some(at) = moment(row.try_get(2)?) {
+                self.deleted.insert(id, at);
+            }
+            if let Some(state) = row.try_get::<Option<&str>, _>(3)? {
+                self.reached.insert(id, (moment(row.try_get(4)?), case(state)?));
+            }
+        }
+        Ok(())
     }
 
     /// Whether nothing that came earlier changes.
@@ -58,14 +121,22 @@ impl Changes {
 
     /// Writes what changed of the items and their ways out.
     pub(super) fn write(self, script: &mut Script) -> StoreResult<()> {
-        let mut edited = Rows::default();
-        for (item, (revision, content)) in &self.edited {
-            let _ = edited.row().int(item.0).int(*revision).int(*content);
+        let (mut edited, mut times) = (Rows::default(), Rows::default());
+        for (item, content) in &self.edited {
+            let Some(standing) = self.current.get(item) else { continue };
+            if let Some(content) = content {
+                let _ = edited.row().int(item.0).int(standing.revision).int(*content);
+            }
+            let _ = times.row().int(item.0).text(&serde_json::to_string(&standing.edited)?);
         }
         let sql = "UPDATE items SET revision = r.value ->> 1, content = r.value ->> 2
             FROM jsonb_each(?1) AS r
             WHERE items.id = r.value ->> 0";
         script.each("items edited", sql, edited);
+        let sql = "UPDATE items SET edited = r.value ->> 1
+            FROM jsonb_each(?1) AS r
+            WHERE items.id = r.value ->> 0";
+        script.each("times of edits", sql, times);
         let mut deleted = Rows::default();
         for (item, at) in &self.deleted {
             let _ = deleted.row().int(item.0).int(at.as_ms());
@@ -78,15 +149,20 @@ impl Changes {
     }
 }
 
-fn write_statuses(statuses: &HashMap<ItemId, DeliveryStatus>, script: &mut Script) -> StoreResult<()> {
-    let (mut states, mut failures) = (Rows::default(), Rows::default());
+/// Writes how far answers came.
+pub(super) fn write_statuses(
+    statuses: &HashMap<ItemId, DeliveryStatus>,
+    script: &mut Script,
+) -> StoreResult<()> {
+    let (mut states, mut failures, mut arrived) = (Rows::default(), Rows::default(), Rows::default());
     for (item, status) in statuses {
-        let _ = states.row().int(item.0).text(&word(&status.state)?);
-        if status.state == DeliveryState::Failed {
-            let _ = failures.row().int(item.0).text(&explanation(status));
+        let _ = states.row().int(item.0).text(&word(&status.state)?).int(status.at.as_ms());
+        match status.state {
+            DeliveryState::Failed => drop(failures.row().int(item.0).text(&explanation(status))),
+            DeliveryState::Delivered | DeliveryState::Read => drop(arrived.row().int(item.0)),
         }
     }
-    let sql = "UPDATE items SET delivery_state = r.value ->> 1
+    let sql = "UPDATE items SET delivery_state = r.value ->> 1, delivery_state_at = r.value ->> 2
         FROM jsonb_each(?1) AS r
         WHERE items.id = r.value ->> 0";
     script.each("answers reported on", sql, states);
@@ -95,53 +171,102 @@ fn write_statuses(statuses: &HashMap<ItemId, DeliveryStatus>, script: &mut Scrip
         FROM jsonb_each(?1) AS r
         WHERE outbox.item = r.value ->> 0";
     script.any("answers failed", sql, failures);
+    let sql = "UPDATE outbox SET state = 'sent', last_error = NULL
+        FROM jsonb_each(?1) AS r
+        WHERE outbox.item = r.value ->> 0 AND outbox.state = 'failed'";
+    script.any("answers that came after all", sql, arrived);
     Ok(())
 }
 
-fn explanation(status: &DeliveryStatus) -> String {
+/// Why an answer failed.
+pub(super) fn explanation(status: &DeliveryStatus) -> String {
     status.detail.clone().unwrap_or_else(|| "the channel gave no reason".to_owned())
 }
 
+/// Whether anything was evaluated between an item and its change.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Came {
+    /// The item may have been.
+    After,
+    /// The change is older here than the item.
+    Before,
+}
+
 impl Work<'_> {
-    /// Takes a change of an item that came earlier, and counts it.
+    /// Takes a change of an item that came earlier, and counts it; one whose item is not here waits for it.
     pub(super) fn take_change(&mut self, entry: usize, arrival: &Arrival) -> StoreResult<()> {
-        let external_id = match arrival {
+        if matches!(arrival, Arrival::Item(_) | Arrival::Echo(_)) {
             // A repetition, counted already.
-            Arrival::Item(_) | Arrival::Echo(_) => return Ok(()),
-            Arrival::Edit(edit) => &edit.external_id,
-            Arrival::Deletion(deletion) => &deletion.external_id,
-            Arrival::Status(status) => &status.external_id,
-        };
-        let target = self.find(&key_of(self.entries[entry].inbox.id, external_id));
-        let took_effect = match (target, arrival) {
-            (Some(target), Arrival::Edit(edit)) => self.take_edit(entry, target, edit)?,
-            (Some(target), Arrival::Deletion(deletion)) => {
-                self.changes.deleted.insert(target.id, deletion.deleted_at);
-                true
+            return Ok(());
+        }
+        let arrival = &arrival.clone().happened_by(self.entries[entry].raw.received_at);
+        let key = key_of(self.entries[entry].inbox.id, arrival.external_id());
+        let applied = match self.find(&key) {
+            Some(target) => self.apply_change(entry, target, arrival, Came::After)?,
+            None => {
+                if !self.known.erased.contains(&key) {
+                    self.early.keep(key, self.entries[entry].delivery, arrival);
+                }
+                false
             }
-            (Some(target), Arrival::Status(status)) => self.take_status(entry, target, status),
-            _ => false,
         };
         let committed = &mut self.committed[entry];
-        *(if took_effect { &mut committed.changes } else { &mut committed.unknown }) += 1;
+        *(if applied { &mut committed.changes } else { &mut committed.unknown }) += 1;
         Ok(())
     }
 
-    fn take_edit(&mut self, entry: usize, target: KnownItem, edit: &Edit) -> StoreResult<bool> {
-        let at = self.entries[entry].raw.received_at;
-        let Some((revision, mut item)) = self.current(target.id) else {
+    /// Applies the changes that came before the new item with this index.
+    pub(super) fn take_early(&mut self, index: usize) -> StoreResult<()> {
+        let (entry, key) = (self.fresh[index].entry, self.fresh[index].key(self.entries));
+        for change in self.early.take(&key) {
+            if let Some(target) = self.find(&key) {
+                let _ = self.apply_change(entry, target, &change, Came::Before)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether it is a change of such an item.
+    fn apply_change(
+        &mut self,
+        entry: usize,
+        target: KnownItem,
+        change: &Arrival,
+        came: Came,
+    ) -> StoreResult<bool> {
+        match change {
+            Arrival::Item(_) | Arrival::Echo(_) => Ok(false),
+            Arrival::Edit(edit) => self.take_edit(entry, target, edit, came),
+            Arrival::Deletion(Deletion { deleted_at, .. }) => {
+                let first = self.changes.deleted.entry(target.id).or_insert(*deleted_at);
+                *first = (*deleted_at).min(*first);
+                Ok(true)
+            }
+            Arrival::Status(status) => Ok(self.take_status(entry, target, status)),
+        }
+    }
+
+    fn take_edit(&mut self, entry: usize, target: KnownItem, edit: &Edit, came: Came) -> StoreResult<bool> {
+        let Some(mut standing) = self.standing(target.id) else {
             return Ok(false);
         };
-        if let Some(text) = &edit.text {
-            item.text.clone_from(text);
+        standing.edited.last += 1;
+        let (item, last) = (&mut standing.item, standing.edited.last);
+        if !standing.edited.times.apply(edit, item) {
+            // It is older than what stands, and kept as it was.
+            let mut older = item.clone();
+            let _ = EditTimes::default().apply(edit, &mut older);
+            self.writes.revision(target.id, last, &older)?;
+            self.changes.edited.entry(target.id).or_default();
+            self.changes.current.insert(target.id, standing);
+            return Ok(true);
         }
-        item.subject = edit.subject.clone().or(item.subject);
-        item.html = edit.html.clone().or(item.html);
-        let revision = revision + 1;
-        let content = self.writes.revision(target.id, revision, &item)?;
-        self.changes.edited.insert(target.id, (revision, content));
-        self.changes.current.insert(target.id, (revision, item));
-        if target.direction == Direction::Inbound {
+        standing.revision = last;
+        let content = self.writes.revision(target.id, last, item)?;
+        self.changes.edited.insert(target.id, Some(content));
+        self.changes.current.insert(target.id, standing);
+        if target.direction == Direction::Inbound && came == Came::After {
+            let at = self.entries[entry].raw.received_at;
             let event = Event { id: self.ids.next(at), occasion: Occasion::ItemEdited, at, depth: 0 };
             let (conversation, item) = (target.conversation, target.id);
             self.writes.events.push(NewEvent { event, conversation, item, brought: None });
@@ -149,9 +274,12 @@ impl Work<'_> {
         Ok(true)
     }
 
-    fn current(&self, id: ItemId) -> Option<(i64, Item)> {
+    fn standing(&self, id: ItemId) -> Option<Standing> {
         let loaded = self.changes.current.get(&id).cloned();
-        loaded.or_else(|| self.arrived_item(id).map(|item| (1, item.clone())))
+        loaded.or_else(|| {
+            let item = self.arrived_item(id)?.clone();
+            Some(Standing { item, revision: 1, edited: Edited { last: 1, ..Edited::default() } })
+        })
     }
 
     /// Only answers have a way to come.
@@ -159,11 +287,17 @@ impl Work<'_> {
         if target.direction == Direction::Inbound {
             return false;
         }
+        let reached = status.reached();
+        if self.changes.reached.get(&target.id).is_some_and(|it| *it > (Some(reached.0), reached.1)) {
+            // Something later is known.
+            return true;
+        }
         if status.state == DeliveryState::Failed {
             let at = self.entries[entry].raw.received_at;
             let text = format!("An answer was not delivered: {}", explanation(status));
             self.writes.note(self.ids.next(at), target.id, target.conversation, &text, at);
         }
+        self.changes.reached.insert(target.id, (Some(reached.0), reached.1));
         self.changes.statuses.insert(target.id, status.clone());
         true
     }

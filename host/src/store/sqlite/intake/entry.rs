@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 
 use crate::domain::arrival::Arrival;
-use crate::domain::ids::ItemId;
+use crate::domain::ids::{ContactId, IdentityId, ItemId};
 use crate::domain::item::{Direction, Item};
-use crate::domain::threading::{Reference, ThreadItem};
+use crate::domain::threading::{Reference, ThreadItem, Writer, nearest_of};
 use crate::store::{IntakeContent, IntakeEntry};
 
 /// An item of the batch that is not in the repository yet.
@@ -20,6 +20,8 @@ pub(super) struct Fresh<'a> {
     pub(super) id: ItemId,
     /// What it says.
     pub(super) item: Cow<'a, Item>,
+    /// Who wrote it, once that was looked up; absent for the company's own words.
+    pub(super) author: Option<(IdentityId, ContactId)>,
 }
 
 impl Fresh<'_> {
@@ -35,12 +37,31 @@ impl Fresh<'_> {
 
     /// What threading needs of it.
     pub(super) fn thread_item(&self, entries: &[IntakeEntry]) -> ThreadItem<'_> {
+        let entry = &entries[self.entry];
+        let writer = match self.author {
+            None => Writer::Company,
+            Some(_) if self.item.author.is_anonymous() => Writer::Anonymous,
+            Some((_, contact)) => Writer::Contact(contact),
+        };
         ThreadItem {
-            inbox: entries[self.entry].inbox.id,
+            inbox: entry.inbox.id,
             external_id: &self.item.external_id,
             in_reply_to: &self.item.in_reply_to,
+            nearest: nearest_of(arrivals(entry).len()),
+            writer,
+            is_vouched: entry.is_authentic && !self.item.kind.names_its_parents_itself(),
         }
     }
+}
+
+/// How many external ids an entry has looked up, its items' references among them.
+pub(super) fn named_by(entry: &IntakeEntry) -> usize {
+    let nearest = nearest_of(arrivals(entry).len());
+    let named = |arrival: &Arrival| match arrival {
+        Arrival::Item(item) | Arrival::Echo(item) => 1 + item.in_reply_to.len().min(nearest),
+        Arrival::Edit(_) | Arrival::Deletion(_) | Arrival::Status(_) => 1,
+    };
+    arrivals(entry).iter().map(named).sum()
 }
 
 /// The arrivals of an entry.

@@ -6,13 +6,14 @@ use sqlx::{Row as _, SqliteConnection};
 
 use super::entry::Fresh;
 use super::known::Known;
-use super::transitions;
 use crate::domain::conversation::Conversation;
-use crate::domain::ids::ConversationId;
-use crate::domain::threading::{self, Assigned, ThreadItem};
+use crate::domain::ids::{ConversationId, InboxId};
+use crate::domain::merging::{self, BeforeMerge};
+use crate::domain::threading::{self, Assigned, Bounds, KnownThreads, Reference, Suggested, ThreadItem};
 use crate::domain::time::Timestamp;
 use crate::store::sqlite::conversation_row;
 use crate::store::sqlite::error::surprise;
+use crate::store::sqlite::merges::{self, Merge};
 use crate::store::sqlite::rows::Rows;
 use crate::store::{IntakeEntry, StoreResult};
 
@@ -29,12 +30,6 @@ pub(super) struct Working {
     pub(super) is_judged: bool,
 }
 
-/// Two conversations that turned out to be one, as they were before.
-pub(super) struct Merge {
-    pub(super) older: Conversation,
-    pub(super) younger: Conversation,
-}
-
 /// The conversations of a batch.
 #[derive(Default)]
 pub(super) struct Threads {
@@ -45,6 +40,10 @@ pub(super) struct Threads {
     /// Those that were begun, by the index of their first item.
     begun: HashMap<usize, ConversationId>,
     pub(super) merges: Vec<Merge>,
+    /// What new items refer to and do not join.
+    pub(super) suggestions: Vec<Suggested>,
+    /// Keys that conversations have to which no reference may lead, or that the batch uses already.
+    taken_keys: HashSet<Reference>,
 }
 
 impl Threads {
@@ -52,13 +51,14 @@ impl Threads {
     pub(super) async fn load(
         fresh: &[Fresh<'_>],
         entries: &[IntakeEntry],
-        known: &Known,
+        known: &mut Known,
         connection: &mut SqliteConnection,
     ) -> StoreResult<Self> {
         let items: Vec<ThreadItem<'_>> = fresh.iter().map(|it| it.thread_item(entries)).collect();
-        let threading::Threads { mut assigned, merges } = threading::assign(&items, &known.conversations);
-        use_taken_keys(&items, &mut assigned, connection).await?;
-        let mut threads = Self { assigned, ..Self::default() };
+        let threading::Threads { assigned, merges, suggestions } =
+            assign(&items, &mut known.threads, connection).await?;
+        let taken_keys = taken_keys(&items, &assigned, connection).await?;
+        let mut threads = Self { assigned, suggestions, taken_keys, ..Self::default() };
         threads.load_existing(&merges, connection).await?;
         let at = entries.iter().map(|it| it.raw.received_at).max().unwrap_or_default();
         for (older, younger) in merges {
@@ -78,7 +78,7 @@ impl Threads {
             Assigned::Existing(id) => Some(*id),
             Assigned::New(_) => None,
         }));
-        // One merged earlier leads to another; as a merge always leads to an older one, this ends.
+        // One merged earlier leads to another; each is loaded once, so this ends.
         while !wanted.is_empty() {
             let mut next = HashSet::new();
             for conversation in conversation_row::load(wanted, connection).await? {
@@ -99,8 +99,11 @@ impl Threads {
         let [Some(old), Some(young)] = self.conversations.get_disjoint_mut([&older, &younger]) else {
             return Err(surprise("a conversation to be merged is not there"));
         };
-        self.merges.push(Merge { older: old.conversation.clone(), younger: young.conversation.clone() });
-        transitions::merge(&mut old.conversation, &mut young.conversation, at);
+        self.merges.push(Merge {
+            before: BeforeMerge { older: old.conversation.clone(), younger: young.conversation.clone() },
+            at,
+        });
+        merging::merge(&mut old.conversation, &mut young.conversation, at);
         old.touched = true;
         young.touched = true;
         Ok(())
@@ -116,9 +119,24 @@ impl Threads {
 
     /// The conversation of the item with this index, if it was begun already.
     pub(super) fn of(&self, index: usize) -> Option<ConversationId> {
-        match self.assigned[index] {
+        self.conversation(self.assigned[index])
+    }
+
+    /// The conversation that was assigned, if it was begun already.
+    pub(super) fn conversation(&self, assigned: Assigned) -> Option<ConversationId> {
+        match assigned {
             Assigned::Existing(id) => Some(self.survivor(id)),
             Assigned::New(first) => self.begun.get(&first).copied(),
+        }
+    }
+
+    /// What a new conversation is known by: a key that another one has proves nothing, so this one gets a key
+    /// of its own then.
+    pub(super) fn use_key(&mut self, id: ConversationId, item: &ThreadItem<'_>) -> String {
+        let key = (item.inbox, item.thread_key().to_owned());
+        match self.taken_keys.insert(key.clone()) {
+            true => key.1,
+            false => id.to_string(),
         }
     }
 
@@ -155,27 +173,55 @@ impl Working {
     }
 }
 
-/// A thread's key may be taken by a conversation that no reference leads to; its items go on there.
-async fn use_taken_keys(
+/// How often what merges would move is counted anew before nothing is merged at all. Each time some turn out to
+/// be too much and others take their places.
+const WEIGHINGS_MAX: usize = 4;
+
+/// Assigns the items, so that merges move no more than their bounds, notes and all.
+async fn assign(
     items: &[ThreadItem<'_>],
-    assigned: &mut [Assigned],
+    known: &mut KnownThreads,
     connection: &mut SqliteConnection,
-) -> StoreResult<()> {
+) -> StoreResult<threading::Threads> {
+    let mut weighed = HashSet::new();
+    for _ in 0..WEIGHINGS_MAX {
+        let threads = threading::assign(items, known, Bounds::default());
+        let met = threads.merges.iter().flat_map(|it| [it.0, it.1]);
+        let new: Vec<_> = met.filter(|it| weighed.insert(*it)).collect();
+        if new.is_empty() {
+            return Ok(threads);
+        }
+        let apart = merges::apart(&weighed, connection).await?;
+        let mut grew = apart.len() > known.apart.len();
+        known.apart.extend(apart);
+        for (conversation, rows) in merges::weights(&new, connection).await? {
+            if let Some(standing) = known.conversations.get_mut(&conversation) {
+                grew |= rows > standing.items;
+                standing.items = rows;
+            }
+        }
+        if !grew {
+            return Ok(threads);
+        }
+    }
+    Ok(threading::assign(items, known, Bounds { merges: 0, items: 0 }))
+}
+
+/// Keys of new conversations that others have, to which no reference leads that may be followed.
+async fn taken_keys(
+    items: &[ThreadItem<'_>],
+    assigned: &[Assigned],
+    connection: &mut SqliteConnection,
+) -> StoreResult<HashSet<Reference>> {
     let mut rows = Rows::default();
     for (index, item) in items.iter().enumerate() {
         if assigned[index] == Assigned::New(index) {
-            let _ = rows.row().int(item.inbox.0).text(item.thread_key()).int(index as i64);
+            let _ = rows.row().int(item.inbox.0).text(item.thread_key());
         }
     }
-    let sql = "SELECT k.value ->> 2, c.id
+    let sql = "SELECT c.inbox, c.thread_key
         FROM jsonb_each(?1) AS k
         CROSS JOIN conversations AS c ON c.inbox = k.value ->> 0 AND c.thread_key = k.value ->> 1";
-    for row in rows.fetch(sql, connection).await? {
-        let first = Assigned::New(row.try_get::<i64, _>(0)? as usize);
-        let taken = Assigned::Existing(ConversationId(row.try_get(1)?));
-        for place in assigned.iter_mut().filter(|it| **it == first) {
-            *place = taken;
-        }
-    }
-    Ok(())
+    let taken = rows.fetch(sql, connection).await?;
+    taken.iter().map(|row| Ok((InboxId(row.try_get(0)?), row.try_get(1)?))).collect()
 }

@@ -52,36 +52,3 @@ fn take_any(conversation: &mut Conversation, item: &Item, at: Timestamp) {
         conversation.subject.clone_from(&item.subject);
     }
 }
-
-/// Joins the younger conversation into the older: what is more urgent stands, what the older has
-/// stands.
-pub(super) fn merge(older: &mut Conversation, younger: &mut Conversation, at: Timestamp) {
-    older.tags.extend(younger.tags.iter().cloned());
-    for (key, value) in &younger.attributes {
-        older.attributes.entry(key.clone()).or_insert_with(|| value.clone());
-    }
-    older.item_count += younger.item_count;
-    older.priority = older.priority.max(younger.priority);
-    older.deadline = earlier(older.deadline, younger.deadline);
-    older.waiting_since = earlier(older.waiting_since, younger.waiting_since);
-    older.place = older.place.or(younger.place);
-    if older.subject.is_none() {
-        older.subject.clone_from(&younger.subject);
-    }
-    if younger.status == Status::Open {
-        older.status = Status::Open;
-    }
-    older.updated_at = at;
-    younger.updated_at = at;
-    younger.status = Status::Closed;
-    younger.waiting_since = None;
-    younger.deadline = None;
-    younger.merged_into = Some(older.id);
-}
-
-fn earlier(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
-    match (one, other) {
-        (Some(one), Some(other)) => Some(one.min(other)),
-        (one, other) => one.or(other),
-    }
-}

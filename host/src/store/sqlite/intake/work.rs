@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use sqlx::SqliteConnection;
 
 use super::changes::Changes;
+use super::early::EarlyChanges;
 use super::entry::{Fresh, arrivals, with_storable_keys};
 use super::known::{Known, KnownItem, key_of};
 use super::people::People;
@@ -26,6 +27,7 @@ use crate::store::sqlite::erased_keys::{ErasedKeys, KeyKind};
 use crate::store::sqlite::error::surprise;
 use crate::store::sqlite::item_row::NewItem;
 use crate::store::sqlite::recent::{Arrived, ITEM_BYTES_MAX};
+use crate::store::sqlite::script::Script;
 use crate::store::sqlite::search::Texts;
 use crate::store::{AuditEntry, IntakeCommitted, IntakeEntry, StoreResult};
 
@@ -38,6 +40,7 @@ pub(super) struct Work<'a> {
     pub(super) threads: Threads,
     pub(super) writes: Writes,
     pub(super) changes: Changes,
+    pub(super) early: EarlyChanges,
     pub(super) committed: Vec<IntakeCommitted>,
     pub(super) fresh: Vec<Fresh<'a>>,
     pub(super) people: People,
@@ -56,6 +59,8 @@ pub(super) struct Done {
     pub(super) texts: Texts,
     /// Whether a change of an item came that is not here.
     pub(super) any_unknown: bool,
+    /// Whether changes are kept that came before their items.
+    pub(super) any_early: bool,
     /// What the router will ask for.
     pub(super) arrived: Arrived,
     /// Who had deliveries read.
@@ -71,13 +76,20 @@ impl<'a> Work<'a> {
         connection: &mut SqliteConnection,
     ) -> StoreResult<Self> {
         let next_content = books.next_content;
-        let known = Known::load(entries, &books.erased_keys, connection).await?;
+        let mut known = Known::load(entries, &books.erased_keys, connection).await?;
         let mut committed = vec![IntakeCommitted::default(); entries.len()];
-        let fresh = without_duplicates(entries, &known, ids, &mut committed);
-        let people = People::load(&fresh, entries, connection).await?;
-        let threads = Threads::load(&fresh, entries, &known, connection).await?;
+        let mut fresh = without_duplicates(entries, &known, ids, &mut committed);
+        let mut people = People::load(&fresh, entries, connection).await?;
+        for item in fresh.iter_mut().filter(|it| it.is_inbound()) {
+            let entry = &entries[item.entry];
+            let (channel, at) = (&entry.inbox.channel, entry.raw.received_at);
+            item.author = Some(people.meet(channel, &item.item.author, at, ids));
+        }
+        known.load_crowded(&fresh, entries, connection).await?;
+        let threads = Threads::load(&fresh, entries, &mut known, connection).await?;
         let places = OperatorPlaces::load(&fresh, entries, connection).await?;
         let changes = Changes::load(entries, &known, connection).await?;
+        let early = EarlyChanges::load(&fresh, entries, books, connection).await?;
         let mut work = Self {
             entries,
             ids,
@@ -86,6 +98,7 @@ impl<'a> Work<'a> {
             threads,
             writes: Writes::new(next_content),
             changes,
+            early,
             committed,
             fresh,
             people,
@@ -105,6 +118,7 @@ impl<'a> Work<'a> {
                 let is_next = |it: &Fresh<'_>| it.entry == index && it.arrival == arrival_index;
                 if self.fresh.get(next_fresh).is_some_and(is_next) {
                     self.take_item(next_fresh)?;
+                    self.take_early(next_fresh)?;
                     next_fresh += 1;
                 } else {
                     self.take_change(index, arrival)?;
@@ -113,7 +127,20 @@ impl<'a> Work<'a> {
             }
         }
         self.note_arrived();
+        self.note_suggestions();
         Ok(())
+    }
+
+    /// Keeps what new items refer to and did not join, for agents.
+    fn note_suggestions(&mut self) {
+        for suggested in std::mem::take(&mut self.threads.suggestions) {
+            let (home, other) = (self.threads.of(suggested.item), self.threads.conversation(suggested.other));
+            let fresh = &self.fresh[suggested.item];
+            if let (Some(home), Some(other)) = (home, other) {
+                let at = self.entries[fresh.entry].raw.received_at;
+                self.writes.suggestion(home, other, fresh.id, at);
+            }
+        }
     }
 
     /// Remembers that a delivery tells of an item that another one brought, or will bring, so that it
@@ -155,10 +182,14 @@ impl<'a> Work<'a> {
         }
         let audits = self.entries.iter().filter_map(|it| it.audit.clone()).collect();
         let any_unknown = self.writes.deliveries.any_unknown();
-        let Self { threads, writes, changes, people, committed, .. } = self;
+        let at = self.entries.iter().map(|it| it.raw.received_at).max().unwrap_or_default();
+        let Self { threads, writes, changes, early, people, committed, ids, .. } = self;
         let (next_content, texts) =
             writes.carry_out(threads, people, changes, &mut arrived.conversations, connection).await?;
-        Ok(Done { committed, next_content, texts, any_unknown, arrived, audits })
+        let mut script = Script::default();
+        let any_early = early.write(ids, at, &mut script)?;
+        script.run(connection).await?;
+        Ok(Done { committed, next_content, texts, any_unknown, any_early, arrived, audits })
     }
 
     /// The new item that an event is about, as it will be kept.
@@ -198,8 +229,8 @@ impl<'a> Work<'a> {
 
     fn take_item(&mut self, index: usize) -> StoreResult<()> {
         let conversation = self.threads.of(index).unwrap_or_else(|| self.begin(index));
-        let author = self.fresh[index].is_inbound().then(|| self.meet(index));
         let fresh = &self.fresh[index];
+        let author = fresh.author;
         let at = self.entries[fresh.entry].raw.received_at;
         let working = self
             .threads
@@ -245,12 +276,14 @@ impl<'a> Work<'a> {
             item: &fresh.item,
         })?;
         let key = fresh.key(self.entries);
-        for reference in fresh.thread_item(self.entries).references() {
-            let named = reference == key
-                || self.known.conversations.contains_key(&reference)
+        let thread_item = fresh.thread_item(self.entries);
+        // What is here is found by its own key.
+        for reference in thread_item.references() {
+            let is_here = reference == key
+                || self.known.items.contains_key(&reference)
                 || self.seen.contains_key(&reference);
-            if !named {
-                self.writes.reference(&reference, conversation);
+            if !is_here {
+                self.writes.reference(&reference, thread_item.evidence(), conversation);
             }
         }
         if let Some(occasion) = occasion {
@@ -263,7 +296,7 @@ impl<'a> Work<'a> {
         Ok(())
     }
 
-    /// The person who wrote the item with this index.
+    /// The presence behind the item with this index, which the company wrote.
     fn meet(&mut self, index: usize) -> (IdentityId, ContactId) {
         let fresh = &self.fresh[index];
         let entry = &self.entries[fresh.entry];
@@ -272,14 +305,19 @@ impl<'a> Work<'a> {
 
     /// Begins the conversation of the item with this index.
     fn begin(&mut self, index: usize) -> ConversationId {
-        let (identity, contact) = self.meet(self.threads.counterpart(index, &self.fresh));
+        let counterpart = self.threads.counterpart(index, &self.fresh);
+        let (identity, contact) = match self.fresh[counterpart].author {
+            Some(author) => author,
+            None => self.meet(counterpart),
+        };
         let fresh = &self.fresh[index];
         let entry = &self.entries[fresh.entry];
         let at = entry.raw.received_at;
+        let id = self.ids.next(at);
         let conversation = Conversation {
-            id: self.ids.next(at),
+            id,
             inbox: entry.inbox.id,
-            thread_key: fresh.thread_item(self.entries).thread_key().to_owned(),
+            thread_key: self.threads.use_key(id, &fresh.thread_item(self.entries)),
             contact,
             identity,
             subject: None,
@@ -307,7 +345,6 @@ impl<'a> Work<'a> {
             erased_at: None,
             revision: 1,
         };
-        let id = conversation.id;
         let begun_by_echo = !fresh.is_inbound();
         let mut working =
             Working { is_new: true, touched: true, begun_by_echo, ..Working::loaded(conversation) };
@@ -368,7 +405,8 @@ fn without_duplicates<'a>(
             };
             let id: ItemId = ids.next(entry.raw.received_at);
             let item = with_storable_keys(item, id);
-            let fresh = Fresh { entry: entry_index, arrival: arrival_index, direction, id, item };
+            let author = None;
+            let fresh = Fresh { entry: entry_index, arrival: arrival_index, direction, id, item, author };
             let key = fresh.key(entries);
             let is_here = known.items.contains_key(&key) || known.erased.contains(&key);
             if is_here || !seen.insert(key) {

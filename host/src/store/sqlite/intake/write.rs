@@ -5,14 +5,14 @@ use std::collections::HashMap;
 use sqlx::SqliteConnection;
 
 use super::changes::Changes;
-use super::merge;
+use super::evidence;
 use super::people::People;
 use super::threads::{Threads, Working};
 use crate::domain::case::Event;
 use crate::domain::conversation::Conversation;
 use crate::domain::ids::{ContactId, ConversationId, IdentityId, ItemId, NoteId};
 use crate::domain::item::Item;
-use crate::domain::threading::Reference;
+use crate::domain::threading::{Evidence, Reference};
 use crate::domain::time::Timestamp;
 use crate::store::sqlite::counts;
 use crate::store::sqlite::decisions::DecisionRows;
@@ -23,7 +23,7 @@ use crate::store::sqlite::notes::{NoteRows, SWITCHBOARD, Source};
 use crate::store::sqlite::rows::Rows;
 use crate::store::sqlite::script::Script;
 use crate::store::sqlite::search::Texts;
-use crate::store::sqlite::{conversation_row, timers};
+use crate::store::sqlite::{conversation_row, merges, timers};
 use crate::store::{IntakeEntry, StoreResult};
 
 /// Something to be judged that the batch brings.
@@ -50,6 +50,7 @@ pub(super) struct Writes {
     pub(super) deliveries: DeliveryRows,
     items: ItemRows,
     references: Rows,
+    suggestions: Rows,
     participants: Rows,
     /// What is to be judged later, in the order it happened.
     pub(super) events: Vec<NewEvent>,
@@ -65,6 +66,7 @@ impl Writes {
             deliveries: DeliveryRows::default(),
             items: ItemRows::default(),
             references: Rows::default(),
+            suggestions: Rows::default(),
             participants: Rows::default(),
             events: Vec::new(),
             decisions: DecisionRows::default(),
@@ -99,8 +101,26 @@ impl Writes {
         self.next_content - 1
     }
 
-    pub(super) fn reference(&mut self, reference: &Reference, conversation: ConversationId) {
-        let _ = self.references.row().int(reference.0.0).text(&reference.1).int(conversation.0);
+    /// Something that is not here and is named in a conversation.
+    pub(super) fn reference(
+        &mut self,
+        reference: &Reference,
+        evidence: Evidence,
+        conversation: ConversationId,
+    ) {
+        let row = self.references.row().int(reference.0.0).text(&reference.1);
+        let _ = row.int(evidence::column(evidence)).int(conversation.0);
+    }
+
+    /// A conversation that an item refers to without joining it.
+    pub(super) fn suggestion(
+        &mut self,
+        conversation: ConversationId,
+        other: ConversationId,
+        item: ItemId,
+        at: Timestamp,
+    ) {
+        let _ = self.suggestions.row().int(conversation.0).int(other.0).int(item.0).int(at.as_ms());
     }
 
     /// A remark of the host's on an item.
@@ -138,11 +158,10 @@ impl Writes {
         if !merges.is_empty() {
             std::mem::take(&mut script).run(connection).await?;
         }
-        for merge in &merges {
-            merge::carry_out(merge, connection).await?;
-        }
+        merges::carry_out(&merges, connection).await?;
         let texts = self.items.write(&mut script);
         write_references(self.references, &mut script);
+        merges::suggest(self.suggestions, &mut script);
         told_of.write(&mut script);
         write_participants(self.participants, &mut script);
         let mut events = EventRows::default();
@@ -195,10 +214,10 @@ fn write_participants(rows: Rows, script: &mut Script) {
     script.any("participants added", sql, rows);
 }
 
-/// A reference that another item of the batch named first stays that item's.
+/// A reference that its writer named before leads where it led.
 fn write_references(rows: Rows, script: &mut Script) {
-    let sql = "INSERT INTO thread_references (inbox, reference, conversation)
-        SELECT value ->> 0, value ->> 1, value ->> 2 FROM jsonb_each(?1) WHERE true
-        ON CONFLICT (inbox, reference) DO NOTHING";
+    let sql = "INSERT INTO thread_references (inbox, reference, contact, conversation)
+        SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM jsonb_each(?1) WHERE true
+        ON CONFLICT (inbox, reference, contact) DO NOTHING";
     script.any("references added", sql, rows);
 }

@@ -13,7 +13,7 @@ use crate::store::sqlite::SqliteStore;
 use crate::store::sqlite::erase::work::ERASED;
 use crate::store::sqlite::erased_keys::KeyKind;
 use crate::store::sqlite::error::expect_rows;
-use crate::store::sqlite::intake::storable;
+use crate::store::sqlite::intake::{SENT, settle_sent, storable};
 use crate::store::sqlite::notes::{NoteRows, SWITCHBOARD, Source};
 use crate::store::sqlite::script::Script;
 use crate::store::sqlite::words::word;
@@ -85,6 +85,7 @@ pub(super) async fn write_in(
     expect_rows("answers ended", 1, done.rows_affected())?;
     if let Some(external_id) = known_by(end) {
         rename(&entry, &external_id, connection).await?;
+        settle_sent(&entry, &external_id, (&store.ids, now), connection).await?;
     }
     if let Some(text) = remark(end) {
         let mut notes = NoteRows::default();
@@ -155,12 +156,13 @@ async fn rename(
         .execute(&mut *connection)
         .await?;
     sqlx::query(
-        "INSERT INTO thread_references (inbox, reference, conversation)
-         VALUES (?, ?, ?)
-         ON CONFLICT (inbox, reference) DO NOTHING",
+        "INSERT INTO thread_references (inbox, reference, contact, conversation)
+         VALUES (?, ?, ?, ?)
+         ON CONFLICT (inbox, reference, contact) DO NOTHING",
     )
     .bind(entry.inbox.0)
     .bind(before)
+    .bind(SENT)
     .bind(entry.conversation.0)
     .execute(connection)
     .await?;

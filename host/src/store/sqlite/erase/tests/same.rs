@@ -195,16 +195,17 @@ async fn told_in_common(world: &World) {
     let entries: Vec<IntakeEntry> = vec![world.delivery(all.clone()), world.delivery(all)];
     let answers = world.store.commit_intakes(&entries, None).await.unwrap();
     let items = answers.into_iter().next().unwrap().unwrap().items;
-    let edit = |id: &str| {
+    let edit = |id: &str, text: &str| {
         Arrival::Edit(Edit {
             external_id: id.into(),
             edited_at: world.now(),
-            text: Some("vera-better".into()),
+            text: Some(text.into()),
             subject: None,
             html: None,
         })
     };
-    world.take([edit("late"), edit("too-late")]).await;
+    // As long as its item does not come, nothing says whose an edit is.
+    world.take([edit("late", "vera-better"), edit("too-late", "somebodys-better")]).await;
     world.take([says("late", "vera", &[])]).await;
     for (key, named) in [("one", &items[..1]), ("all", &items[..]), ("mia", &items[2..])] {
         let (token, fingerprint) = (TokenId(1), "f".to_owned());
