@@ -7,6 +7,8 @@ use super::*;
 use crate::domain::ids::{AgentId, ContactId, ConversationId, IdentityId, InboxId, QueueId};
 use crate::domain::organisation::{Agent, Department, InboxAccess, Queue, QueueKind};
 
+#[path = "tests/bounds.rs"]
+mod bounds;
 #[path = "tests/timers.rs"]
 mod timers;
 
