@@ -20,7 +20,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::activation::{Mode, Phase, Reach};
-use super::conversation::limits::{refused_fact, refused_labels};
+use super::conversation::limits::ConversationLimits;
 use super::conversation::{Conversation, Status};
 use super::decision::record::{RECORDED_MAX, json_bytes};
 use super::decision::{EscalationFired, Judged, Outcome, Remark, Routing, TimerSet, Verdict};
@@ -135,7 +135,7 @@ impl<'a> Merge<'a> {
             priority: None,
             deadline: None,
             tags: BTreeSet::new(),
-            totals: Totals::default(),
+            totals: Totals::of(around.directory.quotas(), around.inbox.department),
         }
     }
 
@@ -170,7 +170,7 @@ impl<'a> Merge<'a> {
             return Verdict::RunEnded;
         }
         let bytes = json_bytes(proposal);
-        if let Some(reason) = self.totals.refused(voice.owner, bytes) {
+        if let Err(reason) = self.totals.check(voice.owner, bytes) {
             return invalid(reason);
         }
         let verdict = self.weigh(voice, proposal);
@@ -353,8 +353,8 @@ impl<'a> Merge<'a> {
     fn add_tags(&mut self, tags: &[String]) -> Verdict {
         let added = &self.tags | &tags.iter().cloned().collect();
         let present = &self.around.conversation.tags;
-        if let Some(reason) = refused_labels(present.len(), &(present | &added)) {
-            return invalid(reason);
+        if let Err(over) = self.limits().check_labels(present.len(), &(present | &added)) {
+            return invalid(over.to_string());
         }
         self.tags = added;
         Verdict::Applied
@@ -364,8 +364,10 @@ impl<'a> Merge<'a> {
         match self.attributes.get(&attribute.key) {
             Some(standing) => later(&standing.value, &attribute.value, &standing.by),
             None => {
-                if let Some(reason) = self.refused_fact(attribute) {
-                    return invalid(reason);
+                let set = self.attributes.iter().map(|(key, first)| (key, &first.value));
+                let facts = self.around.conversation.attributes_with(set);
+                if let Err(over) = self.limits().check_fact(&facts, &attribute.key, &attribute.value) {
+                    return invalid(over.to_string());
                 }
                 let standing = First { value: attribute.value.clone(), by: voice.name.to_owned() };
                 self.attributes.insert(attribute.key.clone(), standing);
@@ -374,11 +376,9 @@ impl<'a> Merge<'a> {
         }
     }
 
-    /// Which quota the conversation's facts exceed with this one and those of the run so far.
-    fn refused_fact(&self, attribute: &Attribute) -> Option<String> {
-        let mut facts = self.around.conversation.attributes.clone();
-        facts.extend(self.attributes.iter().map(|(key, first)| (key.clone(), first.value.clone())));
-        refused_fact(&facts, &attribute.key, &attribute.value)
+    fn limits(&self) -> ConversationLimits<'a> {
+        let Circumstances { directory, inbox, .. } = self.around;
+        ConversationLimits { quotas: directory.quotas(), department: inbox.department }
     }
 
     fn note(&mut self, voice: &Voice<'_>, text: String) -> Verdict {

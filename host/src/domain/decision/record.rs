@@ -1,7 +1,9 @@
 //! The size of a decision's record.
 //!
 //! What policies change is bounded by the merge. What they said besides (what did not stand, shadows, logs,
-//! texts of failures) is recorded as far as there is room: whole, or in short form, or as counts.
+//! texts of failures) is recorded as far as there is room: whole, or in short form, or as counts. Outcome and
+//! contributions together have the quota `decision-bytes`, as JSON; by default that is a hundred times an ordinary
+//! decision. The receipt comes on top: what it holds of the conversation has quotas of its own.
 
 use serde::Serialize;
 
@@ -9,11 +11,6 @@ use super::{Contribution, FailureRecord, Judged};
 use crate::domain::activation::Mode;
 use crate::domain::merge::limits::PROPOSALS_MAX;
 use crate::domain::proposal::texts::short;
-
-/// Outcome and contributions of one decision, as JSON (quota `decision-bytes`): a hundred times an ordinary
-/// decision, and little enough for a page of a hundred of them to be answered. The receipt comes on top: what
-/// it holds of the conversation has quotas of its own.
-pub const DECISION_BYTES_MAX: usize = 256 * 1024;
 
 /// How many proposals of a policy are recorded: those that may be valid, and the first that is one too many.
 pub const RECORDED_MAX: usize = PROPOSALS_MAX + 1;
@@ -94,6 +91,8 @@ mod tests {
     use crate::domain::ids::ActivationId;
     use crate::domain::proposal::{Action, Proposal};
 
+    const BYTES_MAX: usize = 256 * 1024;
+
     fn contribution(mode: Mode, notes: usize, log: usize) -> Contribution {
         let proposal = Proposal { action: Action::Note { text: "n".repeat(4_000) }, why: "w".repeat(1_000) };
         let judged = Judged { proposal, verdict: Verdict::Applied };
@@ -117,8 +116,8 @@ mod tests {
     }
 
     fn bounded(mut contributions: Vec<Contribution>) -> Vec<Contribution> {
-        bound(&mut contributions, DECISION_BYTES_MAX);
-        assert!(json_bytes(&contributions) <= DECISION_BYTES_MAX + 1_000);
+        bound(&mut contributions, BYTES_MAX);
+        assert!(json_bytes(&contributions) <= BYTES_MAX + 1_000);
         contributions
     }
 

@@ -291,7 +291,7 @@ fn spam_from_qualify_ends_the_run() {
     let merged = merge_with(&conversation(), &voices);
     assert_eq!(merged.outcome.routing.unwrap().place.queue, QueueId(19));
     assert_eq!(merged.judged[1][0].verdict, Verdict::RunEnded);
-    assert!(ends_run(Phase::Qualify, Mode::Active, &ALL, &spam));
+    assert!(ends_run(Phase::Qualify, Mode::Active, limits::valid(&ALL, &spam, at(1_000))));
 }
 
 #[test]

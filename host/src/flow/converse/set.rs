@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Act, change, check_text};
 use crate::domain::conversation::Conversation;
-use crate::domain::conversation::limits::refused_labels;
+use crate::domain::conversation::limits::ConversationLimits;
 use crate::domain::merge::limits::LABEL_CHARS_MAX;
 use crate::domain::proposal::{Listening, Priority};
 use crate::flow::{Flow, FlowError};
@@ -33,12 +33,12 @@ pub async fn set(flow: &Flow, act: &Act, facts: &Facts) -> Result<Conversation, 
     check(facts)?;
     change(flow, act, "conversation.set", |plan| {
         let conversation = plan.conversation();
-        let before = conversation.tags.len();
+        let (inbox, before) = (conversation.inbox, conversation.tags.len());
         apply(conversation, facts);
-        match refused_labels(before, &conversation.tags) {
-            None => Ok(()),
-            Some(refused) => Err(FlowError::Conflict(refused)),
-        }
+        let directory = flow.directory.load();
+        let Some(inbox) = directory.inbox(inbox) else { return Ok(()) };
+        let limits = ConversationLimits { quotas: directory.quotas(), department: inbox.department };
+        limits.check_labels(before, &conversation.tags).map_err(FlowError::OverQuota)
     })
     .await
 }

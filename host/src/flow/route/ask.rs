@@ -14,6 +14,7 @@ use crate::domain::decision::{
 use crate::domain::failure_policy::FailurePolicy;
 use crate::domain::merge::{self, Circumstances, Voice, limits};
 use crate::domain::proposal::Proposal;
+use crate::domain::quota::Quota;
 use crate::flow::pipeline::{EnabledPolicy, Named};
 use crate::telemetry::Telemetry;
 
@@ -131,7 +132,9 @@ fn admit(
     situation: &Situation<'_>,
 ) -> Result<bool, FailureRecord> {
     let activation = &policy.activation;
-    let over_budget = accounts.exceeded(activation.owner, activation.mode, &policy.policy.budget(case));
+    let case_fuel = situation.directory.quotas().value(activation.owner, Quota::CaseFuel);
+    let budget = policy.policy.budget(case);
+    let over_budget = accounts.exceeded(activation.owner, activation.mode, &budget, case_fuel);
     if let Some(detail) = over_budget {
         return Err(FailureRecord { name: OVER_BUDGET.to_owned(), detail });
     }
@@ -231,7 +234,10 @@ pub fn conclude(around: Circumstances<'_>, heard: Vec<Heard>) -> (Outcome, Vec<C
             }
         })
         .collect();
-    let room = record::DECISION_BYTES_MAX.saturating_sub(record::json_bytes(&merged.outcome));
+    let department = Some(around.inbox.department);
+    let quota = around.directory.quotas().value(department, Quota::DecisionBytes);
+    let room = usize::try_from(quota).unwrap_or(usize::MAX);
+    let room = room.saturating_sub(record::json_bytes(&merged.outcome));
     record::bound(&mut contributions, room);
     (merged.outcome, contributions)
 }

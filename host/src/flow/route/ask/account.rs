@@ -9,14 +9,15 @@ use crate::domain::case::{Case, EarlierProposal};
 use crate::domain::ids::DepartmentId;
 use crate::domain::merge::limits::PROPOSALS_MAX;
 use crate::domain::proposal::Proposal;
+use crate::domain::quota::Quota;
 use crate::plugin::Budget;
 
-/// An owner's policies use four calls' fuel for a case (quota `case-ms`: 200 ms for a case of ordinary size, at a
-/// million units a millisecond). An ordinary call uses a thousandth of one.
-const CALLS_MAX: u64 = 4;
+/// What the quota `case-fuel` counts in.
+const QUOTA_UNIT: u64 = 1_000_000;
 
-/// Of processor time they use as much as two calls may take by the wall clock: for work that burns little fuel.
-const WALLS_MAX: u128 = 2;
+/// Processor time that the quota's unit is worth: a millisecond, several times what burning it takes. For
+/// work that burns little fuel.
+const MICROS_PER_QUOTA_UNIT: u64 = 1_000;
 
 /// What one owner hands on to later policies, a quarter of what all may: as many proposals as one policy may make.
 const HANDED_ON_MAX: usize = PROPOSALS_MAX;
@@ -37,7 +38,9 @@ struct Account {
 }
 
 impl Accounts {
-    /// Why a policy of this owner is not called any more, where a call of it may use this much.
+    /// Why a policy of this owner is not called any more, where a call of it may use this much and the owner's
+    /// quota is so many million units. The quota is that of a case of ordinary size: it grows as a call's
+    /// budget does.
     ///
     /// Policies in shadow have half of it, wherever they stand in the pipeline, so that they leave the rest to
     /// the active ones. The last call may exceed it, so that what a call may use depends on the case alone.
@@ -46,17 +49,16 @@ impl Accounts {
         owner: Option<DepartmentId>,
         mode: Mode,
         call: &Budget,
+        quota: u64,
     ) -> Option<String> {
         let Account { fuel, cpu_micros, .. } = *self.of(owner);
-        let halves = if mode == Mode::Active { 2 } else { 1 };
-        let fuel_max = call.fuel.saturating_mul(CALLS_MAX) / 2 * halves;
-        let micros_max = call.wall.as_micros().saturating_mul(WALLS_MAX) / 2 * u128::from(halves);
-        let exceeded = fuel >= fuel_max || u128::from(cpu_micros) >= micros_max;
+        let per_mille = call.fuel.saturating_mul(1_000) / Budget::POLICY.fuel;
+        let share = if mode == Mode::Active { 1 } else { 2 };
+        let most = |per_unit: u64| (quota.saturating_mul(per_unit) / share / 1_000).saturating_mul(per_mille);
+        let exceeded = fuel >= most(QUOTA_UNIT) || cpu_micros >= most(MICROS_PER_QUOTA_UNIT);
         exceeded.then(|| {
-            format!(
-                "case-ms: the policies of its owner used {fuel} units of fuel and {} ms for this case; let fewer of them cover it",
-                cpu_micros / 1_000
-            )
+            let (name, ms) = (Quota::CaseFuel.name(), cpu_micros / 1_000);
+            format!("the quota `{name}`: the policies of its owner used {fuel} units of fuel and {ms} ms for this case")
         })
     }
 
@@ -107,21 +109,35 @@ mod tests {
 
     const ONE: Option<DepartmentId> = Some(DepartmentId(1));
 
+    /// By a quota of 200 million units, on a case of ordinary size.
+    fn is_over(accounts: &mut Accounts, owner: Option<DepartmentId>, mode: Mode) -> bool {
+        accounts.exceeded(owner, mode, &Budget::POLICY, 200).is_some()
+    }
+
     #[test]
     fn owner_that_used_its_budget_leaves_the_others_theirs() {
         let mut accounts = Accounts::default();
         accounts.charge(ONE, 4 * Budget::POLICY.fuel, 0);
-        assert!(accounts.exceeded(ONE, Mode::Active, &Budget::POLICY).unwrap().starts_with("case-ms"));
-        assert_eq!(accounts.exceeded(None, Mode::Active, &Budget::POLICY), None);
+        assert!(is_over(&mut accounts, ONE, Mode::Active));
+        assert!(!is_over(&mut accounts, None, Mode::Active));
     }
 
     #[test]
     fn shadows_leave_half_of_the_budget_to_active_policies() {
         let mut accounts = Accounts::default();
         accounts.charge(ONE, 1_000, 120_000);
-        assert!(accounts.exceeded(ONE, Mode::Shadow, &Budget::POLICY).is_some());
-        assert_eq!(accounts.exceeded(ONE, Mode::Active, &Budget::POLICY), None);
+        assert!(is_over(&mut accounts, ONE, Mode::Shadow) && !is_over(&mut accounts, ONE, Mode::Active));
         accounts.charge(ONE, 1_000, 80_000);
-        assert!(accounts.exceeded(ONE, Mode::Active, &Budget::POLICY).is_some());
+        assert!(is_over(&mut accounts, ONE, Mode::Active));
+    }
+
+    #[test]
+    fn budget_grows_with_the_case_as_a_calls_does() {
+        let mut accounts = Accounts::default();
+        let large = Budget { fuel: 3 * Budget::POLICY.fuel, ..Budget::POLICY };
+        accounts.charge(ONE, 500_000_000, 0);
+        assert_eq!(accounts.exceeded(ONE, Mode::Active, &large, 200), None);
+        accounts.charge(ONE, 100_000_000, 0);
+        assert!(accounts.exceeded(ONE, Mode::Active, &large, 200).unwrap().contains("`case-fuel`"));
     }
 }
