@@ -44,7 +44,7 @@ pub mod task;
 pub mod upload;
 
 pub use adapter::Adapter;
-pub use budget::{ChildLimits, UPLOAD_BYTES_MAX};
+pub use budget::{Budget, ChildLimits, UPLOAD_BYTES_MAX};
 pub use call::Call;
 pub use compile::Owner;
 pub use digest::settings_digest;

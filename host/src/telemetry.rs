@@ -97,6 +97,7 @@ struct ActivationLabels {
 struct SuspensionLabels {
     activation: String,
     cause: &'static str,
+    scope: &'static str,
 }
 
 /// The times of one plugin's calls of one kind, at hand for whoever calls often. Cheap to clone.
@@ -222,12 +223,12 @@ impl Telemetry {
         );
         to.register(
             "activation_suspensions",
-            "Activations that failed too often, by what was too much",
+            "Suspensions of activations that failed too often, by what was too much and for whom",
             self.suspensions.clone(),
         );
         to.register(
             "activation_suspended",
-            "Whether an activation is suspended now: 1 or 0",
+            "Whether an activation is suspended for the whole company now: 1 or 0",
             self.suspended.clone(),
         );
         to.register(
@@ -328,9 +329,9 @@ impl Telemetry {
         self.refused_artefacts.get_or_create(&PlaceLabels { place }).inc();
     }
 
-    /// An activation failed too often.
-    pub fn suspension(&self, activation: &str, cause: &'static str) {
-        let labels = SuspensionLabels { activation: activation.to_owned(), cause };
+    /// An activation failed too often, for that scope.
+    pub fn suspension(&self, activation: &str, cause: &'static str, scope: &'static str) {
+        let labels = SuspensionLabels { activation: activation.to_owned(), cause, scope };
         self.suspensions.get_or_create(&labels).inc();
     }
 

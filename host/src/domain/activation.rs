@@ -182,9 +182,11 @@ impl Activation {
         (self.phase, self.rank, self.id)
     }
 
-    /// Whether it is asked: switched on, ready, and not suspended.
+    /// Whether it stands in the pipeline: switched on, ready, and not suspended in favour of a version that is
+    /// being prepared. One that is suspended without is called on trial from time to time.
     pub fn is_asked(&self) -> bool {
-        self.mode != Mode::Disabled && self.preparation == Preparation::Ready && !self.is_suspended()
+        let gives_way = self.is_suspended() && self.is_next_preparing();
+        self.mode != Mode::Disabled && self.preparation == Preparation::Ready && !gives_way
     }
 
     /// Whether a version that is to follow is still being prepared.
@@ -205,6 +207,13 @@ impl Activation {
         self.suspension = Some(suspension);
     }
 
+    /// Ends the suspension of its present version, which works again.
+    pub fn resume(&mut self) {
+        let revision = self.revision;
+        self.suspended_revisions.retain(|it| *it != revision);
+        self.suspension = None;
+    }
+
     /// The last version before the present one that is not known to be bad; `versions` are all there
     /// are, newest first.
     pub fn last_good<'a>(&self, versions: &'a [ActivationVersion]) -> Option<&'a ActivationVersion> {
@@ -222,14 +231,20 @@ impl Activation {
 
     /// Whether its scope covers this event of a conversation in this inbox.
     pub fn covers(&self, event: &Event, inbox: &Inbox, directory: &Directory) -> bool {
+        let events = &self.applies_to.events;
+        self.covers_inbox(inbox, directory)
+            && (events.is_empty() || events.contains(&event.occasion.kind()))
+            && self.owns_timer_of(event)
+    }
+
+    /// Whether its scope covers conversations in this inbox.
+    pub fn covers_inbox(&self, inbox: &Inbox, directory: &Directory) -> bool {
         let scope = &self.applies_to;
         let named = |names: &[String], name: &str| names.is_empty() || names.iter().any(|it| it == name);
         let department = directory.department(inbox.department).map_or("", |it| it.name.as_str());
         named(&scope.inboxes, &inbox.name)
             && named(&scope.departments, department)
             && named(&scope.channels, &inbox.channel)
-            && (scope.events.is_empty() || scope.events.contains(&event.occasion.kind()))
-            && self.owns_timer_of(event)
     }
 
     /// A timer is the business of the activation that set it alone.
@@ -316,8 +331,11 @@ mod tests {
         let too_much = TooMuch::InARow { failures: 5 };
         let at = Timestamp::from_ms(0);
         activation.suspend(Suspension { revision: 2, at, too_much, failure, put_back: Some(1) });
-        assert!(activation.is_suspended() && !activation.is_asked());
+        assert!(activation.is_suspended() && activation.is_asked(), "it is called on trial");
         activation.revision = 3;
-        assert!(activation.is_asked());
+        assert!(!activation.is_suspended() && activation.is_asked());
+        activation.revision = 2;
+        activation.resume();
+        assert!(!activation.is_suspended() && activation.suspended_revisions.is_empty());
     }
 }

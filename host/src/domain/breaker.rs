@@ -1,4 +1,11 @@
-//! When an activation has failed too often to go on being asked.
+//! When an activation has failed too often to go on being called, and for whom.
+//!
+//! Failures count against the party whose input caused them ([`scopes`]): one sender's items suspend a policy for
+//! that sender, several senders' for the inbox, several inboxes' for the department. For the whole company it is
+//! suspended when it fails on everything, or for most of what departments sent within a minute. Each suspension
+//! is tried again by itself, later each time.
+//!
+//! **Invariant:** state is bounded, whatever is sent.
 
 use std::collections::VecDeque;
 
@@ -6,6 +13,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::time::Timestamp;
+
+pub mod deliveries;
+mod recent;
+pub mod scopes;
 
 /// As many failures one after the other are enough.
 pub const IN_A_ROW_MAX: u32 = 5;
@@ -74,12 +85,22 @@ impl Breaker {
             return None;
         }
         self.in_a_row += 1;
+        self.too_much(now)
+    }
+
+    /// What is too much now, if anything is.
+    pub fn too_much(&self, now: Timestamp) -> Option<TooMuch> {
         if self.in_a_row >= IN_A_ROW_MAX {
             return Some(TooMuch::InARow { failures: self.in_a_row });
         }
+        self.exceeds(SHARE_PERCENT_MAX, now)
+    }
+
+    /// A larger share of failures than this within the window, where there are enough calls to say so.
+    pub fn exceeds(&self, percent: u32, now: Timestamp) -> Option<TooMuch> {
         let (calls, failures) = self.within_window(now);
-        let too_much = calls >= CALLS_MIN && failures * 100 > calls * SHARE_PERCENT_MAX;
-        too_much.then_some(TooMuch::Share { failures, calls })
+        let exceeds = calls >= CALLS_MIN && failures * 100 > calls * percent;
+        exceeds.then_some(TooMuch::Share { failures, calls })
     }
 
     /// Failures since the last call that did not fail.

@@ -10,6 +10,8 @@ use super::promise::Metric;
 use super::proposal::{Destination, Listening, Priority, Proposal};
 use super::time::Timestamp;
 
+pub mod shown;
+
 /// How many earlier items of the conversation a case holds at most.
 pub const HISTORY_MAX: usize = 10;
 
@@ -269,7 +271,7 @@ pub enum CaseField {
     Contact,
 }
 
-/// Everything a policy may know.
+/// Everything a policy may know. It is [cut](Case::cut) before a policy sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Case {
     /// The host's time of this run.

@@ -13,6 +13,8 @@ use super::promise::{self, Metric};
 use super::proposal::{Listening, Priority};
 use super::time::Timestamp;
 
+pub mod limits;
+
 /// Where a conversation stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]

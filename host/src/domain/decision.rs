@@ -13,6 +13,8 @@ use super::organisation::Place;
 use super::proposal::{Destination, Listening, Priority, Proposal, TimerRequest};
 use super::time::Timestamp;
 
+pub mod record;
+
 /// What the host did with a proposal.
 ///
 /// In JSON its fields stand beside the proposal's own (see [`Judged`]), so no field here may have the
@@ -90,6 +92,9 @@ pub struct Contribution {
     pub mode: Mode,
     /// What it proposed, in order.
     pub proposals: Vec<Judged>,
+    /// How many proposals beyond these were made and are not recorded.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub proposals_dropped: u64,
     /// Why it has none, when it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<FailureRecord>,
@@ -103,6 +108,14 @@ pub struct Contribution {
     /// How many lines beyond these were not kept: at most 64 KiB of one call are.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub log_dropped: u64,
+    /// Whether texts, proposals or log lines of it were left out because the decision had no room for them.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub shortened: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 fn is_zero(number: &u64) -> bool {
@@ -112,6 +125,10 @@ fn is_zero(number: &u64) -> bool {
 /// What a failure is called when an activation was not asked because it had failed too often.
 pub const SUSPENDED: &str = "suspended";
 
+/// What a failure is called when a policy was not called because its owner's policies had used up their
+/// time for the case.
+pub const OVER_BUDGET: &str = "over-budget";
+
 /// What a proposal is called in metrics that the manifest does not declare.
 pub const UNDECLARED_PROPOSAL: &str = "undeclared-proposal";
 
@@ -119,7 +136,8 @@ pub const UNDECLARED_PROPOSAL: &str = "undeclared-proposal";
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FailureRecord {
     /// Its name: `trap`, `fuel`, `deadline`, `memory`, `stack`, `output-too-large`, `refused`,
-    /// `bad-output`, `unavailable`; `suspended` when it was not asked because it had failed too often.
+    /// `bad-output`, `unavailable`; `suspended` when it was not called because it had failed too often, and
+    /// `over-budget` when it was not because its owner's policies had used up their time for the case.
     pub name: String,
     /// What happened, cut to 4 KiB.
     pub detail: String,
@@ -271,7 +289,10 @@ pub struct Receipt {
     pub item: (ItemId, i64),
     /// The earlier items, with their revisions.
     pub history: Vec<(ItemId, i64)>,
-    /// The conversation before the decision.
+    /// Which rule cut the case to what was shown; 0 before there was one.
+    #[serde(default)]
+    pub cut: u16,
+    /// The conversation before the decision, as it was shown.
     pub conversation: ConversationView,
     /// The inbox and its clock.
     pub inbox: InboxView,
@@ -284,7 +305,8 @@ pub struct Receipt {
 impl Receipt {
     /// Takes out every word that was said about a person, and what the channel told of one.
     pub fn forget_words(&mut self) {
-        let Self { engine: _, now: _, item: _, history: _, conversation, inbox: _, contact, author } = self;
+        let Self { engine: _, now: _, item: _, history: _, cut: _, conversation, inbox: _, contact, author } =
+            self;
         conversation.forget_words();
         (*contact, *author) = (None, (None, false));
     }

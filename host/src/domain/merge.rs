@@ -6,21 +6,23 @@
 //! | priority | highest wins |
 //! | deadline, timers of one key | earliest wins; a cancel beats a timer proposed before it |
 //! | timers of one policy | at most 32 at once in one conversation; further ones are invalid |
-//! | tags, notes | all |
+//! | tags, notes | all, within the conversation's and the decision's quotas |
 //! | attribute | by key, first wins; a different value is a conflict |
 //! | escalate | highest level wins; fires once per level while the customer waits; over what people decided |
 //! | spam | from `qualify`: ends the run and goes to the junk queue; later: kept as a note |
 //! | no destination, and none yet | the inbox's operator queue |
 //! | a policy failed that is to be waited for | the inbox's operator queue, unless a person decided |
 //!
-//! **Invariant:** total: every proposal of every policy gets exactly one verdict, whatever it says.
+//! **Invariant:** total: every proposal that is recorded gets exactly one verdict, whatever it says.
 //! **Invariant:** pure: the same contributions in the same order give the same outcome.
 //! **Invariant:** an open conversation has a place afterwards.
 
 use std::collections::{BTreeSet, HashMap};
 
 use super::activation::{Mode, Phase, Reach};
+use super::conversation::limits::ConversationLimits;
 use super::conversation::{Conversation, Status};
+use super::decision::record::{RECORDED_MAX, json_bytes};
 use super::decision::{EscalationFired, Judged, Outcome, Remark, Routing, TimerSet, Verdict};
 use super::ids::{ActivationId, DepartmentId};
 use super::item::Attribute;
@@ -32,8 +34,10 @@ use super::time::Timestamp;
 use super::timer::OpenTimer;
 
 pub mod limits;
+mod totals;
 
 use limits::{OPEN_TIMERS_MAX, PROPOSALS_MAX, broken_limit};
+use totals::Totals;
 
 /// The reason recorded when nobody routed an item.
 pub const NO_ROUTE: &str = "no policy routed this item";
@@ -76,12 +80,13 @@ pub struct Circumstances<'a> {
     pub parked: Option<&'a str>,
 }
 
-/// The outcome, and one verdict for each proposal of each voice, in order.
+/// The outcome, and one verdict for each proposal of each voice that is recorded, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Merged {
     /// What changes.
     pub outcome: Outcome,
-    /// What became of the proposals: as many lists as voices, each as long as that voice's proposals.
+    /// What became of the proposals: as many lists as voices, each with the first [`RECORDED_MAX`] of that
+    /// voice's proposals. What breaks a limit is there with the beginnings of its texts.
     pub judged: Vec<Vec<Judged>>,
 }
 
@@ -92,12 +97,9 @@ pub fn merge(circumstances: Circumstances<'_>, voices: &[Voice<'_>]) -> Merged {
     Merged { outcome: merge.finish(), judged }
 }
 
-/// Whether a proposal ends the run: nothing after it needs to be asked.
-pub fn ends_run(phase: Phase, mode: Mode, declared: &[ProposalKind], proposals: &[Proposal]) -> bool {
-    phase == Phase::Qualify
-        && mode == Mode::Active
-        && declared.contains(&ProposalKind::Spam)
-        && proposals.iter().take(PROPOSALS_MAX).any(|proposal| proposal.action == Action::Spam)
+/// Whether one of the valid proposals ends the run: nothing after it needs to be asked.
+pub fn ends_run<'a>(phase: Phase, mode: Mode, mut valid: impl Iterator<Item = &'a Proposal>) -> bool {
+    phase == Phase::Qualify && mode == Mode::Active && valid.any(|proposal| proposal.action == Action::Spam)
 }
 
 /// The first proposal of a kind, and who made it.
@@ -117,6 +119,7 @@ struct Merge<'a> {
     priority: Option<First<Priority>>,
     deadline: Option<First<Timestamp>>,
     tags: BTreeSet<String>,
+    totals: Totals,
 }
 
 impl<'a> Merge<'a> {
@@ -132,15 +135,21 @@ impl<'a> Merge<'a> {
             priority: None,
             deadline: None,
             tags: BTreeSet::new(),
+            totals: Totals::of(around.directory.quotas(), around.inbox.department),
         }
     }
 
     fn hear(&mut self, voice: &Voice<'_>) -> Vec<Judged> {
         let judge = |(index, proposal): (usize, &Proposal)| {
             let verdict = self.judge(voice, index, proposal);
-            Judged { proposal: proposal.clone(), verdict }
+            // Only what breaks no limit has a bounded size.
+            let proposal = match verdict {
+                Verdict::Invalid { .. } | Verdict::Undeclared => proposal.shortened(),
+                _ => proposal.clone(),
+            };
+            Judged { proposal, verdict }
         };
-        voice.proposals.iter().enumerate().map(judge).collect()
+        voice.proposals.iter().take(RECORDED_MAX).enumerate().map(judge).collect()
     }
 
     fn judge(&mut self, voice: &Voice<'_>, index: usize, proposal: &Proposal) -> Verdict {
@@ -160,7 +169,15 @@ impl<'a> Merge<'a> {
         if self.outcome.spam.is_some() {
             return Verdict::RunEnded;
         }
-        self.weigh(voice, proposal)
+        let bytes = json_bytes(proposal);
+        if let Err(reason) = self.totals.check(voice.owner, bytes) {
+            return invalid(reason);
+        }
+        let verdict = self.weigh(voice, proposal);
+        if matches!(verdict, Verdict::Applied | Verdict::KeptAsNote) {
+            self.totals.add(voice.owner, bytes);
+        }
+        verdict
     }
 
     fn weigh(&mut self, voice: &Voice<'_>, proposal: &Proposal) -> Verdict {
@@ -334,7 +351,12 @@ impl<'a> Merge<'a> {
     }
 
     fn add_tags(&mut self, tags: &[String]) -> Verdict {
-        self.tags.extend(tags.iter().cloned());
+        let added = &self.tags | &tags.iter().cloned().collect();
+        let present = &self.around.conversation.tags;
+        if let Err(over) = self.limits().check_labels(present.len(), &(present | &added)) {
+            return invalid(over.to_string());
+        }
+        self.tags = added;
         Verdict::Applied
     }
 
@@ -342,11 +364,21 @@ impl<'a> Merge<'a> {
         match self.attributes.get(&attribute.key) {
             Some(standing) => later(&standing.value, &attribute.value, &standing.by),
             None => {
+                let set = self.attributes.iter().map(|(key, first)| (key, &first.value));
+                let facts = self.around.conversation.attributes_with(set);
+                if let Err(over) = self.limits().check_fact(&facts, &attribute.key, &attribute.value) {
+                    return invalid(over.to_string());
+                }
                 let standing = First { value: attribute.value.clone(), by: voice.name.to_owned() };
                 self.attributes.insert(attribute.key.clone(), standing);
                 Verdict::Applied
             }
         }
+    }
+
+    fn limits(&self) -> ConversationLimits<'a> {
+        let Circumstances { directory, inbox, .. } = self.around;
+        ConversationLimits { quotas: directory.quotas(), department: inbox.department }
     }
 
     fn note(&mut self, voice: &Voice<'_>, text: String) -> Verdict {

@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::item::Attribute;
 use super::time::Timestamp;
 
+pub mod texts;
+
 /// How soon somebody should answer.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,

@@ -86,7 +86,7 @@ pub struct ActivationChange {
     pub phase: Option<Phase>,
     /// Another place within the phase.
     pub rank: Option<i32>,
-    /// Another mode; `disabled` switches it off, and any mode, even the present one, ends a suspension.
+    /// Another mode; `disabled` switches it off, and any mode, even the present one, ends every suspension.
     pub mode: Option<Mode>,
     /// What else is done when it fails.
     pub on_failure: Option<FailurePolicy>,
@@ -152,6 +152,7 @@ pub async fn change(
 ) -> Result<Activation, FlowError> {
     let before = find_seen(flow, principal, name).await?;
     let mut after = before.clone();
+    let ends_suspensions = change.mode.is_some();
     if let Some(applies_to) = change.applies_to {
         check_scope(flow, principal, &applies_to)?;
         after.applies_to = applies_to;
@@ -177,6 +178,9 @@ pub async fn change(
         after.next = Some(next_version(&after, &release, settings));
     }
     let changed = commit(flow, principal, "activation.change", &before, after).await?;
+    if ends_suspensions && let Some(health) = flow.pipeline.load().health(changed.id) {
+        health.reset();
+    }
     if before.mode == Mode::Disabled && changed.mode != Mode::Disabled {
         read_again(flow, &changed);
     }

@@ -177,13 +177,13 @@ pub(super) async fn read_and_store(
     let raw = Arc::new(raw);
     let (answer, answered) = oneshot::channel();
     let (committer, telemetry, now) = (flow.intakes.clone(), Arc::clone(&flow.telemetry), flow.now());
-    let asked = adapter.clone();
+    let (asked, directory) = (adapter.clone(), flow.directory.load_full());
     let lane = Lane::Receiving(inbox.id);
     let read = move |adapter: Option<&EnabledAdapter>| {
         let (content, response) = match adapter {
             Some(adapter) => {
                 let call = adapter.adapter.receive(&inbox, &granted, &raw);
-                suspend::count_adapter(adapter, now, &call);
+                suspend::count_adapter(adapter, &inbox, &directory, now, &call);
                 overhear(&adapter.activation.plugin, delivery, &granted, &call);
                 content_of_call(adapter, call, &telemetry)
             }

@@ -84,7 +84,7 @@ pub struct Pipeline {
     pub generation: Option<GenerationId>,
     /// The generation's number.
     pub number: i64,
-    /// The policies that are asked, in order: active ones and those in shadow.
+    /// The policies in order: active ones and those in shadow, suspended ones that are tried again among them.
     pub policies: Vec<Arc<EnabledPolicy>>,
     /// The adapters by plugin name.
     adapters: HashMap<String, Arc<EnabledAdapter>>,
@@ -204,7 +204,9 @@ impl Flow {
             Some(loaded) => (loaded.policy.clone(), Arc::clone(&loaded.health)),
             None => {
                 let artefact = self.artefact(Wanted::by(activation)).await?;
-                (self.plugins.load_policy(&artefact, Arc::clone(&manifest))?, Arc::default())
+                let suspension = activation.suspension.as_ref().filter(|_| activation.is_suspended());
+                let health = suspension.map(Health::suspended).unwrap_or_default();
+                (self.plugins.load_policy(&artefact, Arc::clone(&manifest))?, Arc::new(health))
             }
         };
         let named = Named::of(activation);

@@ -1,7 +1,8 @@
-//! An activation that failed too often is suspended, and its last good version put back.
+//! An activation that fails too often for the whole company is suspended, and its last good version put back.
 //!
-//! Its failures cost nobody else anything in the meantime: the others are asked all the same, and
-//! from the failure that was too many on it is not asked any more, even before this is written down.
+//! Its failures cost the others nothing in the meantime: they are called all the same, and from the failure that
+//! was too many on it is not called any more, even before this is written down. Where there is no version to put
+//! back it stays in the pipeline, is called on trial, and its suspension ends when a trial succeeds.
 //!
 //! An adapter is suspended only in favour of another version. What it fails on is kept and read again
 //! later; without it nothing at all would be read, and who writes could bring that about.
@@ -9,33 +10,50 @@
 use std::sync::Arc;
 
 use super::enable::{self, CHANGES_MAX, find, is_written, later_than, next_version, start_preparing};
-use super::health::Tripped;
+use super::health::{HealthChange, Tripped};
 use super::pipeline::{EnabledAdapter, Pipeline};
 use super::sign;
 use super::{Flow, FlowError};
 use crate::domain::activation::{Activation, Suspension};
+use crate::domain::breaker::scopes::Scope;
 use crate::domain::decision::FailureRecord;
+use crate::domain::organisation::{Directory, Inbox};
 use crate::domain::principal::Principal;
 use crate::domain::release::PluginKind;
 use crate::domain::time::Timestamp;
 use crate::plugin::{Call, FailureKind};
 
-/// Suspends whatever policy has failed too often under this pipeline.
+/// Writes which policies of this pipeline failed too often for the whole company, and which work again.
 pub(super) async fn suspend_tripped(flow: &Flow, pipeline: &Pipeline) -> Result<(), FlowError> {
     for policy in &pipeline.policies {
-        if let Some(tripped) = policy.health.tripped() {
-            suspend(flow, &policy.activation, &tripped).await?;
+        let Some(change) = policy.health.change() else { continue };
+        match &change {
+            HealthChange::Suspend(tripped) => suspend(flow, &policy.activation, tripped).await?,
+            HealthChange::Resume => resume(flow, &policy.activation).await?,
         }
+        policy.health.written(&change);
     }
     Ok(())
 }
 
-/// Counts an adapter's call.
-pub(super) fn count_adapter<T>(enabled: &EnabledAdapter, now: Timestamp, call: &Call<T>) {
-    let failure = call.result.as_ref().err().filter(|it| it.kind != FailureKind::Unavailable);
+/// Counts an adapter's call for an inbox. What the host lacks counts neither way.
+pub(super) fn count_adapter<T>(
+    enabled: &EnabledAdapter,
+    inbox: &Inbox,
+    directory: &Directory,
+    now: Timestamp,
+    call: &Call<T>,
+) {
+    let failure = call.result.as_ref().err();
+    if failure.is_some_and(|it| it.kind == FailureKind::Unavailable) {
+        return;
+    }
     let failure =
         failure.map(|it| FailureRecord { name: it.kind.name().to_owned(), detail: it.detail.clone() });
-    enabled.health.count(now, failure.as_ref());
+    let served = || directory.inboxes().iter().filter(|it| it.adapter == enabled.activation.plugin).count();
+    // Only failures are spread.
+    let served = if failure.is_some() { served() } else { 0 };
+    enabled.health.count_delivery(now, (inbox.id, inbox.department), served, failure.as_ref());
 }
 
 /// Has an adapter suspended in the background if it has just failed too often.
@@ -53,7 +71,9 @@ async fn suspend(flow: &Flow, activation: &Activation, tripped: &Tripped) -> Res
     let Some(after) = write_suspended(flow, activation, tripped).await? else { return Ok(()) };
     tracing::warn!(activation = %after.name, revision = after.revision, failure = %tripped.failure.name,
         "an activation failed too often and is suspended");
-    flow.telemetry.suspension(&after.name, tripped.too_much.name());
+    if after.kind == PluginKind::ChannelAdapter {
+        flow.telemetry.suspension(&after.name, tripped.too_much.name(), Scope::Company.name());
+    }
     flow.pipeline_changed(&format!("{} failed too often", after.name)).await;
     if after.suspension.as_ref().is_some_and(|it| it.put_back.is_some()) {
         start_preparing(flow, &after);
@@ -69,7 +89,7 @@ async fn write_suspended(
 ) -> Result<Option<Activation>, FlowError> {
     for _ in 0..CHANGES_MAX {
         let seen = find(flow, &activation.name).await?;
-        if seen.revision != activation.revision || !seen.is_asked() {
+        if seen.revision != activation.revision || seen.is_suspended() || !seen.is_asked() {
             // Another version is at work already, or somebody was faster.
             return Ok(None);
         }
@@ -83,6 +103,27 @@ async fn write_suspended(
             flow.audit(&Principal::system(), "activation.suspend", &seen.id.to_string(), detail(&after));
         if is_written(flow.store.change_activation(&after, seen.updated_at, &audit).await)? {
             return Ok(Some(after));
+        }
+    }
+    Err(FlowError::Stale(format!("activation {}", activation.name)))
+}
+
+/// Ends the suspension of a policy of which a call on trial succeeded.
+async fn resume(flow: &Flow, activation: &Activation) -> Result<(), FlowError> {
+    for _ in 0..CHANGES_MAX {
+        let seen = find(flow, &activation.name).await?;
+        if seen.revision != activation.revision || !seen.is_suspended() {
+            return Ok(());
+        }
+        let mut after = seen.clone();
+        after.updated_at = later_than(&seen, flow);
+        after.resume();
+        let detail = serde_json::json!({ "revision": after.revision, "digest": after.digest });
+        let audit = flow.audit(&Principal::system(), "activation.resume", &seen.id.to_string(), detail);
+        if is_written(flow.store.change_activation(&after, seen.updated_at, &audit).await)? {
+            tracing::info!(activation = %after.name, revision = after.revision,
+                "a suspended policy succeeded on trial and is called again");
+            return flow.refresh_pipeline(&format!("{} works again", after.name)).await;
         }
     }
     Err(FlowError::Stale(format!("activation {}", activation.name)))

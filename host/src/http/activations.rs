@@ -13,6 +13,9 @@ use super::problem::Problem;
 use super::route::Route;
 use super::view::department_name;
 use crate::domain::activation::{Activation, ActivationVersion};
+use crate::domain::breaker::scopes::{Scope, ScopedSuspension};
+use crate::domain::organisation::Directory;
+use crate::domain::principal::Principal;
 use crate::flow::enable::{self, ActivationChange, NewActivation};
 use crate::flow::health::HealthReport;
 use crate::flow::{Flow, FlowError, sign};
@@ -59,8 +62,12 @@ struct ActivationEntry {
     /// The name of the department whose rule it is; absent for the company's.
     #[serde(skip_serializing_if = "Option::is_none")]
     owner_name: Option<String>,
-    /// Whether it failed too often and is not asked; any change of its mode ends that.
+    /// Whether it failed too often for the whole company and is called on trial alone; any change of its mode
+    /// ends that.
     suspended: bool,
+    /// For whom it is suspended, the widest scope first: those of departments that the caller may see.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    suspensions: Vec<SuspensionEntry>,
     /// Why the release should be replaced: it was taken back, or its signature does not count any more.
     #[serde(skip_serializing_if = "Option::is_none")]
     untrusted: Option<String>,
@@ -69,20 +76,61 @@ struct ActivationEntry {
     health: Option<HealthReport>,
 }
 
+/// A suspension for one scope, with names.
+#[derive(Serialize, JsonSchema)]
+struct SuspensionEntry {
+    /// The suspension.
+    #[serde(flatten)]
+    suspension: ScopedSuspension,
+    /// The name of the last failure's inbox.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    inbox_name: Option<String>,
+    /// The name of its department.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    department_name: Option<String>,
+}
+
+impl SuspensionEntry {
+    /// The suspension as this caller may see it; absent where it concerns another department alone.
+    fn of(mut suspension: ScopedSuspension, principal: &Principal, directory: &Directory) -> Option<Self> {
+        if suspension.department.is_some_and(|it| !principal.covers(it)) {
+            if suspension.scope != Scope::Company {
+                return None;
+            }
+            (suspension.item, suspension.inbox, suspension.department) = (None, None, None);
+        }
+        let inbox = suspension.inbox.and_then(|it| directory.inbox(it));
+        Some(Self {
+            inbox_name: inbox.map(|it| it.name.clone()),
+            department_name: suspension.department.map(|it| department_name(directory, it)),
+            suspension,
+        })
+    }
+}
+
 impl ActivationEntry {
-    async fn of(activation: Activation, flow: &Flow) -> Result<Self, Problem> {
+    async fn of(activation: Activation, flow: &Flow, principal: &Principal) -> Result<Self, Problem> {
         let untrusted = untrusted(flow, &activation).await?;
-        Ok(Self::shown(activation, untrusted, flow))
+        Ok(Self::shown(activation, untrusted, flow, principal))
     }
 
-    fn shown(activation: Activation, untrusted: Option<String>, flow: &Flow) -> Self {
-        let pipeline = flow.pipeline.load();
+    fn shown(
+        activation: Activation,
+        untrusted: Option<String>,
+        flow: &Flow,
+        principal: &Principal,
+    ) -> Self {
+        let (pipeline, directory) = (flow.pipeline.load(), flow.directory.load());
         let health = pipeline.health(activation.id);
+        let suspensions = health.map(|it| it.suspensions()).unwrap_or_default().into_iter();
         Self {
             untrusted,
-            owner_name: activation.owner.map(|id| department_name(&flow.directory.load(), id)),
+            owner_name: activation.owner.map(|id| department_name(&directory, id)),
             suspended: activation.is_suspended(),
-            health: health.map(|it| it.report(flow.now())),
+            suspensions: suspensions
+                .filter_map(|it| SuspensionEntry::of(it, principal, &directory))
+                .collect(),
+            health: health.map(|it| it.report(flow.now(), |department| principal.covers(department))),
             activation,
         }
     }
@@ -96,9 +144,9 @@ async fn untrusted(flow: &Flow, activation: &Activation) -> Result<Option<String
     Ok(sign::distrust(flow, &release).await?.map(|why| why.to_string()))
 }
 
-async fn answer(flow: &Flow, activation: Activation) -> Result<Answer<ActivationEntry>, Problem> {
+async fn answer(call: &Call, activation: Activation) -> Result<Answer<ActivationEntry>, Problem> {
     let revision = tag(&activation);
-    Ok(Answer::of(ActivationEntry::of(activation, flow).await?).tagged(revision))
+    Ok(Answer::of(ActivationEntry::of(activation, call.flow(), call.principal()?).await?).tagged(revision))
 }
 
 /// What changes with every change: `revision` counts versions of release and settings alone.
@@ -110,26 +158,26 @@ async fn list(call: Call, (): ()) -> Result<Answer<Entries<ActivationEntry>>, Pr
     let all = enable::seen(call.flow(), call.principal()?).await?;
     let mut entries = Vec::with_capacity(all.len());
     for activation in all {
-        entries.push(ActivationEntry::of(activation, call.flow()).await?);
+        entries.push(ActivationEntry::of(activation, call.flow(), call.principal()?).await?);
     }
     Ok(Answer::of(Entries::all(entries)))
 }
 
 /// The same of a change that is stored: it is done, whether everything about it can be read now or not.
-async fn done(flow: &Flow, activation: Activation) -> Answer<ActivationEntry> {
-    let revision = tag(&activation);
+async fn done(call: &Call, activation: Activation) -> Result<Answer<ActivationEntry>, Problem> {
+    let (flow, principal, revision) = (call.flow(), call.principal()?, tag(&activation));
     let untrusted = untrusted(flow, &activation).await.unwrap_or_default();
-    Answer::of(ActivationEntry::shown(activation, untrusted, flow)).tagged(revision)
+    Ok(Answer::of(ActivationEntry::shown(activation, untrusted, flow, principal)).tagged(revision))
 }
 
 async fn add(call: Call, Json(new): Json<NewActivation>) -> Result<Answer<ActivationEntry>, Problem> {
     let activation = enable::enable(call.flow(), call.principal()?, new).await?;
-    Ok(done(call.flow(), activation).await)
+    done(&call, activation).await
 }
 
 async fn show(call: Call, (): ()) -> Result<Answer<ActivationEntry>, Problem> {
     let found = enable::find_seen(call.flow(), call.principal()?, call.segment("name")).await?;
-    answer(call.flow(), found).await
+    answer(&call, found).await
 }
 
 async fn change(
@@ -138,7 +186,7 @@ async fn change(
 ) -> Result<Answer<ActivationEntry>, Problem> {
     refuse_stale(&call).await?;
     let changed = enable::change(call.flow(), call.principal()?, call.segment("name"), change).await?;
-    Ok(done(call.flow(), changed).await)
+    done(&call, changed).await
 }
 
 async fn versions(call: Call, (): ()) -> Result<Answer<Entries<ActivationVersion>>, Problem> {
@@ -159,7 +207,7 @@ async fn roll_back(call: Call, Json(wanted): Json<RollBack>) -> Result<Answer<Ac
     refuse_stale(&call).await?;
     let (principal, name) = (call.principal()?, call.segment("name"));
     let changed = enable::roll_back(call.flow(), principal, name, wanted.to_revision).await?;
-    Ok(done(call.flow(), changed).await)
+    done(&call, changed).await
 }
 
 async fn refuse_stale(call: &Call) -> Result<(), Problem> {

@@ -130,7 +130,7 @@ impl Adapter {
         work: impl Fn(&mut Store<CallState>, &abi::Guest) -> wasmtime::Result<T>,
     ) -> Call<T> {
         let call = self.call_once(budget, granted, &work);
-        if call.hit_deadline() { self.call_once(budget, granted, &work) } else { call }
+        if call.was_kept_waiting() { self.call_once(budget, granted, &work) } else { call }
     }
 
     fn call_once<T>(

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::domain::case::shown::CASE_BYTES_MAX;
+
 /// The size of memory that a call may fill, and that a snapshot may therefore have: all memories and
 /// tables of the instance together. Python guests begin at about 20 MiB.
 pub const MEMORY_BYTES_MAX: usize = 64 * MIB;
@@ -23,6 +25,9 @@ pub const TICK: Duration = Duration::from_millis(5);
 /// stays for what does not grow with the size.
 const FUEL_PER_DELIVERED_BYTE: u64 = 64;
 
+/// What each byte of a case adds to a policy's fuel. MEASURE
+const FUEL_PER_CASE_BYTE: u64 = 1_024;
+
 /// No delivery adds more than one of this size, the largest that is taken in: 1,274 million units
 /// altogether, a third of a second on an ordinary machine.
 const DELIVERY_BYTES_MAX: usize = 16 * MIB;
@@ -43,7 +48,8 @@ pub struct Budget {
 }
 
 impl Budget {
-    /// A policy's `evaluate`. An ordinary evaluation takes a thousandth of the fuel.
+    /// A policy's `evaluate`; more for large cases, see [`Budget::for_case`]. An ordinary evaluation takes a
+    /// thousandth of the fuel.
     pub const POLICY: Budget = Budget {
         fuel: 50_000_000,
         wall: Duration::from_millis(100),
@@ -75,6 +81,18 @@ impl Budget {
         lifted_bytes: 2 * (MEMORY_BYTES_MAX + MIB),
         ..Budget::SETUP
     };
+
+    /// What a policy may use on a case of this size, which is bounded by the cut of what is shown.
+    ///
+    /// As for deliveries, it depends on the size alone; what a sender writes must not be what a policy's fuel fails on.
+    pub fn for_case(self, case_bytes: usize) -> Self {
+        let added = FUEL_PER_CASE_BYTE * case_bytes.min(CASE_BYTES_MAX) as u64;
+        let fuel = self.fuel.saturating_add(added);
+        // In whole milliseconds: a case of ordinary size changes nothing.
+        let wall_ms =
+            self.wall.as_millis() as u64 + Self::POLICY.wall.as_millis() as u64 * added / Self::POLICY.fuel;
+        Self { fuel, wall: Duration::from_millis(wall_ms), ..self }
+    }
 
     /// What an adapter may use to read a delivery of this size.
     ///

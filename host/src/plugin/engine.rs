@@ -165,7 +165,8 @@ fn fingerprint(engine: &wasmtime::Engine) -> String {
     let mut hasher = StableHasher::default();
     hasher.feed(&engine.precompile_compatibility_hash());
     hasher.feed(&v0_2::VERSION);
-    hasher.feed(&[Budget::POLICY, Budget::ADAPTER, Budget::for_delivery(usize::MAX), Budget::SETUP]);
+    let (delivery, case) = (Budget::for_delivery(usize::MAX), Budget::POLICY.for_case(usize::MAX));
+    hasher.feed(&[Budget::POLICY, case, Budget::ADAPTER, delivery, Budget::SETUP]);
     hasher.feed(&PREPARATION);
     hasher.feed(&[CHECKS_MAX, CHECKED_BYTES_MAX]);
     hasher.feed(&[LOG_BYTES_MAX, LOG_LINE_BYTES_MAX, STACK_BYTES, TABLE_ELEMENTS]);

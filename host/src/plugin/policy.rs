@@ -1,7 +1,6 @@
 //! A policy, ready to be asked.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use serde_json::Value;
 use wasmtime::Store;
@@ -12,7 +11,7 @@ use super::abi::v0_2::policy_world::exports::switchboard::plugin::policy as abi;
 use super::abi::v0_2::policy_world::{self, PolicyPre};
 use super::abi::v0_2::{CaseLists, lower_event, raise_proposals, raise_refusal};
 use super::budget::Budget;
-use super::call::{Call, micros_since, open, refill, run, spent};
+use super::call::{Call, Started, open, refill, run, spent};
 use super::engine::Engine;
 use super::error::LoadError;
 use super::failure::{Failure, FailureKind};
@@ -52,13 +51,18 @@ impl Policy {
         &self.inner.manifest
     }
 
-    /// Judges one case, starting from the snapshot that `configure` left.
+    /// What a call on this case may use: more for a larger case.
+    pub fn budget(&self, case: &Case) -> Budget {
+        self.inner.budget.for_case(case.bytes(&self.inner.manifest.needs))
+    }
+
+    /// Evaluates one case, starting from the snapshot that `configure` left.
     ///
-    /// `deadline` is tried once more: on a busy machine another program may have had the processor.
+    /// `deadline` is tried once more where others had the processor meanwhile.
     /// The fuel is that of the call whose result is given.
     pub fn evaluate(&self, event: &Event, case: &Case) -> Call<Vec<Proposal>> {
         let call = self.evaluate_once(event, case);
-        if call.hit_deadline() { self.evaluate_once(event, case) } else { call }
+        if call.was_kept_waiting() { self.evaluate_once(event, case) } else { call }
     }
 
     /// Configures and asks in one call, as if there were no snapshots: for comparison. The policy must
@@ -88,8 +92,8 @@ impl Policy {
     }
 
     fn evaluate_once(&self, event: &Event, case: &Case) -> Call<Vec<Proposal>> {
-        let Inner { engine, pre, manifest, budget } = &*self.inner;
-        run(engine, budget, Imports::without_secrets(), |store| {
+        let Inner { engine, pre, manifest, .. } = &*self.inner;
+        run(engine, &self.budget(case), Imports::without_secrets(), |store| {
             let instance = pre.instantiate(&mut *store)?;
             ask(store, &instance, &manifest.needs, event, case)
         })
@@ -109,13 +113,15 @@ pub struct ReusedPolicy {
 impl ReusedPolicy {
     /// Judges one case. After a failure the instance is spent, and every further call fails too.
     pub fn evaluate(&mut self, event: &Event, case: &Case) -> Call<Vec<Proposal>> {
-        let started = Instant::now();
-        let answer = refill(&mut self.store, &self.budget)
+        let started = Started::now();
+        let budget = self.budget.for_case(case.bytes(&self.manifest.needs));
+        let answer = refill(&mut self.store, &budget)
             .and_then(|()| ask(&mut self.store, &self.instance, &self.manifest.needs, event, case));
         let result = answer.map_err(|error| Failure::of(&error, &self.store.data().limiter));
-        let fuel = spent(&self.store, &self.budget);
+        let fuel = spent(&self.store, &budget);
         let (log, log_dropped) = std::mem::take(&mut self.store.data_mut().journal).finish();
-        Call { result, fuel, micros: micros_since(started), log, log_dropped }.and_then(raise)
+        let (micros, cpu_micros) = started.elapsed();
+        Call { result, fuel, micros, cpu_micros, log, log_dropped }.and_then(raise)
     }
 }
 

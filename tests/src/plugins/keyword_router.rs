@@ -1,6 +1,7 @@
 //! Words and patterns.
 
 use serde_json::{Value, json};
+use switchboard::domain::case::shown::TEXT_BYTES_MAX;
 
 use crate::support::TestApp;
 use crate::support::samples;
@@ -126,4 +127,57 @@ async fn fifty_kilobytes_are_searched_for_twenty_patterns_within_the_budget() {
         "{}",
         shown["decisions"]["entries"][0]["contributions"]
     );
+}
+
+/// Texts that cost more to compare than plain ones: much to normalise, to fold, or to go through.
+fn costly_texts() -> Vec<(&'static str, String)> {
+    let filled = |pattern: &str| pattern.repeat(TEXT_BYTES_MAX / pattern.len());
+    vec![
+        ("plain words", filled("my order #9 is late ")),
+        ("one word", filled("a")),
+        ("capitals", filled("A")),
+        ("combining marks in the wrong order", filled("a\u{301}\u{323}")),
+        ("combining marks on one letter", format!("a{}", "\u{301}\u{323}".repeat(16_000))),
+        ("letters that grow when they are folded", filled("\u{390}\u{149}\u{1E9E}\u{FB03}")),
+        ("Hangul to compose", filled("\u{1112}\u{1161}\u{11AB}")),
+        ("zero-width characters", filled("\u{200B}\u{200D}")),
+        ("right to left", filled("\u{5E9}\u{5C1}\u{5B8}\u{202E}")),
+        ("ideographs", filled("返金")),
+        ("emoji in families", filled("\u{1F469}\u{200D}\u{1F469}\u{200D}\u{1F467}")),
+        ("white space", filled("\u{2003}\n")),
+        ("beginnings of what is sought", filled("order #1 refun ")),
+    ]
+}
+
+#[tokio::test]
+async fn keyword_router_has_fuel_for_every_text_of_the_largest_size() {
+    let rules: Vec<_> = (0..200)
+        .map(|number| {
+            let any = match number % 2 {
+                0 => json!([{ "words": [format!("refund {number}"), format!("rückgabe{number}")], "in": ["text", "quoted", "subject"] }]),
+                _ => json!([{ "regex": format!("order\\s+#{number}\\d+x"), "in": ["text", "quoted"] }]),
+            };
+            json!({ "name": format!("rule-{number}"), "any": any, "tags": ["found"] })
+        })
+        .collect();
+    let app = TestApp::company().await;
+    let settings = json!({ "match": "all", "rules": rules });
+    app.enable(json!({ "plugin": "keyword-router", "settings": settings, "mode": "active" })).await;
+    for (name, words) in costly_texts() {
+        let case = json!({
+            "now": 1_000,
+            "item": {
+                "external_id": "m1", "kind": "email", "visibility": "private", "text": words, "quoted": words,
+                "subject": words, "author": { "external_id": "u-1" }, "occurred_at": 1_000,
+            },
+            "conversation": { "id": "cnv_0000000000001", "status": "open", "opened_at": 1_000, "item_count": 1 },
+            "inbox": { "name": "chat", "channel": "web", "department": "service" },
+        });
+        let decided = app.post("/v1/evaluate", json!({ "case": case })).await.json(200);
+        let router = &decided["contributions"][0];
+        println!("{name}: {} units of fuel", router["fuel"]);
+        // On a busy machine the clock may come first.
+        let failure = router["failure"]["name"].as_str().unwrap_or("none");
+        assert!(["none", "deadline"].contains(&failure), "{name}: {router}");
+    }
 }

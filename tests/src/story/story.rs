@@ -2,6 +2,8 @@
 
 mod artefacts;
 mod at_the_door;
+mod attribution;
+mod bounds;
 mod clock;
 mod enabling;
 mod escalation;

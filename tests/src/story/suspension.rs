@@ -32,12 +32,19 @@ async fn say_all(app: &TestApp, prefix: &str, ids: impl Iterator<Item = usize>) 
     }
 }
 
+/// How a policy failed that was to be called, if it did.
+fn failure_of<'a>(decision: &'a Value, name: &str) -> &'a str {
+    let contributions = decision["contributions"].as_array().unwrap();
+    let it = contributions.iter().find(|it| it["name"] == name).unwrap();
+    it["failure"]["name"].as_str().unwrap_or_default()
+}
+
 fn names(decision: &Value) -> Vec<&str> {
     decision["contributions"].as_array().unwrap().iter().map(|it| it["name"].as_str().unwrap()).collect()
 }
 
 #[tokio::test]
-async fn five_failures_in_a_row_suspend_a_policy_until_somebody_switches_it_on_again() {
+async fn policy_that_fails_on_everything_is_suspended_until_an_admin_sets_its_mode() {
     let app = TestApp::staffed().await;
     publish_and_enable(&app, &Guest::policy("hostile", TRAP)).await;
     for number in 0..5 {
@@ -51,12 +58,14 @@ async fn five_failures_in_a_row_suspend_a_policy_until_somebody_switches_it_on_a
     assert_eq!(suspended["suspension"]["failures"], 5);
     assert_eq!(suspended["suspension"]["failure"]["name"], "trap");
     assert_eq!(suspended["suspension"].get("put_back"), None, "there is nothing to put back");
+    let scopes = &suspended["suspensions"];
+    assert_eq!((scopes.as_array().unwrap().len(), &scopes[0]["scope"]), (1, &json!("company")), "{scopes}");
     let decision = say(&app, "b").await;
-    assert!(!names(&decision).contains(&"hostile"), "it is not asked");
+    assert_eq!(failure_of(&decision, "hostile"), "suspended", "it is not called");
 
     let metrics = app.get("/metrics").await.text();
     assert!(metrics.contains("switchboard_activation_suspended{activation=\"hostile\"} 1"), "{metrics}");
-    let counter = "switchboard_activation_suspensions_total{activation=\"hostile\",cause=\"in-a-row\"} 1";
+    let counter = "switchboard_activation_suspensions_total{activation=\"hostile\",cause=\"in-a-row\",scope=\"company\"} 1";
     assert!(metrics.contains(counter), "{metrics}");
     let audit = app.get("/v1/audit").await.json(200);
     let entry = entries(&audit).iter().find(|it| it["action"] == "activation.suspend").unwrap();
@@ -70,7 +79,7 @@ async fn five_failures_in_a_row_suspend_a_policy_until_somebody_switches_it_on_a
     app.patch("/v1/activations/hostile", json!({ "mode": "active" })).await.json(202);
     assert_eq!(shown(&app, "hostile").await["suspended"], false);
     let decision = say(&app, "c").await;
-    assert!(names(&decision).contains(&"hostile"), "it is asked again, and counted from the start");
+    assert_eq!(failure_of(&decision, "hostile"), "trap", "it is called again, and counted from the start");
     assert_eq!(shown(&app, "hostile").await["suspended"], false);
 }
 
@@ -110,7 +119,7 @@ async fn what_failed_before_is_not_put_back_again() {
 }
 
 #[tokio::test]
-async fn failing_more_than_every_fifth_time_within_a_minute_is_too_much() {
+async fn share_of_failures_is_that_of_a_minute() {
     let app = TestApp::staffed().await;
     publish_and_enable(&app, &Guest::policy("moody", TRAP_ON_X)).await;
     // Every fourth call fails, but of too few to say so; a minute later they are forgotten.
@@ -126,24 +135,23 @@ async fn failing_more_than_every_fifth_time_within_a_minute_is_too_much() {
     assert_eq!(shown(&app, "moody").await["suspended"], false);
     say_all(&app, "x-more", 0..4).await;
     let suspended = shown(&app, "moody").await;
-    // Five failures of twenty-four calls; the first of them stood alone.
-    assert_eq!(suspended["suspended"], true, "{suspended}");
+    assert_eq!(suspended["suspended"], false, "it fails on what one sender writes");
+    assert_eq!(suspended["suspensions"][0]["scope"], "sender", "{suspended}");
+    assert_eq!(suspended["suspensions"][0]["failures"], 5);
 }
 
 #[tokio::test]
-async fn a_share_of_failures_suspends_without_any_row() {
+async fn share_of_failures_suspends_without_any_row() {
     let app = TestApp::staffed().await;
     publish_and_enable(&app, &Guest::policy("moody", TRAP_ON_X)).await;
-    for number in 0..20 {
+    for number in 0..24 {
         say(&app, &format!("{}-{number}", if number % 4 == 3 { "x" } else { "a" })).await;
     }
     let suspended = shown(&app, "moody").await;
-    assert_eq!(suspended["suspended"], true, "{suspended}");
-    assert_eq!(suspended["suspension"]["cause"], "share");
-    assert_eq!(
-        (&suspended["suspension"]["failures"], &suspended["suspension"]["calls"]),
-        (&json!(5), &json!(20))
-    );
+    let sender = &suspended["suspensions"][0];
+    assert_eq!((&sender["scope"], &sender["cause"]), (&json!("sender"), &json!("share")), "{suspended}");
+    // A sender is counted from the first failure on.
+    assert_eq!((&sender["failures"], &sender["calls"]), (&json!(6), &json!(21)));
 }
 
 #[tokio::test]
@@ -175,6 +183,28 @@ async fn an_adapter_that_fails_too_often_gives_way_to_the_release_before() {
     assert_eq!(put_back["version"], "1.0.0", "{put_back}");
     let unread = app.get("/v1/deliveries?outcome=unparsed").await.json(200);
     assert_eq!(entries(&unread).len(), 0, "what the bad one could not read was read again");
+}
+
+#[tokio::test]
+async fn one_inboxs_deliveries_suspend_no_adapter_that_others_use() {
+    let app = TestApp::company().await;
+    app.upload(Guest::adapter_that_reads("reader").component()).await.json(201);
+    app.enable(json!({ "plugin": "reader", "mode": "active" })).await;
+    for name in ["one", "two"] {
+        let inbox = json!({ "name": name, "department": "service", "adapter": "reader", "access": "open" });
+        app.post("/v1/inboxes", inbox).await.json(201);
+    }
+    app.upload(Guest::adapter("reader", TRAP).version("2.0.0").component()).await.json(201);
+    app.patch("/v1/activations/reader", json!({ "version": "2.0.0" })).await.json(202);
+    app.settle().await;
+    for _ in 0..10 {
+        app.deliver("one", "text/plain", "?").await.json(202);
+    }
+    app.settle().await;
+    assert_eq!(shown(&app, "reader").await["version"], "2.0.0");
+    app.deliver("two", "text/plain", "?").await.json(202);
+    app.settle().await;
+    assert_eq!(shown(&app, "reader").await["version"], "1.0.0", "it fails on everything");
 }
 
 #[tokio::test]

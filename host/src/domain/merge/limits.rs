@@ -1,6 +1,6 @@
 //! Limits of a proposal's content.
 
-use crate::domain::proposal::{Action, Proposal};
+use crate::domain::proposal::{Action, Destination, Proposal, ProposalKind};
 use crate::domain::time::Timestamp;
 
 /// The longest reason that is kept, in characters.
@@ -9,6 +9,8 @@ pub const WHY_CHARS_MAX: usize = 1_000;
 pub const LABEL_CHARS_MAX: usize = 64;
 /// The longest attribute value or note, in characters.
 pub const TEXT_CHARS_MAX: usize = 4_000;
+/// The longest name in a destination, in characters: three times the longest that one can have.
+pub const NAME_CHARS_MAX: usize = 200;
 /// The most proposals that one policy may make for one case.
 pub const PROPOSALS_MAX: usize = 64;
 /// The most timers of one policy that one conversation may have at once: each may set as many again, so
@@ -17,6 +19,18 @@ pub const OPEN_TIMERS_MAX: usize = 32;
 /// How far ahead a timer may be due, in days: ten years. What is further away is a mistake in the policy's
 /// reckoning, and would never be seen to be one.
 pub const TIMER_DAYS_MAX: i64 = 3_650;
+
+/// The proposals that are valid by themselves and say something: what later policies are shown of them.
+pub fn valid<'a>(
+    declared: &'a [ProposalKind],
+    proposals: &'a [Proposal],
+    now: Timestamp,
+) -> impl Iterator<Item = &'a Proposal> {
+    proposals.iter().take(PROPOSALS_MAX).filter(move |it| {
+        let kind = it.action.kind();
+        kind != ProposalKind::Abstain && declared.contains(&kind) && broken_limit(it, now).is_none()
+    })
+}
 
 /// Which limit of the contract a proposal breaks that is made at `now`.
 pub fn broken_limit(proposal: &Proposal, now: Timestamp) -> Option<String> {
@@ -30,6 +44,14 @@ pub fn broken_limit(proposal: &Proposal, now: Timestamp) -> Option<String> {
         (text.chars().count() > TEXT_CHARS_MAX)
             .then(|| format!("{what} has more than {TEXT_CHARS_MAX} characters"))
     };
+    let names = |destination: &Destination| {
+        let is_long = |it: &&str| it.chars().count() > NAME_CHARS_MAX;
+        destination
+            .texts()
+            .into_iter()
+            .any(|it| is_long(&it))
+            .then(|| format!("a destination's name has more than {NAME_CHARS_MAX} characters"))
+    };
     if proposal.why.chars().count() > WHY_CHARS_MAX {
         return Some(format!("`why` has more than {WHY_CHARS_MAX} characters"));
     }
@@ -42,7 +64,8 @@ pub fn broken_limit(proposal: &Proposal, now: Timestamp) -> Option<String> {
         Action::Escalate(escalation) if !(1..=9).contains(&escalation.level) => {
             Some("an escalation's level must be 1 to 9".to_owned())
         }
-        Action::Escalate(escalation) => text("an escalation's reason", &escalation.reason),
+        Action::Escalate(escalation) => text("an escalation's reason", &escalation.reason)
+            .or_else(|| escalation.to.as_ref().and_then(names)),
         Action::Tags { tags } if tags.len() > 32 => Some("more than 32 tags at once".to_owned()),
         Action::Tags { tags } => tags.iter().find_map(|tag| label("a tag", tag)),
         Action::Attribute { attribute } => label("an attribute's key", &attribute.key)
@@ -50,8 +73,8 @@ pub fn broken_limit(proposal: &Proposal, now: Timestamp) -> Option<String> {
         Action::Intent { intent } => label("an intent", intent),
         Action::Language { language } => label("a language", language),
         Action::Note { text: note } => text("a note", note),
-        Action::Destination(_)
-        | Action::Priority { .. }
+        Action::Destination(destination) => names(destination),
+        Action::Priority { .. }
         | Action::Deadline { .. }
         | Action::Listening { .. }
         | Action::Spam

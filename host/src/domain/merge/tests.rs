@@ -7,6 +7,8 @@ use super::*;
 use crate::domain::ids::{AgentId, ContactId, ConversationId, IdentityId, InboxId, QueueId};
 use crate::domain::organisation::{Agent, Department, InboxAccess, Queue, QueueKind};
 
+#[path = "tests/bounds.rs"]
+mod bounds;
 #[path = "tests/timers.rs"]
 mod timers;
 
@@ -289,7 +291,7 @@ fn spam_from_qualify_ends_the_run() {
     let merged = merge_with(&conversation(), &voices);
     assert_eq!(merged.outcome.routing.unwrap().place.queue, QueueId(19));
     assert_eq!(merged.judged[1][0].verdict, Verdict::RunEnded);
-    assert!(ends_run(Phase::Qualify, Mode::Active, &ALL, &spam));
+    assert!(ends_run(Phase::Qualify, Mode::Active, limits::valid(&ALL, &spam, at(1_000))));
 }
 
 #[test]

@@ -5,12 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{Act, change, check_text};
 use crate::domain::conversation::Conversation;
+use crate::domain::conversation::limits::ConversationLimits;
 use crate::domain::merge::limits::LABEL_CHARS_MAX;
 use crate::domain::proposal::{Listening, Priority};
 use crate::flow::{Flow, FlowError};
-
-/// The most labels that one conversation has by people's hands.
-const TAGS_MAX: usize = 100;
 
 /// What a person says of a conversation; absent fields stay.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -35,14 +33,12 @@ pub async fn set(flow: &Flow, act: &Act, facts: &Facts) -> Result<Conversation, 
     check(facts)?;
     change(flow, act, "conversation.set", |plan| {
         let conversation = plan.conversation();
+        let (inbox, before) = (conversation.inbox, conversation.tags.len());
         apply(conversation, facts);
-        match conversation.tags.len() <= TAGS_MAX {
-            true => Ok(()),
-            false => Err(FlowError::invalid(
-                "/add_tags",
-                format!("a conversation has at most {TAGS_MAX} labels; remove some"),
-            )),
-        }
+        let directory = flow.directory.load();
+        let Some(inbox) = directory.inbox(inbox) else { return Ok(()) };
+        let limits = ConversationLimits { quotas: directory.quotas(), department: inbox.department };
+        limits.check_labels(before, &conversation.tags).map_err(FlowError::OverQuota)
     })
     .await
 }

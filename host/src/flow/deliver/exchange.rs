@@ -122,7 +122,7 @@ impl Channel {
     ) -> Result<StepResult, String> {
         let lane = Lane::Sending(self.inbox.id);
         let call = flow.plugins.executor().run(lane, job).await.map_err(|error| error.to_string())?;
-        suspend::count_adapter(&self.adapter, flow.now(), &call);
+        suspend::count_adapter(&self.adapter, &self.inbox, &flow.directory.load(), flow.now(), &call);
         overhear(&self.adapter.activation.plugin, self.reply, &self.granted, &call);
         suspend::suspend_adapter(flow, &self.adapter);
         let failure = call.result.as_ref().err().map(|failure| failure.kind.name());

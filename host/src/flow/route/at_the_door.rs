@@ -115,7 +115,7 @@ impl DoorJudge for BatchJudge<'_> {
         if decided.iter().any(|it| !it.timers.set.is_empty()) {
             self.door.wake.timers.notify_one();
         }
-        if waiting > 0 || self.pipeline.policies.iter().any(|it| it.health.is_tripped()) {
+        if waiting > 0 || self.pipeline.policies.iter().any(|it| it.health.change().is_some()) {
             self.door.wake.router.notify_one();
         }
     }

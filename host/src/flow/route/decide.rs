@@ -27,7 +27,7 @@ pub struct Situation<'a> {
     pub open_timers: &'a [OpenTimer],
     /// What is measured.
     pub telemetry: &'a Telemetry,
-    /// Whether the calls count.
+    /// Whether the calls count, and against whom.
     pub counted: Counted,
 }
 
@@ -54,7 +54,7 @@ pub fn concerned<'a>(
     })
 }
 
-/// Asks the policies and merges what they say; where they have caused one another for too long, nobody is
+/// Asks the policies, shown the case cut to its size, and merges what they say; where they have caused one another for too long, nobody is
 /// asked and the operator gets the conversation.
 pub fn decide<'a>(
     asked: impl Iterator<Item = &'a Arc<EnabledPolicy>>,
@@ -62,12 +62,13 @@ pub fn decide<'a>(
     case: &mut Case,
     situation: &Situation<'_>,
 ) -> Decided {
+    case.cut();
     if event.depth >= DEPTH_MAX {
         let outcome = to_operator(situation);
         return Decided { outcome, contributions: Vec::new(), is_to_wait: false };
     }
-    let Situation { conversation, inbox, directory, open_timers, telemetry, counted } = *situation;
-    let heard = ask::ask(asked, event, case, telemetry, counted);
+    let Situation { conversation, inbox, directory, open_timers, .. } = *situation;
+    let heard = ask::ask(asked, event, case, situation);
     let fate = ask::fate(&heard);
     let (now, parked) = (case.now, fate.parked());
     let around = Circumstances { conversation, inbox, directory, open_timers, now, parked };

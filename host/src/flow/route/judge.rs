@@ -9,7 +9,8 @@ use arc_swap::ArcSwap;
 use super::ask::Counted;
 use super::decide::{Decided, Situation, concerned, decide};
 use crate::domain::apply::{self, TimerChanges};
-use crate::domain::case::{Case, ContactView};
+use crate::domain::breaker::scopes::Origin;
+use crate::domain::case::{Case, ContactView, shown};
 use crate::domain::clock::{Clock, IdGenerator};
 use crate::domain::decision::{Decision, Receipt};
 use crate::domain::ids::ItemId;
@@ -119,6 +120,8 @@ impl Bench {
         } = claimed;
         let event = &claim.event;
         let (item_id, revision) = (item.id, item.revision);
+        let origin =
+            Origin { sender: item.identity, inbox: inbox.id, department: inbox.department, item: item_id };
         let (history_ids, history) = history.into_iter().map(|it| ((it.item, it.revision), it.view)).unzip();
         let mut case = Case {
             now: self.now,
@@ -140,7 +143,7 @@ impl Bench {
             directory: &self.directory,
             open_timers: &open_timers,
             telemetry: &self.telemetry,
-            counted: Counted::At(self.now),
+            counted: Counted::At(origin),
         };
         let asked = concerned(&self.pipeline, event, &inbox, &self.directory);
         let Decided { outcome, contributions, is_to_wait } = decide(asked, event, &mut case, &situation);
@@ -170,6 +173,7 @@ impl Bench {
             now: self.now,
             item,
             history,
+            cut: shown::VERSION,
             conversation,
             inbox,
             contact: contact.map(|it| ContactView { name: None, ..it }),

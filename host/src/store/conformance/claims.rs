@@ -85,6 +85,8 @@ pub(crate) async fn a_decision_names_its_policies(world: World) {
         micros: 8,
         log: vec!["info: hello".into()],
         log_dropped: 9,
+        proposals_dropped: 10,
+        shortened: true,
     };
     let generation = Generation {
         id: world.ids.next(world.now()),

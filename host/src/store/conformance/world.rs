@@ -174,6 +174,7 @@ impl World {
                 now,
                 item: (case.item.id, case.item.revision),
                 history: case.history.iter().map(|it| (it.item, it.revision)).collect(),
+                cut: 0,
                 conversation,
                 inbox,
                 contact: None,

@@ -22,7 +22,13 @@ pub(super) struct Question {
 pub(super) fn read(lines: &[u8]) -> anyhow::Result<Vec<Question>> {
     let filled = |(_, line): &(usize, &[u8])| !line.trim_ascii().is_empty();
     let numbered = lines.split(|byte| *byte == b'\n').enumerate().filter(filled);
-    numbered.map(|(index, line)| question(line).with_context(|| format!("read line {}", index + 1))).collect()
+    let read = |(index, line)| {
+        let mut question = question(line).with_context(|| format!("read line {}", index + 1))?;
+        // As a host shows it.
+        question.case.cut();
+        Ok(question)
+    };
+    numbered.map(read).collect()
 }
 
 fn question(line: &[u8]) -> anyhow::Result<Question> {

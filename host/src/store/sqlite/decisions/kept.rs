@@ -53,6 +53,15 @@ struct KeptContribution<'a> {
     log: Cow<'a, [String]>,
     #[serde(default, skip_serializing_if = "is_zero")]
     log_dropped: u64,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    proposals_dropped: u64,
+    #[serde(default, skip_serializing_if = "is_false")]
+    shortened: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 fn is_zero(number: &u64) -> bool {
@@ -119,6 +128,8 @@ pub(super) fn kept<'a>(decision: &'a Decision, generations: &'a Generations) -> 
         micros: it.micros,
         log: (&it.log).into(),
         log_dropped: it.log_dropped,
+        proposals_dropped: it.proposals_dropped,
+        shortened: it.shortened,
     });
     Kept {
         id: decision.id,
@@ -217,8 +228,18 @@ impl Read {
 
 impl KeptContribution<'_> {
     fn forget_words(&mut self) {
-        let Self { activation: _, policy: _, proposals, failure, fuel: _, micros: _, log, log_dropped: _ } =
-            self;
+        let Self {
+            activation: _,
+            policy: _,
+            proposals,
+            failure,
+            fuel: _,
+            micros: _,
+            log,
+            log_dropped: _,
+            proposals_dropped: _,
+            shortened: _,
+        } = self;
         *proposals = Cow::default();
         *log = Cow::default();
         if let Some(failure) = failure {
@@ -249,5 +270,7 @@ fn contribution(
         micros: kept.micros,
         log: kept.log.into_owned(),
         log_dropped: kept.log_dropped,
+        proposals_dropped: kept.proposals_dropped,
+        shortened: kept.shortened,
     })
 }
