@@ -22,6 +22,7 @@ mod outbox;
 mod page;
 mod personal;
 mod plugins;
+mod quota;
 mod route;
 mod secrets;
 pub mod sqlite;
@@ -41,6 +42,7 @@ pub use outbox::{OutboxStore, OutboxWork, SendEnd};
 pub use page::{AuditEntry, Page, PageRequest};
 pub use personal::{EndedPage, PersonalDataStore, PurgedPage, Revision};
 pub use plugins::{PluginStore, Published};
+pub use quota::{QuotaChange, QuotaStore, QuotaUse};
 pub use route::{CaseNeeds, Claim, ClaimedCase, HistoryEntry, Postponed, RouteCommit, RouteStore, Routed};
 pub use secrets::{SecretStore, StoredSecret, StoredSecretValue};
 pub use unread::{UnreadRoom, UnreadStore, unread_bytes};
@@ -59,6 +61,7 @@ pub trait Store:
     + UpkeepStore
     + PersonalDataStore
     + UnreadStore
+    + QuotaStore
     + 'static
 {
 }
@@ -75,6 +78,7 @@ impl<T> Store for T where
         + UpkeepStore
         + PersonalDataStore
         + UnreadStore
+        + QuotaStore
         + 'static
 {
 }

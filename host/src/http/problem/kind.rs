@@ -33,6 +33,8 @@ pub enum ProblemKind {
     TooSlow,
     /// Too many requests.
     TooMany,
+    /// More than a quota allows.
+    OverQuota,
     /// A body of another type.
     UnsupportedMediaType,
     /// Not now.
@@ -65,6 +67,7 @@ impl ProblemKind {
             Self::TooLarge => ("too-large", StatusCode::PAYLOAD_TOO_LARGE, "Too large"),
             Self::TooSlow => ("too-slow", StatusCode::REQUEST_TIMEOUT, "Too slow"),
             Self::TooMany => ("too-many-requests", StatusCode::TOO_MANY_REQUESTS, "Too many requests"),
+            Self::OverQuota => ("over-quota", StatusCode::CONFLICT, "Over quota"),
             Self::UnsupportedMediaType => {
                 ("unsupported-media-type", StatusCode::UNSUPPORTED_MEDIA_TYPE, "Unsupported media type")
             }
@@ -96,6 +99,7 @@ impl ProblemKind {
                  with POST /v1/tokens"
             }
             Self::TooLarge => "send less at once",
+            Self::OverQuota => "make room, or have an admin of the whole company raise the quota",
             Self::TooSlow => "send it again over a faster line",
             Self::Damaged => {
                 "nothing is lost by waiting: who runs the host restarts it, and the start names the damage"
