@@ -29,9 +29,11 @@ pub async fn fire_due(flow: &Flow) -> Result<usize, FlowError> {
         all += fired;
         // Of many that concern nobody any more, none may have become an event.
         if fired == 0 && !are_due {
-            return Ok(all);
+            break;
         }
     }
+    flow.door.note_waiting_timers(flow.store.waiting_timers().await?);
+    Ok(all)
 }
 
 /// When the next timer is due.

@@ -28,11 +28,13 @@ pub mod decide;
 mod dispatch;
 mod judge;
 mod postpone;
+mod timer_counts;
 mod times;
 
 pub use at_the_door::Door;
 pub use dispatch::{route_batch, route_until_idle};
 pub use judge::Judges;
+pub use timer_counts::TimerCounts;
 pub use times::CaseTimes;
 
 use judge::{Batch, Evaluated, Judged};

@@ -80,6 +80,7 @@ impl Host {
             clock: Arc::new(StandingClock),
             telemetry: Arc::clone(&telemetry),
             times: Arc::default(),
+            timers: Arc::default(),
         };
         let pipeline = Arc::new(ArcSwap::from_pointee(Pipeline::default()));
         let door = Arc::new(Door::new(judges.clone(), Arc::clone(&pipeline), Arc::clone(&wake)));

@@ -128,6 +128,8 @@ pub trait RouteStore: Send + Sync {
     async fn fire_timers(&self, now: Timestamp, max: usize) -> StoreResult<usize>;
     /// Whether timers are due at `now`.
     async fn timers_are_due(&self, now: Timestamp) -> StoreResult<bool>;
+    /// How many timers of policies wait, by the department whose inboxes have their conversations.
+    async fn waiting_timers(&self) -> StoreResult<Vec<(DepartmentId, u64)>>;
     /// When the next timer is due, or the next wait over.
     async fn next_timer(&self) -> StoreResult<Option<Timestamp>>;
 }

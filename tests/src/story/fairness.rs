@@ -126,6 +126,33 @@ async fn a_departments_due_timers_keep_no_other_departments_target_waiting() {
     assert!(!app.flow().store.timers_are_due(now).await.unwrap());
 }
 
+#[tokio::test]
+async fn timers_beyond_a_departments_quota_are_refused_by_its_name() {
+    let app = TestApp::company().await;
+    let timers = Timers { count: 32, delay_ms: HOUR_MS, other_keys: false };
+    with_slow_billing(&app, setter("setter", timers)).await;
+    let quota = json!({ "department": "billing", "quotas": { "waiting-timers": 40 } });
+    app.patch("/v1/quotas", quota).await.json(200);
+    let [first, second] = ["first", "second"];
+    let (first, second) = (tell(&app, "bills", first).await, tell(&app, "bills", second).await);
+    app.settle().await;
+    let mut applied = 0;
+    for conversation in [&first, &second] {
+        let decision = app.decision(conversation).await;
+        let proposals = decision["contributions"][0]["proposals"].as_array().unwrap().clone();
+        let refused = proposals.iter().filter(|it| it["verdict"] == "invalid");
+        assert!(
+            refused.clone().all(|it| text(it, "/detail").contains("`waiting-timers` is 40")),
+            "{decision}"
+        );
+        applied += proposals.len() - refused.count();
+    }
+    assert_eq!(applied, 40);
+    let quotas = app.get("/v1/quotas?department=billing").await.json(200);
+    let waiting = entries(&quotas).iter().find(|it| it["quota"] == "waiting-timers").unwrap();
+    assert_eq!((&waiting["used"], &waiting["value"]), (&json!(40), &json!(40)));
+}
+
 /// An adapter of this name whose replies go to this place, and an inbox of this department for each name.
 async fn with_senders(app: &TestApp, adapter: &str, url: &str, department: &str, inboxes: &[String]) {
     app.upload(sender_to(url, adapter, &send(), &sent()).component()).await.json(201);

@@ -25,12 +25,13 @@ use crate::store::{CaseNeeds, ClaimedCase, DoorJudge, Routed};
 /// not long for who delivers.
 const PATIENCE: Duration = Duration::from_millis(50);
 
-/// A department's cases in a batch may be expected to take this part of the patience on all threads.
-const EXPECTED_PART: u32 = 5;
+/// The cases of a batch are chosen so that they may be expected to take this part of the patience on all threads,
+/// the same for each department.
+const EXPECTED_PART: u32 = 2;
 
-/// A department one of whose cases usually takes this part of the patience is not judged at the door at all: it
-/// could not be relied upon to take no longer.
-const CASE_PART: u32 = 20;
+/// A department whose cases usually take more than this part of the patience, a millisecond, is not judged at the
+/// door at all: others would wait for it. With the bundled policies a case takes a tenth of that.
+const CASE_PART: u32 = 50;
 
 /// For how long nothing of a department is judged at the door after it took longer than expected.
 const REST_MS: i64 = 5_000;
@@ -70,6 +71,11 @@ impl Door {
     pub fn open_with(&self, patience: Duration) {
         self.patience_micros.store(micros(patience), Ordering::Relaxed);
         self.open();
+    }
+
+    /// Takes over how many timers of policies wait.
+    pub fn note_waiting_timers(&self, counts: impl IntoIterator<Item = (DepartmentId, u64)>) {
+        self.judges.timers.replace(counts);
     }
 
     /// Who judges the next batch, of items of these departments, if anybody does.
@@ -115,11 +121,11 @@ impl Door {
         self.rests.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How many cases of a department are expected to be judged soon enough.
-    fn cases_max(&self, department: DepartmentId, patience: Duration) -> usize {
+    /// How many cases of a department are expected to be judged in its share of this time.
+    fn cases_max(&self, department: DepartmentId, share: Duration) -> usize {
         let usual = self.judges.times.usual_micros(department).max(1);
         let threads = self.judges.plugins.executor().threads() as u64;
-        usize::try_from(micros(patience / EXPECTED_PART) * threads / usual).unwrap_or(usize::MAX).max(1)
+        usize::try_from(micros(share) * threads / usual).unwrap_or(usize::MAX).max(1)
     }
 }
 
@@ -152,8 +158,10 @@ impl BatchJudge<'_> {
                 chosen.entry(inbox.department).or_default().push(case);
             }
         }
+        let departments = u32::try_from(chosen.len()).unwrap_or(u32::MAX).max(1);
+        let share = self.patience / EXPECTED_PART / departments;
         for (department, cases) in &mut chosen {
-            cases.truncate(self.door.cases_max(*department, self.patience));
+            cases.truncate(self.door.cases_max(*department, share));
         }
         chosen
     }

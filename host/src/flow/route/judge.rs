@@ -12,6 +12,7 @@ use arc_swap::ArcSwap;
 
 use super::ask::Counted;
 use super::decide::{Decided, Situation, concerned, decide};
+use super::timer_counts::TimerCounts;
 use super::times::CaseTimes;
 use crate::domain::apply::{self, TimerChanges};
 use crate::domain::case::{Case, ContactView};
@@ -19,8 +20,11 @@ use crate::domain::clock::{Clock, IdGenerator};
 use crate::domain::decision::{Decision, Receipt};
 use crate::domain::ids::{DepartmentId, ItemId};
 use crate::domain::item::Item;
-use crate::domain::organisation::Directory;
+use crate::domain::organisation::{Directory, Inbox};
+use crate::domain::quota::Quota;
 use crate::domain::time::Timestamp;
+use crate::domain::timer::OpenTimer;
+use crate::domain::timer_room;
 use crate::flow::FlowError;
 use crate::flow::pipeline::Pipeline;
 use crate::plugin::{ExecutorError, Lane, Plugins};
@@ -46,6 +50,8 @@ pub struct Judges {
     pub telemetry: Arc<Telemetry>,
     /// What cases usually take.
     pub times: Arc<CaseTimes>,
+    /// How many timers of policies wait.
+    pub timers: Arc<TimerCounts>,
 }
 
 /// Cases of one department, to be evaluated together.
@@ -108,6 +114,7 @@ impl Judges {
             ids: Arc::clone(&self.ids),
             telemetry: Arc::clone(&self.telemetry),
             engine: self.plugins.fingerprint().to_owned(),
+            timers: Arc::clone(&self.timers),
             now: self.clock.now(),
         }
     }
@@ -181,6 +188,7 @@ struct Bench {
     ids: Arc<IdGenerator>,
     telemetry: Arc<Telemetry>,
     engine: String,
+    timers: Arc<TimerCounts>,
     now: Timestamp,
 }
 
@@ -226,7 +234,9 @@ impl Bench {
             counted: Counted::At(self.now),
         };
         let asked = concerned(&self.pipeline, event, &inbox, &self.directory);
-        let Decided { outcome, contributions, is_to_wait } = decide(asked, event, &mut case, &situation);
+        let mut decided = decide(asked, event, &mut case, &situation);
+        self.bound_timers(&inbox, &open_timers, &mut decided);
+        let Decided { outcome, contributions, is_to_wait } = decided;
         let seen_revision = conversation.revision;
         let timers: TimerChanges = apply::apply(&mut conversation, &outcome, &inbox, self.now, event.depth);
         let decision = Decision {
@@ -243,6 +253,17 @@ impl Bench {
         };
         let routed = Routed { claim, seen_revision, conversation, timers, decision };
         Some(Judged { routed, is_to_wait })
+    }
+
+    /// Timers count to the department whose inbox has the conversation, whoever's policy sets them.
+    fn bound_timers(&self, inbox: &Inbox, open: &[OpenTimer], decided: &mut Decided) {
+        let (department, Decided { outcome, contributions, .. }) = (inbox.department, decided);
+        if outcome.timers.is_empty() {
+            return;
+        }
+        let limit = self.directory.quotas().limit(Some(department), Quota::WaitingTimers);
+        let added = |used| timer_room::keep_within(limit, used, open, outcome, contributions);
+        self.timers.add(department, added);
     }
 
     /// What was shown, without the texts.

@@ -97,11 +97,14 @@ pub(crate) async fn due_timers_are_taken_from_every_department(world: World) {
     assert_eq!(world.store.fire_timers(DUE, 10).await.unwrap(), 6, "half of ten for each that has so many");
     let claimed = world.store.claim_cases(other.department, 100, NEEDS).await.unwrap();
     assert!(matches!(&claimed[0].claim.event.occasion, Occasion::TimerDue { key, .. } if key == "other"));
+    let counted = world.store.waiting_timers().await.unwrap();
+    assert!(counted.contains(&(world.inbox.department, 25)) && counted.contains(&(other.department, 0)));
     let mut rest = 0;
     while world.store.timers_are_due(DUE).await.unwrap() {
         rest += world.store.fire_timers(DUE, 10).await.unwrap();
     }
     assert_eq!(rest, 25, "each fires once");
+    assert!(world.store.waiting_timers().await.unwrap().iter().all(|(_, count)| *count == 0));
 }
 
 pub(crate) async fn replies_are_claimed_for_one_inbox_at_a_time(world: World) {

@@ -57,6 +57,10 @@ impl RouteStore for SqliteStore {
         timers::are_due(self, now).await
     }
 
+    async fn waiting_timers(&self) -> StoreResult<Vec<(DepartmentId, u64)>> {
+        timers::waiting(self).await
+    }
+
     async fn next_timer(&self) -> StoreResult<Option<Timestamp>> {
         let next = [timers::next(self).await?, wait::next(self).await?];
         Ok(next.into_iter().flatten().min())

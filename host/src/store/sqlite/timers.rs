@@ -10,7 +10,7 @@ use super::script::Script;
 use crate::crash::{self, Point};
 use crate::domain::apply::TimerChanges;
 use crate::domain::case::{Event, Occasion};
-use crate::domain::ids::ConversationId;
+use crate::domain::ids::{ConversationId, DepartmentId};
 use crate::domain::time::Timestamp;
 use crate::domain::timer::{Timer, TimerPurpose};
 use crate::store::StoreResult;
@@ -120,6 +120,12 @@ pub(super) async fn next(store: &SqliteStore) -> StoreResult<Option<Timestamp>> 
     let due: Option<i64> =
         sqlx::query_scalar("SELECT min(due_at) FROM timers").fetch_one(&store.readers).await?;
     Ok(due.map(Timestamp::from_ms))
+}
+
+pub(super) async fn waiting(store: &SqliteStore) -> StoreResult<Vec<(DepartmentId, u64)>> {
+    let counts: Vec<(i64, i64)> =
+        sqlx::query_as("SELECT department, policies FROM timer_counts").fetch_all(&store.readers).await?;
+    Ok(counts.into_iter().map(|(id, count)| (DepartmentId(id), count.max(0).unsigned_abs())).collect())
 }
 
 pub(super) async fn are_due(store: &SqliteStore, now: Timestamp) -> StoreResult<bool> {
