@@ -39,8 +39,9 @@ impl<K: Copy + Eq + Hash + Ord> FairShare<K> {
 
     /// Corrects a charge once it is known what was used.
     pub fn settle(&mut self, party: K, charged: u64, used: u64) {
-        let turn = self.turn(party).saturating_add(used).saturating_sub(charged);
-        self.turns.insert(party, turn);
+        // From where its use began, however far the others have come meanwhile.
+        let turn = self.turns.entry(party).or_insert(self.now);
+        *turn = turn.saturating_add(used).saturating_sub(charged);
     }
 
     fn turn(&self, party: K) -> u64 {
