@@ -16,11 +16,12 @@
 //! | [`threading`], [`merging`] | which conversation an item belongs to, and how two become one and two again |
 //! | [`case`], [`proposal`] | what a policy sees and says |
 //! | [`merge`], [`decision`], [`apply`] | how proposals become a decision and a decision takes effect |
-//! | [`promise`], [`timer`] | the response clock, and what is due |
+//! | [`promise`], [`timer`], [`timer_room`] | the response clock, and what is due |
 //! | [`breaker`], [`failure_policy`] | what becomes of plugins that fail |
 //! | [`release`], [`signing`], [`activation`], [`generation`] | plugins: published, by whom, enabled, in which order |
 //! | [`outbox`] | answers on their way out |
 //! | [`principal`], [`token`], [`allowance`] | who asks, what they show, how much they may ask for |
+//! | [`fair_share`] | how several parties share one resource |
 //! | [`secret`] | what is known of a secret, without its value |
 //! | [`erasure`], [`retention`] | what is about a person and goes, at once or in time |
 //! | [`installation`] | what holds for the whole installation |
@@ -39,6 +40,7 @@ pub mod decision;
 pub mod delivery;
 pub mod erasure;
 pub mod failure_policy;
+pub mod fair_share;
 pub mod generation;
 pub mod ids;
 pub mod installation;
@@ -59,4 +61,5 @@ pub mod signing;
 pub mod threading;
 pub mod time;
 pub mod timer;
+pub mod timer_room;
 pub mod token;

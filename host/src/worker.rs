@@ -16,7 +16,7 @@ use tokio_util::task::TaskTracker;
 pub use self::watch::Watch;
 use crate::domain::erasure::Wiping;
 use crate::domain::time::Timestamp;
-use crate::flow::liveness::{PURGING, SENDING};
+use crate::flow::liveness::{PURGING, ROUTING, SENDING};
 use crate::flow::{Flow, FlowError, catch_up, deliver, escalate, purge, route};
 
 /// How long to wait for a ring before looking anyway: a ring is a hint and may be lost.
@@ -31,7 +31,6 @@ const AFTER_FAILURE: Duration = Duration::from_millis(500);
 /// How long to wait at most after failures in a row of what has time.
 const AFTER_FAILURES_MAX: Duration = Duration::from_secs(600);
 
-const ROUTING: &str = "routing";
 const TIMERS: &str = "looking after timers";
 const ERASING: &str = "erasing and wiping";
 const CATCHING_UP: &str = "catching up";
@@ -39,7 +38,7 @@ const CATCHING_UP: &str = "catching up";
 /// Starts all workers. Should one of them end before the host stops, `watch` ends the host.
 pub fn start(flow: &Flow, tracker: &TaskTracker, watch: &Watch) {
     let worker = Worker { flow: flow.clone(), stop: watch.stop().clone() };
-    // One is enough: it has the cases of a batch judged by all of the sandbox's threads at once.
+    // One is enough: it has a batch of each department that waits evaluated by the sandbox's threads at once.
     watch.spawn(ROUTING, worker.clone().route(), tracker);
     watch.spawn(TIMERS, worker.clone().escalate(), tracker);
     watch.spawn(SENDING, worker.clone().deliver(), tracker);
@@ -57,10 +56,8 @@ struct Worker {
 impl Worker {
     async fn route(self) {
         while !self.stop.is_cancelled() {
-            match self.step(ROUTING, route::route_batch(&self.flow)).await {
-                Ok(0) => self.rest(&self.flow.wake.router, LOOK_ANYWAY).await,
-                // There may be more.
-                Ok(_) => self.flow.wake.router.notify_one(),
+            match self.step(ROUTING, route::route_until_idle(&self.flow, &self.stop)).await {
+                Ok(()) => self.rest(&self.flow.wake.router, LOOK_ANYWAY).await,
                 Err(error) => self.failed("routing", &error).await,
             }
         }

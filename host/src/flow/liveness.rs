@@ -11,6 +11,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+/// Has waiting events evaluated.
+pub const ROUTING: &str = "routing";
 /// Stores read deliveries.
 pub const STORING: &str = "storing deliveries";
 /// Sends replies.

@@ -114,12 +114,7 @@ impl ActivationEntry {
         Ok(Self::shown(activation, untrusted, flow, principal))
     }
 
-    fn shown(
-        activation: Activation,
-        untrusted: Option<String>,
-        flow: &Flow,
-        principal: &Principal,
-    ) -> Self {
+    fn shown(activation: Activation, untrusted: Option<String>, flow: &Flow, principal: &Principal) -> Self {
         let (pipeline, directory) = (flow.pipeline.load(), flow.directory.load());
         let health = pipeline.health(activation.id);
         let suspensions = health.map(|it| it.suspensions()).unwrap_or_default().into_iter();

@@ -9,6 +9,7 @@ mod enabling;
 mod escalation;
 mod evaluation;
 mod failing;
+mod fairness;
 mod ingest;
 mod joining;
 mod logging;
