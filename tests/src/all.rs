@@ -14,6 +14,7 @@
 //! | `fuzz` | whatever comes from outside, changed at random |
 //! | `demo` | what the demonstration promises, by the shipped program |
 //! | `import` | what was written before, out of files, by the shipped program |
+//! | `memory` | what the shipped program holds in memory |
 //! | `overload` | more than can be taken, or nothing that takes it |
 //! | `personal` | a person is erased, handed out everything, and kept no longer than agreed |
 //! | `refusals` | what the shipped program refuses at the command line, and what it says to do |
@@ -35,6 +36,7 @@ mod fuzz;
 #[path = "hostile/hostile.rs"]
 mod hostile;
 mod import;
+mod memory;
 mod overload;
 #[path = "personal/personal.rs"]
 mod personal;

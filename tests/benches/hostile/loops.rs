@@ -82,7 +82,7 @@ async fn measure_with(loopers: usize, config: PluginConfig) {
     app.stop().await;
 }
 
-async fn host(plugins: PluginConfig) -> (App, SocketAddr) {
+pub async fn host(plugins: PluginConfig) -> (App, SocketAddr) {
     let app = App::open(Parts {
         repository: StorePath::Temporary,
         artefact_shelf: None,

@@ -12,6 +12,7 @@ mod guest;
 mod guests;
 mod health;
 mod loops;
+mod readers;
 
 /// The sandbox compiles in a child process: this same program, under another first argument.
 const CHILD: &str = "compile-child";
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
         }
         loops::measure().await;
         bombs::measure().await;
+        readers::measure().await;
     });
     ExitCode::SUCCESS
 }

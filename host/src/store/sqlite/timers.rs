@@ -115,7 +115,7 @@ pub(super) fn end_waiting(rows: Rows, script: &mut Script) {
 
 pub(super) async fn next(store: &SqliteStore) -> StoreResult<Option<Timestamp>> {
     let due: Option<i64> =
-        sqlx::query_scalar("SELECT min(due_at) FROM timers").fetch_one(&store.readers).await?;
+        sqlx::query_scalar("SELECT min(due_at) FROM timers").fetch_one(&mut *store.reader().await?).await?;
     Ok(due.map(Timestamp::from_ms))
 }
 

@@ -56,7 +56,7 @@ impl UnreadStore for SqliteStore {
         .bind(end(before.unauthentic))
         .bind(end(before.unread))
         .bind(max)
-        .fetch_all(&self.readers)
+        .fetch_all(&mut *self.reader().await?)
         .await?;
         let portion = portion(&rows, retention::BYTES_AT_ONCE)?;
         let has_more = rows.len() == max as usize || portion.len() < rows.len();
@@ -81,7 +81,7 @@ impl UnreadStore for SqliteStore {
         )
         .bind(inbox.0)
         .bind(ROOM_AT_ONCE)
-        .fetch_all(&self.readers)
+        .fetch_all(&mut *self.reader().await?)
         .await?;
         let excess = held.saturating_add(wanted) - bytes_max + bytes_max / ROOM_SHARE;
         let portion = portion(&rows, excess.min(retention::BYTES_AT_ONCE))?;
@@ -94,7 +94,7 @@ impl UnreadStore for SqliteStore {
 async fn held(store: &SqliteStore, inbox: InboxId) -> StoreResult<u64> {
     let held: Option<i64> = sqlx::query_scalar("SELECT bytes FROM unread_totals WHERE inbox = ?")
         .bind(inbox.0)
-        .fetch_optional(&store.readers)
+        .fetch_optional(&mut *store.reader().await?)
         .await?;
     Ok(held.unwrap_or_default().max(0) as u64)
 }

@@ -20,7 +20,7 @@ pub(super) async fn claim(
     max: usize,
     except: &[InboxId],
 ) -> StoreResult<Vec<OutboxWork>> {
-    let mut reader = store.readers.acquire().await?;
+    let mut reader = store.reader().await?;
     let claimed = take(store, now, max, except, &mut reader).await?;
     let mut works = Vec::with_capacity(claimed.len());
     for entry in &claimed {
