@@ -24,6 +24,7 @@
 //! | [`secret`] | what is known of a secret, without its value |
 //! | [`erasure`], [`retention`] | what is about a person and goes, at once or in time |
 //! | [`installation`] | what holds for the whole installation |
+//! | [`quota`] | how much of each shared thing one department may have |
 
 pub mod activation;
 pub mod allowance;
@@ -49,6 +50,7 @@ pub mod outbox;
 pub mod principal;
 pub mod promise;
 pub mod proposal;
+pub mod quota;
 pub mod release;
 pub mod retention;
 pub mod secret;

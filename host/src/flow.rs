@@ -10,7 +10,7 @@
 //! 5. [`publish`], [`enable`]: the rules change; [`pipeline`] is what is enabled now, [`artefact`] what
 //!    it is made of. [`sign`] says who answers for a release, [`yank`] takes one back. [`suspend`] takes
 //!    out what fails too often ([`health`]). [`organise`]: departments, agents, queues and inboxes change.
-//!    [`settings`]: what holds for the whole installation does.
+//!    [`settings`]: what holds for the whole installation does. [`quotas`]: how much one department may have.
 //! 6. [`erase`] takes a person out, [`export`] hands out what is about one, [`purge`] keeps nothing
 //!    longer than agreed.
 //! 7. [`overhear`] writes down what adapters say, [`safe`] keeps the secrets, [`keyring`] knows who asks,
@@ -60,6 +60,7 @@ mod overhear;
 pub mod pipeline;
 pub mod publish;
 pub mod purge;
+pub mod quotas;
 pub mod rate;
 pub mod retry;
 pub mod route;

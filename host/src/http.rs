@@ -48,6 +48,7 @@ mod permission;
 mod plugins;
 pub mod problem;
 mod queues;
+mod quotas;
 mod response_room;
 mod room;
 mod route;

@@ -22,6 +22,7 @@ mod outbox;
 mod page;
 mod personal;
 mod plugins;
+mod quota;
 mod reading;
 mod route;
 mod secrets;
@@ -42,6 +43,7 @@ pub use outbox::{OutboxStore, OutboxWork, SendEnd};
 pub use page::{AuditEntry, Page, PageRequest};
 pub use personal::{EndedPage, PersonalDataStore, PurgedPage, Revision};
 pub use plugins::{PluginStore, Published};
+pub use quota::{QuotaChange, QuotaStore, QuotaUse};
 pub use reading::{ReadClass, Reading};
 pub use route::{CaseNeeds, Claim, ClaimedCase, HistoryEntry, Postponed, RouteCommit, RouteStore, Routed};
 pub use secrets::{SecretStore, StoredSecret, StoredSecretValue};
@@ -61,6 +63,7 @@ pub trait Store:
     + UpkeepStore
     + PersonalDataStore
     + UnreadStore
+    + QuotaStore
     + 'static
 {
 }
@@ -77,6 +80,7 @@ impl<T> Store for T where
         + UpkeepStore
         + PersonalDataStore
         + UnreadStore
+        + QuotaStore
         + 'static
 {
 }

@@ -12,6 +12,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 use crate::domain::erasure::Erased;
+use crate::domain::quota::Quota;
 
 pub mod log;
 
@@ -116,6 +117,13 @@ struct ErasedLabels {
     cause: &'static str,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct QuotaLabels {
+    /// Empty for the company.
+    department: String,
+    quota: &'static str,
+}
+
 /// Every metric of a host.
 pub struct Telemetry {
     registry: Registry,
@@ -132,6 +140,9 @@ pub struct Telemetry {
     postponed: Counter,
     purged_deliveries: Family<InboxLabels, Counter>,
     erased: Family<ErasedLabels, Counter>,
+    quota_used: Family<QuotaLabels, Gauge>,
+    quota_value: Family<QuotaLabels, Gauge>,
+    over_quota: Family<QuotaLabels, Counter>,
     items: Counter,
     decisions: Counter,
     conflicts: Counter,
@@ -161,6 +172,9 @@ impl Default for Telemetry {
             postponed: Counter::default(),
             purged_deliveries: Family::default(),
             erased: Family::default(),
+            quota_used: Family::default(),
+            quota_value: Family::default(),
+            over_quota: Family::default(),
             items: Counter::default(),
             decisions: Counter::default(),
             conflicts: Counter::default(),
@@ -221,6 +235,13 @@ impl Telemetry {
             self.purged_deliveries.clone(),
         );
         to.register("erased", "What was erased, by what it was and why", self.erased.clone());
+        to.register(
+            "quota_used",
+            "How much of a quota is used, by department (empty: the company)",
+            self.quota_used.clone(),
+        );
+        to.register("quota_value", "How much a quota allows", self.quota_value.clone());
+        to.register("over_quota", "What was refused because of a quota", self.over_quota.clone());
         to.register("items", "Items taken in", self.items.clone());
         to.register("decisions", "Decisions made", self.decisions.clone());
         to.register("conflicts", "Proposals that contradicted the one that stands", self.conflicts.clone());
@@ -307,6 +328,20 @@ impl Telemetry {
             let labels = ActivationLabels { activation: activation.to_owned() };
             self.suspended.get_or_create(&labels).set(i64::from(is_suspended));
         }
+    }
+
+    /// So much of a quota is used, out of so much. An empty department is the company.
+    pub fn quota(&self, department: &str, quota: Quota, used: u64, value: u64) {
+        let labels = QuotaLabels { department: department.to_owned(), quota: quota.name() };
+        let gauge = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        self.quota_used.get_or_create(&labels).set(gauge(used));
+        self.quota_value.get_or_create(&labels).set(gauge(value));
+    }
+
+    /// Something was refused because of a quota. An empty department is the company.
+    pub fn over_quota(&self, department: &str, quota: Quota) {
+        let labels = QuotaLabels { department: department.to_owned(), quota: quota.name() };
+        self.over_quota.get_or_create(&labels).inc();
     }
 
     /// An event waits to be judged again.

@@ -88,6 +88,7 @@ fn of_flow(error: &FlowError) -> Option<Cow<'_, str>> {
         FlowError::NotYet { remedy, .. } | FlowError::Refused { remedy, .. } => return Some(remedy.into()),
         FlowError::NotFound(_) => "name one that is there, as it is spelled there",
         FlowError::Gone(_) => "nothing brings it back: go on without it",
+        FlowError::OverQuota(over) => return Some(over.remedy().into()),
         FlowError::Conflict(_) => "look at what is there, and ask for what agrees with it",
         FlowError::Invalid { .. } => "correct it and run it again; `--help` says what is taken",
         FlowError::Forbidden(_) | FlowError::Unauthenticated(_) => "have somebody do it who may",

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::allowance::Allowance;
 use super::ids::{AgentId, DepartmentId, InboxId, QueueId};
 use super::proposal::Destination;
+use super::quota::Quotas;
 use super::retention::Retention;
 use super::time::Timestamp;
 
@@ -185,6 +186,7 @@ pub struct Directory {
     first_queues: HashMap<DepartmentId, QueueId>,
     agent_names: HashMap<String, AgentId>,
     inbox_names: HashMap<String, InboxId>,
+    quotas: Quotas,
 }
 
 impl Directory {
@@ -212,6 +214,16 @@ impl Directory {
             directory.inboxes.insert(inbox.id, std::sync::Arc::new(inbox));
         }
         directory
+    }
+
+    /// The same with these quotas.
+    pub fn with_quotas(self, quotas: Quotas) -> Self {
+        Self { quotas, ..self }
+    }
+
+    /// How much of each shared thing each department may have.
+    pub fn quotas(&self) -> &Quotas {
+        &self.quotas
     }
 
     /// A department's first queue is its oldest ordinary one.

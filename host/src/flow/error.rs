@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::domain::quota::OverQuota;
 use crate::store::StoreError;
 
 /// One thing wrong with what was sent.
@@ -72,6 +73,9 @@ pub enum FlowError {
         /// Milliseconds until the next one is taken.
         retry_after_ms: i64,
     },
+    /// A department would have more than its quota; nothing was accepted.
+    #[error("{0}")]
+    OverQuota(OverQuota),
     /// Not now: nothing was accepted, try again later.
     #[error("{0}")]
     Unavailable(String),
@@ -122,6 +126,7 @@ impl From<StoreError> for FlowError {
                 Self::Gone(format!("{what} is erased: there is nothing to answer any more"))
             }
             StoreError::Stale(what) => Self::Stale(what),
+            StoreError::OverQuota(over) => Self::OverQuota(over),
             why @ StoreError::InUse(_) => Self::Unavailable(why.to_string()),
             StoreError::Unavailable(why) => Self::Unavailable(format!("the repository cannot write: {why}")),
             StoreError::Busy(limit) => Self::Busy(limit),

@@ -8,6 +8,7 @@ use super::output::{Answer, Text};
 use super::permission::{MetricsFor, Permission};
 use super::problem::{Problem, ProblemKind};
 use super::route::Route;
+use crate::flow::quotas;
 
 /// The format that Prometheus reads.
 const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -46,5 +47,9 @@ async fn ready(call: Call, (): ()) -> Result<Answer<Health>, Problem> {
 }
 
 async fn metrics(call: Call, (): ()) -> Result<Text, Problem> {
+    // What is measured otherwise is shown all the same.
+    if let Err(error) = quotas::measure(call.flow()).await {
+        tracing::warn!(%error, "how much of the quotas is used could not be counted");
+    }
     Ok(Text { media_type: METRICS_TYPE, text: call.flow().telemetry.render() })
 }

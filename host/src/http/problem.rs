@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 pub use self::kind::ProblemKind;
+use crate::domain::quota::{OverQuota, Quota};
 use crate::flow::{FieldError, FlowError};
 use crate::gate::NoTurn;
 use crate::store::StoreError;
@@ -25,9 +26,10 @@ pub struct Problem {
     kind: ProblemKind,
     detail: String,
     errors: Vec<FieldError>,
-    name: Option<String>,
+    name: Option<Box<str>>,
     /// What to do, where there is more to say than the kind does.
     remedy: Option<String>,
+    quota: Option<Box<OverQuota>>,
     /// Seconds until it is worth trying again.
     retry_after: Option<NonZeroU32>,
     cause: Option<Box<dyn Error + Send + Sync>>,
@@ -54,8 +56,31 @@ pub struct ProblemBody<'a> {
     /// The stable name of the refusal, for a component that was not accepted, or of the limit that was met.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<&'a str>,
+    /// The quota that would be exceeded, where one would be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quota: Option<QuotaBody>,
     /// What to do.
     pub remedy: &'a str,
+}
+
+/// A quota that would be exceeded.
+#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
+pub struct QuotaBody {
+    /// Its name.
+    pub name: Quota,
+    /// Its value.
+    pub value: u64,
+    /// How much of it is used.
+    pub used: u64,
+    /// What it counts.
+    pub unit: &'static str,
+}
+
+impl QuotaBody {
+    fn of(over: &OverQuota) -> Self {
+        let OverQuota { limit, used, .. } = *over;
+        Self { name: limit.quota, value: limit.most, used, unit: limit.quota.unit() }
+    }
 }
 
 impl Problem {
@@ -64,7 +89,16 @@ impl Problem {
         let is_for_now = matches!(kind, ProblemKind::Unavailable | ProblemKind::Damaged);
         let retry_after = is_for_now.then_some(NonZeroU32::MIN);
         let detail = detail.into();
-        Self { kind, detail, errors: Vec::new(), name: None, remedy: None, retry_after, cause: None }
+        Self {
+            kind,
+            detail,
+            errors: Vec::new(),
+            name: None,
+            remedy: None,
+            quota: None,
+            retry_after,
+            cause: None,
+        }
     }
 
     /// One wrong place.
@@ -102,6 +136,11 @@ impl Problem {
         self.kind == ProblemKind::Damaged
     }
 
+    /// The quota that would be exceeded.
+    pub fn over_quota(&self) -> Option<&OverQuota> {
+        self.quota.as_deref()
+    }
+
     /// The surprise behind it, for the log alone.
     pub fn cause(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
         self.cause.as_deref()
@@ -118,6 +157,7 @@ impl Problem {
             instance: format!("urn:switchboard:request:{request}"),
             errors: &self.errors,
             name: self.name.as_deref(),
+            quota: self.quota.as_deref().map(QuotaBody::of),
             remedy: self.remedy.as_deref().unwrap_or_else(|| self.kind.remedy()),
         };
         // Texts and numbers alone: writing them as JSON does not fail.
@@ -154,7 +194,7 @@ impl From<FlowError> for Problem {
                 return Self { errors, ..Self::new(ProblemKind::Invalid, detail) };
             }
             FlowError::Refused { name, remedy, .. } => {
-                return Self { name: Some(name), ..Self::new(ProblemKind::Refused, detail) }
+                return Self { name: Some(name.into()), ..Self::new(ProblemKind::Refused, detail) }
                     .with_remedy(remedy);
             }
             FlowError::NotYet { remedy, .. } => {
@@ -164,6 +204,10 @@ impl From<FlowError> for Problem {
                 let seconds = u32::try_from((retry_after_ms + 999) / 1_000).ok();
                 let retry_after = seconds.and_then(NonZeroU32::new);
                 return Self { retry_after, ..Self::new(ProblemKind::TooMany, detail) };
+            }
+            FlowError::OverQuota(over) => {
+                let problem = Self::new(ProblemKind::OverQuota, detail).with_remedy(over.remedy());
+                return Self { quota: Some(over.into()), ..problem };
             }
             FlowError::Failed(cause) => return unexpected(cause),
         };

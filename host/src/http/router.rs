@@ -92,6 +92,9 @@ async fn serve(shared: Arc<Shared>, route: Arc<Route>, request: Request) -> Resp
         if problem.is_damage() {
             shared.flow.store.note_damage();
         }
+        if let Some(over) = problem.over_quota() {
+            shared.flow.note_over_quota(over);
+        }
         if let Some(cause) = problem.cause() {
             let _entered = span.enter();
             tracing::error!(route = route.path, request = %id, error = cause, "a request failed unexpectedly");

@@ -4,8 +4,8 @@ use super::permission::MetricsFor;
 use super::route::Route;
 use super::{
     activations, agents, audit, contacts, conversation_acts, conversations, counts, decisions, deliveries,
-    departments, evaluate, generations, health, inboxes, ingest, items, openapi, plugins, queues, search,
-    secrets, settings, signing_keys, tokens,
+    departments, evaluate, generations, health, inboxes, ingest, items, openapi, plugins, queues, quotas,
+    search, secrets, settings, signing_keys, tokens,
 };
 
 /// Every route, in the order of the story, as it is where nobody says otherwise.
@@ -33,6 +33,7 @@ pub(super) fn routes_with(metrics_for: MetricsFor) -> Vec<Route> {
         secrets::routes(),
         signing_keys::routes(),
         settings::routes(),
+        quotas::routes(),
         activations::routes(),
         generations::routes(),
         tokens::routes(),

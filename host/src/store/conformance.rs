@@ -165,6 +165,7 @@ macro_rules! conformance {
                 what_is_referred_to_must_exist,
                 an_inbox_is_changed_by_compare_and_set,
                 the_installations_settings_are_changed_by_compare_and_set,
+                quotas_are_set_and_put_back_to_their_default,
                 tokens_are_kept_and_revoked_once,
             }
             plugins {

@@ -1,5 +1,7 @@
 //! Why the repository did not do something.
 
+use crate::domain::quota::OverQuota;
+
 /// Why the repository did not do something, by what the caller does next.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -15,6 +17,9 @@ pub enum StoreError {
     /// It was changed meanwhile: load again and decide again.
     #[error("{0} was changed meanwhile")]
     Stale(String),
+    /// A department would have more than its quota; tell the user.
+    #[error(transparent)]
+    OverQuota(#[from] OverQuota),
     /// Another host works on it. Holds the file.
     #[error("another host has {0} open")]
     InUse(String),

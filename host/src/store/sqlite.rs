@@ -35,6 +35,7 @@ mod outbox;
 mod paging;
 mod personal;
 mod plugins;
+mod quotas;
 mod readers;
 mod recent;
 mod retention;

@@ -9,6 +9,7 @@ mod idempotency;
 mod lists;
 mod organisation;
 mod plugins;
+mod quotas;
 mod roles;
 mod secrets;
 mod signing;

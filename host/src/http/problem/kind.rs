@@ -35,6 +35,8 @@ pub enum ProblemKind {
     TooCostly,
     /// Too many requests.
     TooMany,
+    /// More than a quota allows.
+    OverQuota,
     /// A body of another type.
     UnsupportedMediaType,
     /// Not now.
@@ -68,6 +70,7 @@ impl ProblemKind {
             Self::TooSlow => ("too-slow", StatusCode::REQUEST_TIMEOUT, "Too slow"),
             Self::TooCostly => ("too-costly", StatusCode::UNPROCESSABLE_ENTITY, "Too costly"),
             Self::TooMany => ("too-many-requests", StatusCode::TOO_MANY_REQUESTS, "Too many requests"),
+            Self::OverQuota => ("over-quota", StatusCode::CONFLICT, "Over quota"),
             Self::UnsupportedMediaType => {
                 ("unsupported-media-type", StatusCode::UNSUPPORTED_MEDIA_TYPE, "Unsupported media type")
             }
@@ -99,6 +102,7 @@ impl ProblemKind {
                  with POST /v1/tokens"
             }
             Self::TooLarge => "send less at once",
+            Self::OverQuota => "make room, or have an admin of the whole company raise the quota",
             Self::TooSlow => "send it again over a faster line",
             Self::TooCostly => {
                 "ask for less: more and longer words in a search, a filter of a list, a smaller `limit`"

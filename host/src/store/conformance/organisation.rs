@@ -6,8 +6,9 @@ use crate::domain::ids::{DepartmentId, TokenId};
 use crate::domain::installation::InstallationSettings;
 use crate::domain::organisation::{Department, Inbox, Queue};
 use crate::domain::principal::Role;
+use crate::domain::quota::Quota;
 use crate::domain::token::Token;
-use crate::store::StoreError;
+use crate::store::{QuotaChange, StoreError};
 
 pub(crate) async fn names_are_unique(world: World) {
     let now = world.now();
@@ -94,4 +95,20 @@ pub(crate) async fn tokens_are_kept_and_revoked_once(world: World) {
     assert!(matches!(again, Err(StoreError::Stale(_))), "{again:?}");
     let unknown = world.store.revoke_token(TokenId(1), at, &world.audit("token.revoke")).await;
     assert!(matches!(unknown, Err(StoreError::Missing(_))), "{unknown:?}");
+}
+
+pub(crate) async fn quotas_are_set_and_put_back_to_their_default(world: World) {
+    let support = Some(world.inbox.department);
+    let change = async |owner, value| {
+        let changes = [QuotaChange { quota: Quota::Activations, value }];
+        world.store.change_quotas(owner, &changes, &world.audit("quotas.change")).await.unwrap();
+        let directory = world.store.directory().await.unwrap();
+        [support, None].map(|it| directory.quotas().value(it, Quota::Activations))
+    };
+    let defaults = [support, None].map(|it| Quota::Activations.default_of(it));
+    assert_eq!(change(support, Some(3)).await, [3, defaults[1]]);
+    assert_eq!(change(None, Some(0)).await, [3, 0]);
+    assert_eq!(change(support, Some(4)).await, [4, 0]);
+    assert_eq!(change(support, None).await, [defaults[0], 0]);
+    assert_eq!(change(None, None).await, defaults);
 }

@@ -6,7 +6,7 @@ use sqlx::{Connection as _, Row as _, SqliteConnection, SqliteExecutor};
 
 use super::error::Explain;
 use super::words::{case, word};
-use super::{SqliteStore, audit, tokens};
+use super::{SqliteStore, audit, quotas, tokens};
 use crate::domain::ids::TokenId;
 use crate::domain::installation::InstallationSettings;
 use crate::domain::organisation::{Agent, Department, Directory, Inbox, Queue};
@@ -38,12 +38,14 @@ impl OrganisationStore for SqliteStore {
         )
         .fetch_all(&mut *tx)
         .await?;
-        Ok(Directory::new(
+        let quotas = quotas::set(&mut tx).await?;
+        let directory = Directory::new(
             read_all(&departments, read_department)?,
             read_all(&queues, read_queue)?,
             read_all(&agents, read_agent)?,
             read_all(&inboxes, read_inbox)?,
-        ))
+        );
+        Ok(directory.with_quotas(quotas))
     }
 
     async fn add_department(

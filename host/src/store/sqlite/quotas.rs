@@ -1,0 +1,90 @@
+//! Quotas: those that were set, and how much is used.
+
+use async_trait::async_trait;
+use sqlx::{Row as _, SqliteConnection};
+
+use super::words::{case, word};
+use super::{SqliteStore, audit};
+use crate::domain::ids::DepartmentId;
+use crate::domain::quota::{Owner, Quota, Quotas};
+use crate::store::{AuditEntry, QuotaChange, QuotaStore, QuotaUse, StoreResult};
+
+/// The owner's number of the company: no department has it.
+const COMPANY: i64 = 0;
+
+/// What is counted for each owner. Each statement gives owners (absent for the company) and how much.
+const USES: [(Quota, &str); 1] =
+    [(Quota::Activations, "SELECT owner, count(*) FROM activations GROUP BY owner")];
+
+#[async_trait]
+impl QuotaStore for SqliteStore {
+    async fn change_quotas(
+        &self,
+        owner: Owner,
+        changes: &[QuotaChange],
+        audit: &AuditEntry,
+    ) -> StoreResult<()> {
+        let mut writer = self.writer.lock().await;
+        let mut tx = writer.begin().await?;
+        for QuotaChange { quota, value } in changes {
+            change(owner, *quota, *value, &mut tx).await?;
+        }
+        audit::record(audit, &mut tx).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn quota_uses(&self) -> StoreResult<Vec<QuotaUse>> {
+        let mut reader = self.reader().await?;
+        let mut uses = Vec::new();
+        for (quota, sql) in USES {
+            for row in sqlx::query(sql).fetch_all(&mut *reader).await? {
+                let owner = row.try_get::<Option<i64>, _>(0)?.map(DepartmentId);
+                uses.push(QuotaUse { owner, quota, used: unsigned(row.try_get(1)?) });
+            }
+        }
+        Ok(uses)
+    }
+}
+
+async fn change(
+    owner: Owner,
+    quota: Quota,
+    value: Option<u64>,
+    connection: &mut SqliteConnection,
+) -> StoreResult<()> {
+    let owner = owner.map_or(COMPANY, |it| it.0);
+    let Some(value) = value else {
+        sqlx::query("DELETE FROM quotas WHERE owner = ? AND quota = ?")
+            .bind(owner)
+            .bind(word(&quota)?)
+            .execute(connection)
+            .await?;
+        return Ok(());
+    };
+    sqlx::query(
+        "INSERT INTO quotas (owner, quota, value) VALUES (?, ?, ?)
+         ON CONFLICT (owner, quota) DO UPDATE SET value = excluded.value",
+    )
+    .bind(owner)
+    .bind(word(&quota)?)
+    .bind(i64::try_from(value).unwrap_or(i64::MAX))
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// The quotas that were set.
+pub(super) async fn set(connection: &mut SqliteConnection) -> StoreResult<Quotas> {
+    let rows = sqlx::query("SELECT owner, quota, value FROM quotas").fetch_all(connection).await?;
+    let mut set = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let owner = Some(row.try_get(0)?).filter(|it| *it != COMPANY).map(DepartmentId);
+        set.push((owner, case(row.try_get(1)?)?, unsigned(row.try_get(2)?)));
+    }
+    Ok(Quotas::new(set))
+}
+
+/// Counts and sums are never negative.
+fn unsigned(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or_default()
+}
