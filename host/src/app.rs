@@ -37,6 +37,7 @@ use crate::worker::{self, Watch};
 
 pub mod clock;
 mod inspection;
+mod memory;
 mod modes;
 
 /// The name of the file beside the repository that holds the key of its compiled plugins.
@@ -233,6 +234,8 @@ impl App {
     pub fn work(&self) {
         self.flow.door.open();
         worker::start(&self.flow, &self.workers, &self.watch);
+        let trimming = memory::give_back_free(self.watch.stop().clone());
+        self.watch.spawn("giving memory back", trimming, &self.workers);
     }
 
     /// Ends when somebody asked the installation to stop, or it cannot go on.

@@ -49,6 +49,7 @@ mod plugins;
 pub mod problem;
 mod queues;
 mod quotas;
+mod response_room;
 mod room;
 mod route;
 mod router;

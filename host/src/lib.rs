@@ -15,14 +15,15 @@
 //! |---|---|---|
 //! | [`domain`] | the rules, pure | nothing |
 //! | [`plugin`] | the sandbox | domain, vault, `wasmtime` |
-//! | [`store`] | the repository | domain, `sqlx` |
+//! | [`gate`] | shares of what there is a bounded amount of | nothing |
+//! | [`store`] | the repository | domain, gate, `sqlx` |
 //! | [`egress`] | the way out | an HTTP client |
 //! | [`vault`] | secrets | domain, ciphers |
 //! | [`telemetry`] | what is measured | domain |
 //! | [`bundled`] | the plugins that come with the program | plugin |
 //! | [`flow`] | the story, one verb a file | all of these |
 //! | [`worker`] | what runs by itself | flow |
-//! | [`http`] | the API | flow, the store's types, `axum` |
+//! | [`http`] | the API | flow, gate, the store's types, `axum` |
 //! | [`app`] | the composition root | everything |
 //! | [`cli`], [`config`] | the command and its settings | everything |
 //! | [`crash`] | points at which a test has the host die; nothing in a release | nothing |
@@ -44,6 +45,7 @@ pub mod crash;
 pub mod domain;
 pub mod egress;
 pub mod flow;
+pub mod gate;
 pub mod http;
 pub mod plugin;
 pub mod store;

@@ -15,6 +15,7 @@
 //! | `demo` | what the demonstration promises, by the shipped program |
 //! | `import` | what was written before, out of files, by the shipped program |
 //! | `limits` | the shipped program, where the system gives it little |
+//! | `memory` | what the shipped program holds in memory |
 //! | `modes` | whom the shipped program lets read its files |
 //! | `output` | the shipped program, whose output has no reader or no room |
 //! | `overload` | more than can be taken, or nothing that takes it |
@@ -39,6 +40,7 @@ mod fuzz;
 mod hostile;
 mod import;
 mod limits;
+mod memory;
 mod modes;
 mod output;
 mod overload;

@@ -99,7 +99,8 @@ fn of_flow(error: &FlowError) -> Option<Cow<'_, str>> {
         FlowError::Invalid { .. } => "correct it and run it again; `--help` says what is taken",
         FlowError::Forbidden(_) | FlowError::Unauthenticated(_) => "have somebody do it who may",
         FlowError::TooLarge(_) => "give less at once",
-        FlowError::Stale(_) | FlowError::TooMany { .. } => "run it again",
+        FlowError::TooCostly => "ask for less",
+        FlowError::Stale(_) | FlowError::TooMany { .. } | FlowError::Busy(_) => "run it again",
         FlowError::Unavailable(_) => "nothing was done: see that the disk has room, and run it again",
         FlowError::Damaged(_) => DAMAGED,
         // What is behind it may say more.

@@ -340,6 +340,24 @@ pub struct Decision {
 }
 
 impl Decision {
+    /// Cuts what policies said to so many bytes in all, those that came last first; whether anything was cut.
+    pub fn cut_to(&mut self, bytes_max: usize) -> bool {
+        let mut texts = Texts { left: bytes_max, is_cut: false };
+        for note in &mut self.outcome.notes {
+            texts.keep(&mut note.text);
+        }
+        for contribution in &mut self.contributions {
+            let proposals = contribution.proposals.len();
+            contribution.proposals.retain_mut(|judged| texts.keep_proposal(judged));
+            texts.is_cut |= contribution.proposals.len() < proposals;
+            contribution.log.iter_mut().for_each(|line| texts.keep(line));
+            if let Some(failure) = &mut contribution.failure {
+                texts.keep(&mut failure.detail);
+            }
+        }
+        texts.is_cut
+    }
+
     /// Proposals that contradicted the one that stands: who, what, and whose stands.
     pub fn conflicts(&self) -> impl Iterator<Item = (&Contribution, &Judged)> {
         self.contributions.iter().flat_map(|contribution| {
@@ -352,10 +370,70 @@ impl Decision {
     }
 }
 
+/// Texts of which so many bytes are kept.
+struct Texts {
+    left: usize,
+    is_cut: bool,
+}
+
+impl Texts {
+    fn keep(&mut self, text: &mut String) {
+        if text.len() > self.left {
+            self.is_cut = true;
+            text.truncate(text.floor_char_boundary(self.left));
+        }
+        self.left -= text.len();
+    }
+
+    /// Its reason in part; the proposal itself as a whole, or not at all.
+    fn keep_proposal(&mut self, judged: &mut Judged) -> bool {
+        let Judged { proposal: Proposal { action, why }, verdict } = judged;
+        self.keep(why);
+        if let Verdict::Invalid { detail } | Verdict::UnknownPlace { detail } = verdict {
+            self.keep(detail);
+        }
+        let bytes = serde_json::to_string(action).map_or(usize::MAX, |it| it.len());
+        match self.left.checked_sub(bytes) {
+            Some(left) => self.left = left,
+            None => return false,
+        }
+        true
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::domain::proposal::{Action, Escalation};
+
+    fn texts(left: usize) -> Texts {
+        Texts { left, is_cut: false }
+    }
+
+    #[test]
+    fn texts_are_cut_to_what_is_left_between_characters() {
+        let mut texts = texts(5);
+        let (mut first, mut second) = ("abc".to_owned(), "éé".to_owned());
+        texts.keep(&mut first);
+        assert!(!texts.is_cut);
+        texts.keep(&mut second);
+        assert!(texts.is_cut);
+        assert_eq!((first.as_str(), second.as_str()), ("abc", "é"));
+    }
+
+    #[test]
+    fn a_proposal_that_is_too_long_is_left_out_and_never_another_one() {
+        let note = |text: String| {
+            let proposal = Proposal { action: Action::Note { text }, why: "why".into() };
+            Judged { proposal, verdict: Verdict::Applied }
+        };
+        let (mut short, mut long) = (note("short".into()), note("x".repeat(2_000)));
+        let before = short.clone();
+        let mut texts = texts(1_000);
+        assert!(!texts.keep_proposal(&mut long));
+        assert!(texts.keep_proposal(&mut short));
+        assert_eq!(short, before);
+    }
 
     #[test]
     fn an_escalation_reads_back_with_every_verdict() {

@@ -6,6 +6,10 @@ use serde::{Deserialize, Serialize};
 use super::ids::{ConversationId, DeliveryId, IdentityId, InboxId, ItemId};
 use super::time::Timestamp;
 
+pub use self::beginning::ItemCut;
+
+mod beginning;
+
 /// What sort of touch point an item is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -223,6 +227,10 @@ pub struct StoredItem {
     /// Since when nothing is kept of what it said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub erased_at: Option<Timestamp>,
+    /// How much there is of what is shown in part; absent where all of it is shown. The whole is at
+    /// `/v1/items/{id}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cut: Option<ItemCut>,
     /// Its latest revision.
     #[serde(flatten)]
     pub item: Item,

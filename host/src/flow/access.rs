@@ -33,15 +33,23 @@ pub async fn conversation(
     seen.ok_or_else(|| FlowError::NotFound(format!("there is no conversation {id}")))
 }
 
-/// An item that the caller may see.
-pub async fn item(flow: &Flow, principal: &Principal, id: ItemId) -> Result<StoredItem, FlowError> {
-    let found = flow.store.item(id).await?;
+/// An item that the caller may see, as lists show it.
+pub async fn item_listed(flow: &Flow, principal: &Principal, id: ItemId) -> Result<StoredItem, FlowError> {
+    let listed = flow.store.item_listed(id).await?;
     let unknown = || FlowError::NotFound(format!("there is no item {id}"));
-    let item = found.ok_or_else(unknown)?;
-    match sees_conversation(flow, principal, item.conversation).await? {
-        true => Ok(item),
+    let listed = listed.ok_or_else(unknown)?;
+    match sees_conversation(flow, principal, listed.conversation).await? {
+        true => Ok(listed),
         false => Err(unknown()),
     }
+}
+
+/// An item that the caller may see, as a whole.
+pub async fn item(flow: &Flow, principal: &Principal, id: ItemId) -> Result<StoredItem, FlowError> {
+    // The whole is read only for who may see it.
+    item_listed(flow, principal, id).await?;
+    let found = flow.store.item(id).await?;
+    found.ok_or_else(|| FlowError::NotFound(format!("there is no item {id}")))
 }
 
 /// A decision that the caller may see.
@@ -87,12 +95,24 @@ pub async fn delivery(
     principal: &Principal,
     id: DeliveryId,
 ) -> Result<(Delivery, RawDelivery), FlowError> {
+    // Its body is read only for who may see it.
+    let (delivery, _) = delivery_head(flow, principal, id).await?;
+    let found = flow.store.raw_delivery(delivery.id).await?;
+    found.ok_or_else(|| FlowError::NotFound(format!("there is no delivery {id}")))
+}
+
+/// The same with an empty body in place of its own.
+pub async fn delivery_head(
+    flow: &Flow,
+    principal: &Principal,
+    id: DeliveryId,
+) -> Result<(Delivery, RawDelivery), FlowError> {
     let directory = flow.directory.load_full();
     let is_seen = |it: &(Delivery, RawDelivery)| {
         principal.department.is_none()
             || directory.inbox(it.0.inbox).is_some_and(|inbox| principal.covers(inbox.department))
     };
-    let found = flow.store.raw_delivery(id).await?;
+    let found = flow.store.delivery_head(id).await?;
     found.filter(is_seen).ok_or_else(|| FlowError::NotFound(format!("there is no delivery {id}")))
 }
 

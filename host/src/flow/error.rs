@@ -79,6 +79,12 @@ pub enum FlowError {
     /// Not now: nothing was accepted, try again later.
     #[error("{0}")]
     Unavailable(String),
+    /// Others have their turns, or the caller's share is under way. Holds the name of the limit.
+    #[error("the limit `{0}` is reached: try again")]
+    Busy(&'static str),
+    /// A request read for too long.
+    #[error("it takes longer than a request may read: seconds for a list or a search")]
+    TooCostly,
     /// The repository is damaged: nothing was accepted, and somebody has to look.
     #[error("the repository is damaged: {0}")]
     Damaged(String),
@@ -123,6 +129,8 @@ impl From<StoreError> for FlowError {
             StoreError::OverQuota(over) => Self::OverQuota(over),
             why @ StoreError::InUse(_) => Self::Unavailable(why.to_string()),
             StoreError::Unavailable(why) => Self::Unavailable(format!("the repository cannot write: {why}")),
+            StoreError::Busy(limit) => Self::Busy(limit),
+            StoreError::TooCostly => Self::TooCostly,
             StoreError::Damaged(why) => Self::Damaged(why),
             StoreError::Failed(source) => Self::Failed(source),
         }

@@ -17,7 +17,8 @@ pub(super) fn routes() -> Vec<Route> {
             permission::COMPANY_READ,
             "Says whether the audit log is what was written",
             verify,
-        ),
+        )
+        .sweeping(),
     ]
 }
 

@@ -11,11 +11,13 @@ use axum::http::{HeaderMap, StatusCode, Uri};
 use tokio_util::sync::CancellationToken;
 
 use super::problem::{Problem, ProblemKind};
+use super::response_room::ResponseRoom;
 use super::room::{Room, Taken};
 use crate::domain::ids::InvalidId;
 use crate::domain::organisation::Inbox;
 use crate::domain::principal::Principal;
 use crate::flow::Flow;
+use crate::gate::Pass;
 
 /// What every request works with.
 pub struct Shared {
@@ -27,6 +29,8 @@ pub struct Shared {
     pub openapi: Bytes,
     /// Room for what is being received.
     pub room: Room,
+    /// Room for what is being sent.
+    pub responses: ResponseRoom,
 }
 
 /// A request on its way to its handler.
@@ -88,6 +92,12 @@ impl Call {
     pub fn principal(&self) -> Result<&Principal, Problem> {
         let unknown = || Problem::new(ProblemKind::Unauthenticated, "this needs to know who asks");
         self.principal.as_ref().ok_or_else(unknown)
+    }
+
+    /// Waits for room to make a response that shows one thing of so many bytes. Held until the response is made.
+    pub async fn room_for(&self, bytes: usize) -> Result<Pass, Problem> {
+        let caller = self.principal()?.token.map_or(0, |it| it.0);
+        self.shared.responses.enter_for_one(caller, bytes).await
     }
 
     /// The status of an answer that says yes.

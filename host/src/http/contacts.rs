@@ -42,7 +42,8 @@ pub(super) fn routes() -> Vec<Route> {
             permission::COMPANY_ADMIN,
             "Hands out everything about a contact; the audit log says that it was",
             export_contact,
-        ),
+        )
+        .sweeping(),
     ]
 }
 

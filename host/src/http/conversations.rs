@@ -4,7 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::call::Call;
-use super::cursor::{Entries, PageQuery, first_page, page_request};
+use super::cursor::{Entries, PageQuery, first_page, largest_page, page_request};
+use super::decisions::DecisionShown;
 use super::input::Query;
 use super::output::Answer;
 use super::permission;
@@ -14,7 +15,6 @@ use super::route::Route;
 use super::view::ConversationEntry;
 use crate::domain::contact::{Contact, Identity};
 use crate::domain::conversation::Status;
-use crate::domain::decision::Decision;
 use crate::domain::ids::{AgentId, ContactId, ConversationId};
 use crate::domain::item::StoredItem;
 use crate::domain::organisation::Directory;
@@ -23,6 +23,9 @@ use crate::domain::principal::Principal;
 use crate::flow::converse::{self, MergeSuggestion};
 use crate::flow::{FlowError, access};
 use crate::store::{ConversationFilter, Note};
+
+/// How many answers a conversation is shown with: more than any has, and a few hundred kilobytes.
+const OUTBOX_SHOWN: u32 = 1_000;
 
 pub(super) fn routes() -> Vec<Route> {
     vec![
@@ -41,8 +44,14 @@ pub(super) fn routes() -> Vec<Route> {
         Route::get(
             "/v1/conversations/{id}/items",
             permission::CONVERSATIONS_READ,
-            "Lists a conversation's items, oldest first",
+            "Lists a conversation's items, oldest first; long ones in part",
             items,
+        ),
+        Route::get(
+            "/v1/conversations/{id}/notes",
+            permission::CONVERSATIONS_READ,
+            "Lists a conversation's notes, newest first",
+            notes,
         ),
     ]
 }
@@ -123,11 +132,14 @@ struct ConversationDetail {
     identities: Vec<Identity>,
     /// The first items, oldest first; `/v1/conversations/{id}/items` has them all.
     items: Entries<StoredItem>,
-    /// Remarks, oldest first.
+    /// The latest notes, oldest first.
     notes: Vec<Note>,
+    /// What to give as `cursor` to `/v1/conversations/{id}/notes` for those before; absent where these are all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    notes_next_cursor: Option<String>,
     /// The latest decisions, newest first; `/v1/decisions` has them all.
-    decisions: Entries<Decision>,
-    /// Answers and how far they are, oldest first.
+    decisions: Entries<DecisionShown>,
+    /// The latest answers and how far they are, oldest first.
     outbox: Vec<OutboxEntry>,
     /// Conversations that may belong to it, 8 at most.
     suggestions: Vec<MergeSuggestion>,
@@ -143,20 +155,31 @@ async fn show(call: Call, (): ()) -> Result<Answer<ConversationDetail>, Problem>
         Some((contact, identities)) => (Some(contact), identities),
         None => (None, Vec::new()),
     };
+    let mut notes = Entries::page(flow.store.notes_page(id, largest_page()).await?, |note| note);
+    notes.entries.reverse();
     let detail = ConversationDetail {
         conversation: ConversationEntry::of(conversation, &flow.directory.load()),
         contact,
         identities,
         items: Entries::page(flow.store.items(id, first_page()).await?, |item| item),
-        notes: flow.store.notes(id).await?,
-        decisions: Entries::page(flow.store.decisions(Some(id), None, first_page()).await?, |decision| {
-            decision
-        }),
-        outbox: flow.store.outbox(id).await?,
+        notes: notes.entries,
+        notes_next_cursor: notes.next_cursor,
+        decisions: Entries::page(
+            flow.store.decisions(Some(id), None, first_page()).await?,
+            DecisionShown::in_a_list,
+        ),
+        outbox: flow.store.latest_outbox(id, OUTBOX_SHOWN).await?,
         suggestions: converse::suggestions(flow, call.principal()?, id).await?,
         merged: flow.store.merged_into(id).await?,
     };
     Ok(Answer::of(detail).tagged(revision))
+}
+
+async fn notes(call: Call, Query(query): Query<PageQuery>) -> Result<Answer<Entries<Note>>, Problem> {
+    let page = page_request(query.cursor.as_deref(), query.limit)?;
+    let conversation = access::conversation(call.flow(), call.principal()?, call.id("id")?).await?;
+    let found = call.flow().store.notes_page(conversation.id, page).await?;
+    Ok(Answer::of(Entries::page(found, |note| note)))
 }
 
 async fn items(call: Call, Query(query): Query<PageQuery>) -> Result<Answer<Entries<StoredItem>>, Problem> {

@@ -10,7 +10,8 @@ use crate::store::{Page, PageRequest};
 
 /// Entries on a page when the caller names no number.
 const LIMIT_DEFAULT: u32 = 50;
-/// The most entries on a page: what fits a screen several times over, and an answer of a few megabytes.
+/// The most entries on a page: what fits a screen several times over. A page ends at a mebibyte too, where
+/// the repository makes it.
 const LIMIT_MAX: u32 = 200;
 
 /// A page of a list.
@@ -61,6 +62,11 @@ pub fn page_request(cursor: Option<&str>, limit: Option<u32>) -> Result<PageRequ
 /// The first page, of the default size.
 pub fn first_page() -> PageRequest {
     PageRequest { after: None, limit: LIMIT_DEFAULT }
+}
+
+/// The first page, of the largest size.
+pub fn largest_page() -> PageRequest {
+    PageRequest { after: None, limit: LIMIT_MAX }
 }
 
 fn encode(after: i64) -> String {

@@ -14,6 +14,9 @@ use crate::domain::decision::{Decision, Judged};
 use crate::domain::ids::ConversationId;
 use crate::flow::access;
 
+/// What a list shows of the texts of one decision: a hundred times an ordinary one.
+const LISTED_BYTES_MAX: usize = 256 * 1024;
+
 pub(super) fn routes() -> Vec<Route> {
     vec![
         Route::get("/v1/decisions", permission::DECISIONS_READ, "Lists decisions, newest first", list),
@@ -38,12 +41,36 @@ struct DecisionQuery {
     limit: Option<u32>,
 }
 
+/// A decision, or most of a very large one.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct DecisionShown {
+    /// The decision.
+    #[serde(flatten)]
+    decision: Decision,
+    /// Set where texts and log lines are cut because the decision is very large; the whole is at
+    /// `/v1/decisions/{id}`.
+    #[serde(skip_serializing_if = "is_false")]
+    is_cut: bool,
+}
+
+fn is_false(it: &bool) -> bool {
+    !it
+}
+
+impl DecisionShown {
+    /// As lists show it.
+    pub(super) fn in_a_list(mut decision: Decision) -> Self {
+        let is_cut = decision.cut_to(LISTED_BYTES_MAX);
+        Self { decision, is_cut }
+    }
+}
+
 /// A decision with its conflicts drawn out.
 #[derive(Serialize, JsonSchema)]
 struct DecisionEntry {
     /// The decision.
     #[serde(flatten)]
-    decision: Decision,
+    shown: DecisionShown,
     /// Proposals that contradicted what stands.
     conflicts: Vec<Conflict>,
     /// Whether what it was made of is still there, so that it can be made again.
@@ -61,14 +88,15 @@ struct Conflict {
 }
 
 impl DecisionEntry {
-    fn of(decision: Decision) -> Self {
+    fn of(shown: DecisionShown) -> Self {
+        let decision = &shown.decision;
         let conflicts = decision.conflicts();
         let conflicts = conflicts.map(|(contribution, judged)| Conflict {
             by: contribution.name.to_string(),
             judged: judged.clone(),
         });
         let is_replayable = decision.erased_at.is_none();
-        Self { conflicts: conflicts.collect(), is_replayable, decision }
+        Self { conflicts: conflicts.collect(), is_replayable, shown }
     }
 }
 
@@ -78,10 +106,10 @@ async fn list(
 ) -> Result<Answer<Entries<DecisionEntry>>, Problem> {
     let page = page_request(query.cursor.as_deref(), query.limit)?;
     let found = call.flow().store.decisions(query.conversation, call.principal()?.department, page).await?;
-    Ok(Answer::of(Entries::page(found, DecisionEntry::of)))
+    Ok(Answer::of(Entries::page(found, |it| DecisionEntry::of(DecisionShown::in_a_list(it)))))
 }
 
 async fn show(call: Call, (): ()) -> Result<Answer<DecisionEntry>, Problem> {
     let decision = access::decision(call.flow(), call.principal()?, call.id("id")?).await?;
-    Ok(Answer::of(DecisionEntry::of(decision)))
+    Ok(Answer::of(DecisionEntry::of(DecisionShown { decision, is_cut: false })))
 }

@@ -11,7 +11,7 @@ use super::output::{Answer, Download};
 use super::permission;
 use super::problem::{Problem, ProblemKind};
 use super::route::Route;
-use crate::domain::delivery::{Delivery, DeliveryOutcome, Header, RawDelivery};
+use crate::domain::delivery::{Delivery, DeliveryOutcome, Header};
 use crate::domain::organisation::Directory;
 use crate::flow::{access, retry};
 
@@ -29,7 +29,8 @@ pub(super) fn routes() -> Vec<Route> {
             permission::DELIVERIES_READ,
             "Gives a delivery's body as it came",
             raw,
-        ),
+        )
+        .taking_room_later(),
         Route::post(
             "/v1/deliveries/{id}/retry",
             permission::DELIVERIES_ACT,
@@ -102,7 +103,7 @@ struct DeliveryDetail {
 }
 
 async fn show(call: Call, (): ()) -> Result<Answer<DeliveryDetail>, Problem> {
-    let (delivery, raw) = kept(&call).await?;
+    let (delivery, raw) = access::delivery_head(call.flow(), call.principal()?, call.id("id")?).await?;
     Ok(Answer::of(DeliveryDetail {
         delivery: DeliveryEntry::of(delivery, &call.flow().directory.load()),
         method: raw.method,
@@ -113,19 +114,18 @@ async fn show(call: Call, (): ()) -> Result<Answer<DeliveryDetail>, Problem> {
 }
 
 async fn raw(call: Call, (): ()) -> Result<Download, Problem> {
-    let (delivery, raw) = kept(&call).await?;
+    let id = call.id("id")?;
+    let (delivery, _) = access::delivery_head(call.flow(), call.principal()?, id).await?;
     if delivery.purged_at.is_some() {
         let detail = "its bytes are gone: it was too old for its inbox, or told of somebody who was erased";
         return Err(Problem::new(ProblemKind::Gone, detail));
     }
+    let _room = call.room_for(usize::try_from(delivery.body_bytes).unwrap_or(usize::MAX)).await?;
+    let (_, raw) = access::delivery(call.flow(), call.principal()?, id).await?;
     Ok(Download(raw.body))
 }
 
 async fn read_again(call: Call, (): ()) -> Result<Answer<ReceivedEntry>, Problem> {
     let received = retry::retry(call.flow(), call.principal()?, call.id("id")?).await?;
     Ok(Answer::of(received.into()))
-}
-
-async fn kept(call: &Call) -> Result<(Delivery, RawDelivery), Problem> {
-    Ok(access::delivery(call.flow(), call.principal()?, call.id("id")?).await?)
 }

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::output::{AnswerShape, Output, with_body};
 use crate::flow::FlowError;
 use crate::flow::export::{ContactExport, Export, Piece};
+use crate::store::Reading;
 
 /// A document being written. Should reading fail in between, the answer breaks off and is no JSON.
 pub(super) struct Document(pub(super) Export);
@@ -31,6 +32,8 @@ impl Output for Document {
 struct Writing {
     export: Export,
     place: Place,
+    /// For whom it is read, also while it is sent.
+    reading: Option<Reading>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -52,11 +55,16 @@ enum Place {
 }
 
 fn pieces(export: Export) -> impl Stream<Item = Result<Bytes, FlowError>> {
-    stream::try_unfold(Writing { export, place: Place::Start }, |mut writing| async move {
+    let writing = Writing { export, place: Place::Start, reading: Reading::current() };
+    stream::try_unfold(writing, |mut writing| async move {
         if writing.place == Place::End {
             return Ok(None);
         }
-        let next = writing.export.next().await.inspect_err(|error| {
+        let next = match writing.reading {
+            Some(reading) => reading.scope(writing.export.next()).await,
+            None => writing.export.next().await,
+        };
+        let next = next.inspect_err(|error| {
             tracing::error!(%error, "an export broke off");
         })?;
         let text = writing.place.write(next);

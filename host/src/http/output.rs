@@ -1,5 +1,7 @@
 //! What a handler gives, and its shape in OpenAPI.
 
+use std::marker::PhantomData;
+
 use axum::body::Body;
 use axum::http::header::{CONTENT_TYPE, ETAG};
 use axum::http::{HeaderValue, Response, StatusCode};
@@ -81,6 +83,32 @@ impl<T: Serialize + JsonSchema + Send + 'static> Output for Answer<T> {
             response.extensions_mut().insert(ShowsSecret);
         }
         response
+    }
+
+    fn shape(generator: &mut SchemaGenerator) -> AnswerShape {
+        AnswerShape { media_type: JSON, schema: generator.subschema_for::<T>() }
+    }
+}
+
+/// A large JSON answer.
+pub struct Written<T> {
+    body: Vec<u8>,
+    of: PhantomData<fn() -> T>,
+}
+
+impl<T: Serialize + Send + 'static> Written<T> {
+    /// Writes it, which takes tens of milliseconds for megabytes, on a thread on which no other request waits.
+    pub async fn write(value: T) -> Result<Self, Problem> {
+        let written = tokio::task::spawn_blocking(move || serde_json::to_vec(&value)).await;
+        let body = written.ok().and_then(Result::ok);
+        let body = body.ok_or_else(|| Problem::new(ProblemKind::Internal, "the answer cannot be written"))?;
+        Ok(Self { body, of: PhantomData })
+    }
+}
+
+impl<T: JsonSchema + Send + 'static> Output for Written<T> {
+    fn response(self, success: StatusCode) -> Response<Body> {
+        with_body(success, JSON, self.body)
     }
 
     fn shape(generator: &mut SchemaGenerator) -> AnswerShape {

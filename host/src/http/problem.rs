@@ -12,6 +12,7 @@ use serde::Serialize;
 pub use self::kind::ProblemKind;
 use crate::domain::quota::{OverQuota, Quota};
 use crate::flow::{FieldError, FlowError};
+use crate::gate::NoTurn;
 use crate::store::StoreError;
 
 mod kind;
@@ -52,7 +53,7 @@ pub struct ProblemBody<'a> {
     /// Each wrong place of what was sent. Places in the query are written `/query/NAME`.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub errors: &'a [FieldError],
-    /// The stable name of the refusal, for a component that was not accepted.
+    /// The stable name of the refusal, for a component that was not accepted, or of the limit that was met.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<&'a str>,
     /// The quota that would be exceeded, where one would be.
@@ -110,6 +111,11 @@ impl Problem {
     /// The same with what to do about it.
     pub fn with_remedy(self, remedy: impl Into<String>) -> Self {
         Self { remedy: Some(remedy.into()), ..self }
+    }
+
+    /// The same with the stable name of the limit that was met.
+    pub fn named(self, name: &str) -> Self {
+        Self { name: Some(name.to_owned()), ..self }
     }
 
     /// What was seen was named in `If-Match`, so that this is its answer.
@@ -181,6 +187,8 @@ impl From<FlowError> for Problem {
             FlowError::Unauthenticated(_) => ProblemKind::Unauthenticated,
             FlowError::TooLarge(_) => ProblemKind::TooLarge,
             FlowError::Unavailable(_) => ProblemKind::Unavailable,
+            FlowError::Busy(limit) => return NoTurn(limit).into(),
+            FlowError::TooCostly => ProblemKind::TooCostly,
             FlowError::Damaged(_) => ProblemKind::Damaged,
             FlowError::Invalid { errors, .. } => {
                 return Self { errors, ..Self::new(ProblemKind::Invalid, detail) };

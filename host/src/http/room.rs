@@ -1,5 +1,5 @@
-//! Room for what is being received: a bounded number of bytes for all bodies together, so that many
-//! callers at once cannot fill the memory. Who finds no room is told to come back, before anything of it
+//! Room for what is being received: a bounded number of bytes for all bodies together and what becomes of them
+//! while they are worked on, so that many callers at once cannot fill the memory. Who finds no room is told to come back, before anything of it
 //! was accepted. No caller has more than a share of it, so that one cannot take it from all others.
 
 use std::collections::HashMap;
@@ -10,12 +10,12 @@ use super::problem::{Problem, ProblemKind};
 /// Bytes of one piece of room.
 const PIECE: usize = 64 * 1024;
 
-/// Room for all bodies together: 512 MiB, a piece for each connection there may be and as much again for
-/// large ones.
+/// Room for all bodies together, each counted as often as it is in memory: 512 MiB, a piece for each connection
+/// there may be and as much again for large ones.
 const PIECES_MAX: usize = 8_192;
 
-/// One caller has a quarter of the room at most: four uploads of the largest size, and three more callers
-/// as greedy find as much.
+/// One caller has a quarter of the room at most: one upload or delivery of the largest size, and three more
+/// callers as greedy find as much.
 const SHARES: usize = 4;
 
 /// The room of a host.
@@ -42,6 +42,8 @@ struct Pieces {
 pub struct Taken {
     shared: Arc<Shared>,
     caller: i64,
+    /// How many times the body is in memory at once.
+    copies: usize,
     pieces: usize,
 }
 
@@ -58,8 +60,9 @@ impl Room {
     }
 
     /// A part that holds nothing yet, for the token or the inbox of this number.
-    pub fn enter(&self, caller: i64) -> Taken {
-        Taken { shared: Arc::clone(&self.shared), caller, pieces: 0 }
+    /// Its body will be in memory so many times at once.
+    pub fn enter(&self, caller: i64, copies: usize) -> Taken {
+        Taken { shared: Arc::clone(&self.shared), caller, copies, pieces: 0 }
     }
 }
 
@@ -101,9 +104,9 @@ fn no_room(why: &str) -> Problem {
 }
 
 impl Taken {
-    /// Makes the part large enough for so many bytes.
+    /// Makes the part large enough for a body of so many bytes.
     pub fn grow_to(&mut self, bytes: usize) -> Result<(), Problem> {
-        let wanted = bytes.div_ceil(PIECE);
+        let wanted = bytes.saturating_mul(self.copies).div_ceil(PIECE);
         let Some(more) = wanted.checked_sub(self.pieces).filter(|it| *it > 0) else { return Ok(()) };
         self.shared.take(self.caller, more)?;
         self.pieces = wanted;
@@ -126,11 +129,11 @@ mod tests {
     #[test]
     fn what_is_taken_is_given_back() {
         let room = Room::of(12);
-        let mut first = room.enter(1);
+        let mut first = room.enter(1, 1);
         first.grow_to(1).unwrap();
         first.grow_to(PIECE).unwrap();
         first.grow_to(PIECE + 1).unwrap();
-        let mut second = room.enter(1);
+        let mut second = room.enter(1, 1);
         assert!(second.grow_to(2 * PIECE).is_err());
         second.grow_to(PIECE).unwrap();
         drop(first);
@@ -142,20 +145,31 @@ mod tests {
     #[test]
     fn one_caller_has_its_share_and_leaves_the_rest_to_others() {
         let room = Room::of(8);
-        let mut greedy: Vec<_> = (0..8).map(|_| room.enter(1)).collect();
+        let mut greedy: Vec<_> = (0..8).map(|_| room.enter(1, 1)).collect();
         let got = greedy.iter_mut().filter_map(|it| it.grow_to(PIECE).ok()).count();
         assert_eq!(got, 2, "a quarter, in however many bodies");
         for other in 2..5 {
-            let mut body = room.enter(other);
+            let mut body = room.enter(other, 1);
             body.grow_to(2 * PIECE).unwrap();
             assert!(body.grow_to(3 * PIECE).is_err());
             greedy.push(body);
         }
-        assert!(room.enter(5).grow_to(1).is_err(), "the room as a whole is full");
+        assert!(room.enter(5, 1).grow_to(1).is_err(), "the room as a whole is full");
+    }
+
+    #[test]
+    fn a_body_takes_room_for_what_becomes_of_it() {
+        let room = Room::of(32);
+        let mut body = room.enter(1, 8);
+        body.grow_to(PIECE / 8).unwrap();
+        assert_eq!(body.pieces, 1);
+        body.grow_to(PIECE).unwrap();
+        assert_eq!(body.pieces, 8, "a caller's share");
+        assert!(body.grow_to(PIECE + 1).is_err());
     }
 
     #[test]
     fn nothing_needs_no_room() {
-        assert!(Room::of(0).enter(1).grow_to(0).is_ok());
+        assert!(Room::of(0).enter(1, 1).grow_to(0).is_ok());
     }
 }

@@ -12,6 +12,8 @@ use super::input::{Input, RequestShape};
 use super::output::{AnswerShape, Output};
 use super::permission::Permission;
 use super::problem::Problem;
+use super::response_room::PAGE_BYTES;
+use crate::store::ReadClass;
 
 /// How something is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,8 +45,14 @@ pub struct Route {
     /// Whether it is carried out to the end even if the caller goes away: what is written and what is in
     /// memory change together.
     pub is_finished_alone: bool,
+    /// How much it may read.
+    pub reading: ReadClass,
+    /// The most bytes that its response takes while it is made.
+    pub response_bytes: usize,
     /// The most bytes of a body; 0 when none is read.
     pub body_bytes_max: usize,
+    /// How many times a body is in memory at once while it is worked on.
+    pub body_copies: usize,
     /// The shape of what is sent.
     pub request: fn(&mut SchemaGenerator) -> RequestShape,
     /// The shape of an answer that says yes.
@@ -115,6 +123,21 @@ impl Route {
         Self { is_finished_alone: false, ..self }
     }
 
+    /// The same, for what looks through many texts.
+    pub fn searching(self) -> Self {
+        Self { reading: ReadClass::Search, ..self }
+    }
+
+    /// The same, for what reads much on purpose.
+    pub fn sweeping(self) -> Self {
+        Self { reading: ReadClass::Sweep, ..self }
+    }
+
+    /// The same, for what takes more room by itself once it knows how much ([`Call::room_for`]).
+    pub fn taking_room_later(self) -> Self {
+        Self { response_bytes: 1, ..self }
+    }
+
     /// Has the handler answer.
     pub async fn answer(&self, call: Call, body: Vec<u8>) -> Result<Response<Body>, Problem> {
         (self.handler)(call, body).await
@@ -153,7 +176,13 @@ impl Route {
             summary,
             success: StatusCode::OK,
             is_finished_alone: matches!(method, Method::Post | Method::Patch),
+            reading: match method {
+                Method::Get => ReadClass::List,
+                Method::Post | Method::Patch | Method::Any => ReadClass::Act,
+            },
+            response_bytes: PAGE_BYTES,
             body_bytes_max: I::BODY_BYTES_MAX,
+            body_copies: I::COPIES,
             request: I::shape,
             answer: O::shape,
             handler: Arc::new(handler),

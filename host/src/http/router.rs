@@ -17,11 +17,13 @@ use tracing::Instrument;
 use super::call::{Call, Shared};
 use super::permission::{MetricsFor, Permission};
 use super::problem::{Problem, ProblemKind};
+use super::response_room::{ResponseRoom, holding};
 use super::room::{Room, Taken};
 use super::route::{Method, Route};
 use super::{auth, idempotency, openapi, table};
 use crate::domain::allowance::Allowance;
 use crate::flow::{Flow, ingest};
+use crate::store::Reading;
 
 /// How long a body may take to arrive: long enough for the largest one over a slow line, short enough
 /// that connections held open on purpose do not add up.
@@ -40,14 +42,19 @@ pub fn router(flow: Flow, draining: CancellationToken) -> Router {
 
 /// The same, with what is measured for those who may read it.
 pub(super) fn router_for(metrics_for: MetricsFor, flow: Flow, draining: CancellationToken) -> Router {
-    router_with(flow, draining, Room::default(), metrics_for)
+    router_with(flow, draining, (Room::default(), ResponseRoom::default()), metrics_for)
 }
 
-/// The same, with so much room for bodies.
-fn router_with(flow: Flow, draining: CancellationToken, room: Room, metrics_for: MetricsFor) -> Router {
+/// The same, with so much room for bodies and responses.
+fn router_with(
+    flow: Flow,
+    draining: CancellationToken,
+    (room, responses): (Room, ResponseRoom),
+    metrics_for: MetricsFor,
+) -> Router {
     let routes = table::routes_with(metrics_for);
     let openapi = openapi::written(&routes);
-    let shared = Arc::new(Shared { flow, draining, openapi, room });
+    let shared = Arc::new(Shared { flow, draining, openapi, room, responses });
     let mut router = Router::new();
     for route in routes {
         router = router.route(route.path, method_router(&shared, route));
@@ -107,20 +114,43 @@ async fn answer(
 ) -> Result<Response<Body>, Problem> {
     let (parts, body) = request.into_parts();
     let Admitted { mut call, caller, body_bytes_max } = admit(shared, route, parts).await?;
-    let mut room = shared.room.enter(caller);
+    let mut room = shared.room.enter(caller, route.body_copies);
     let bytes = match body_bytes_max {
         0 => Vec::new(),
         most => read_body(call.headers(), body, most, &mut room).await?,
     };
     call.holds(room);
+    // An inbox's deliveries are the host's own work, and what is public reads nothing and is small.
+    if !matches!(route.permission, Permission::Roles(_) | Permission::Company(_)) {
+        return carry_out(route, call, bytes, None).await;
+    }
+    let room = shared.responses.enter(caller, route.response_bytes).await?;
+    let reading = Reading { caller, class: route.reading };
+    Ok(holding(carry_out(route, call, bytes, Some(reading)).await?, room))
+}
+
+async fn carry_out(
+    route: &Arc<Route>,
+    call: Call,
+    bytes: Vec<u8>,
+    reading: Option<Reading>,
+) -> Result<Response<Body>, Problem> {
     if !route.is_finished_alone {
-        return route.answer(call, bytes).await;
+        return read_for(reading, route.answer(call, bytes)).await;
     }
     // Whoever goes away in the middle leaves nothing half done.
     let route = Arc::clone(route);
-    let answered =
-        tokio::spawn(async move { idempotency::answer(&route, call, bytes).await }.in_current_span());
+    let work = async move { read_for(reading, idempotency::answer(&route, call, bytes)).await };
+    let answered = tokio::spawn(work.in_current_span());
     answered.await.unwrap_or_else(|_| Err(Problem::new(ProblemKind::Internal, "answering it failed")))
+}
+
+/// Has what the work reads count to its caller, if it has one.
+async fn read_for<T>(reading: Option<Reading>, work: impl Future<Output = T>) -> T {
+    match reading {
+        Some(reading) => reading.scope(work).await,
+        None => work.await,
+    }
 }
 
 /// A request that may be read.

@@ -18,7 +18,7 @@ const QUERY_CHARS_MAX: usize = 500;
 pub(super) fn routes() -> Vec<Route> {
     let summary =
         "Finds items whose text, subject or author contains every word (in quotes: the phrase), newest first";
-    vec![Route::get("/v1/search", permission::CONVERSATIONS_READ, summary, search)]
+    vec![Route::get("/v1/search", permission::CONVERSATIONS_READ, summary, search).searching()]
 }
 
 /// What to look for.

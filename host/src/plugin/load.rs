@@ -1,4 +1,4 @@
-//! From an artefact back to code: the project's only unsafe operation.
+//! From an artefact back to code: the one unsafe operation on which the sandbox depends.
 
 use wasmtime::component::{Component, InstancePre};
 

@@ -131,12 +131,16 @@ pub trait ConversationStore: Send + Sync {
         filter: &ConversationFilter,
         page: PageRequest,
     ) -> StoreResult<Page<Conversation>>;
-    /// A conversation's items, oldest first.
+    /// A conversation's items, oldest first, as lists show them: long ones in part.
     async fn items(&self, conversation: ConversationId, page: PageRequest) -> StoreResult<Page<StoredItem>>;
-    /// One item.
+    /// The latest item that a customer wrote and that is not erased, as lists show it.
+    async fn latest_inbound(&self, conversation: ConversationId) -> StoreResult<Option<StoredItem>>;
+    /// One item as lists show it.
+    async fn item_listed(&self, id: ItemId) -> StoreResult<Option<StoredItem>>;
+    /// One item as a whole.
     async fn item(&self, id: ItemId) -> StoreResult<Option<StoredItem>>;
     /// Items whose text, subject or author contains every word of `query` (in quotes: the phrase),
-    /// newest first. Works by trigrams, so for languages without spaces too. With a department, only
+    /// newest first, as lists show them. Works by trigrams, so for languages without spaces too. With a department, only
     /// items of conversations that it has to do with.
     async fn search(
         &self,
@@ -152,7 +156,9 @@ pub trait ConversationStore: Send + Sync {
     async fn set_vip(&self, id: ContactId, vip: bool, audit: &AuditEntry) -> StoreResult<()>;
     /// An identity.
     async fn identity(&self, id: IdentityId) -> StoreResult<Option<Identity>>;
-    /// A conversation's remarks, oldest first.
+    /// A conversation's notes, newest first.
+    async fn notes_page(&self, conversation: ConversationId, page: PageRequest) -> StoreResult<Page<Note>>;
+    /// All of a conversation's notes, oldest first: for exports.
     async fn notes(&self, conversation: ConversationId) -> StoreResult<Vec<Note>>;
     /// Decisions of a conversation (of all when absent), newest first; with a department, only of
     /// conversations that it has to do with.

@@ -26,6 +26,14 @@ pub enum StoreError {
     /// There is no room left or the disk refuses: answer 503, try later.
     #[error("the repository cannot write: {0}")]
     Unavailable(String),
+    /// Readers are for others now: answer 503, try again. Holds the name of the limit.
+    #[error(
+        "the limit `{0}` is reached: what this token has under way fills its share, or others have their turns"
+    )]
+    Busy(&'static str),
+    /// A request read for too long; tell the user to ask for less.
+    #[error("reading it takes too long")]
+    TooCostly,
     /// The file is not what was written, or no repository: nobody should work on it.
     #[error("the repository is damaged: {0}")]
     Damaged(String),

@@ -102,6 +102,8 @@ pub trait IngestStore: Send + Sync {
     ) -> StoreResult<Vec<StoreResult<IntakeCommitted>>>;
     /// A kept delivery with its bytes.
     async fn raw_delivery(&self, delivery: DeliveryId) -> StoreResult<Option<(Delivery, RawDelivery)>>;
+    /// The same with an empty body in place of its own.
+    async fn delivery_head(&self, delivery: DeliveryId) -> StoreResult<Option<(Delivery, RawDelivery)>>;
     /// Heads of deliveries to this inbox that no adapter could read so far, newest first.
     async fn unread_heads(
         &self,

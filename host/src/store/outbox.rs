@@ -60,6 +60,8 @@ pub trait OutboxStore: Send + Sync {
     async fn park_unfinished(&self, now: Timestamp) -> StoreResult<usize>;
     /// When the next answer is due.
     async fn next_send(&self) -> StoreResult<Option<Timestamp>>;
+    /// The latest answers to a conversation, oldest first.
+    async fn latest_outbox(&self, conversation: ConversationId, max: u32) -> StoreResult<Vec<OutboxEntry>>;
     /// A conversation's answers, oldest first.
     async fn outbox(&self, conversation: ConversationId) -> StoreResult<Vec<OutboxEntry>>;
 }

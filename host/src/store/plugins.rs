@@ -36,6 +36,8 @@ pub trait PluginStore: Send + Sync {
     ) -> StoreResult<Published>;
     /// Releases whose name or summary contains `search` (all when empty), newest first.
     async fn releases(&self, search: &str, page: PageRequest) -> StoreResult<Page<Release>>;
+    /// The names of the plugins that were published last.
+    async fn plugin_names(&self, limit: u32) -> StoreResult<Vec<String>>;
     /// All versions of a plugin, newest first.
     async fn versions(&self, name: &str) -> StoreResult<Vec<Release>>;
     /// One release by digest.

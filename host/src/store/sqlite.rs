@@ -1,7 +1,7 @@
 //! The embedded repository: one SQLite file, one host.
 //!
 //! One connection writes, each transaction taken at its beginning (`BEGIN IMMEDIATE`), so that
-//! writers wait for one another here and never meet `SQLITE_BUSY`; a few connections read.
+//! writers wait for one another here and never meet `SQLITE_BUSY`; a few connections read (see [`readers`]).
 //! Statements are set-based: a batch is one statement a table, its rows handed over as JSON (see
 //! [`rows`]). Because a file has one host, claims are kept in memory: a crash frees them.
 //!
@@ -37,6 +37,7 @@ mod paging;
 mod personal;
 mod plugins;
 mod quotas;
+mod readers;
 mod recent;
 mod retention;
 mod rewrite;
@@ -61,7 +62,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, PoisonError};
 
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions as _, Connection as _, Sqlite, SqliteConnection, SqlitePool, Transaction};
+use sqlx::{ConnectOptions as _, Connection as _, Sqlite, SqliteConnection, Transaction};
 use tempfile::TempDir;
 use tokio::sync::Mutex;
 
@@ -70,6 +71,7 @@ use self::claims::Claims;
 use self::decisions::Generations;
 use self::erased_keys::ErasedKeys;
 pub use self::open::{StoreOptions, StorePath, Sync};
+use self::readers::Readers;
 use self::recent::Recent;
 pub use self::rewrite::Rewrite;
 use self::search::Texts;
@@ -80,7 +82,7 @@ use crate::domain::ids::OutboxId;
 /// The repository in a SQLite file.
 pub struct SqliteStore {
     writer: Mutex<Writer>,
-    readers: SqlitePool,
+    readers: Readers,
     claims: std::sync::Mutex<Claims>,
     recent: std::sync::Mutex<Recent>,
     /// Held while what can be claimed is looked at, and while claims end.

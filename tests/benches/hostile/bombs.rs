@@ -63,7 +63,7 @@ pub async fn measure() {
 }
 
 /// Mebibytes of this process that are in memory (proc(5)), what it has in files included.
-fn resident_mib() -> f64 {
+pub fn resident_mib() -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").expect("/proc/self/status");
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS in status");
     line.trim().trim_end_matches("kB").trim().parse::<f64>().expect("a number") / 1024.0

@@ -99,7 +99,7 @@ async fn open_with(plugins: PluginConfig) -> App {
     app.await.expect("open a repository")
 }
 
-async fn host(plugins: PluginConfig) -> (App, SocketAddr) {
+pub async fn host(plugins: PluginConfig) -> (App, SocketAddr) {
     let app = open_with(plugins).await;
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("listen");
     let address = listener.local_addr().expect("an address");

@@ -2,7 +2,8 @@
 //! its name: `cargo bench -p switchboard-tests -- isolation`.
 //!
 //! Each part is a file, and is measured beside an idle control in the same run: loops beside a good plugin and a
-//! caller of `/healthz`, memory bombs by the dozen, and a department that floods its inbox beside another.
+//! caller of `/healthz`, memory bombs by the dozen, a department that floods its inbox beside another,
+//! and one caller's searches and unread responses beside another's lists.
 
 use std::process::ExitCode;
 
@@ -14,6 +15,7 @@ mod guests;
 mod health;
 mod isolation;
 mod loops;
+mod readers;
 #[allow(dead_code, reason = "shared with the tests, which use more of it")]
 #[path = "../../src/support/timing.rs"]
 mod timing;
@@ -40,13 +42,14 @@ fn main() -> ExitCode {
 }
 
 /// The parts, in their order.
-const PARTS: [&str; 3] = ["loops", "bombs", "isolation"];
+const PARTS: [&str; 4] = ["loops", "bombs", "isolation", "readers"];
 
 async fn measure(part: &str) {
     match part {
         "loops" => loops::measure().await,
         "bombs" => bombs::measure().await,
         "isolation" => isolation::measure().await,
+        "readers" => readers::measure().await,
         _ => {}
     }
 }

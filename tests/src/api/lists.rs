@@ -60,3 +60,57 @@ async fn an_empty_list_is_a_list() {
         assert_eq!(app.get(list).await.json(200), json!({ "entries": [] }), "{list}");
     }
 }
+
+#[tokio::test]
+async fn lists_show_long_items_in_part_and_the_whole_on_request() {
+    let app = TestApp::company().await;
+    let long = "a refund, please. ".repeat(10_000);
+    let conversation = app.say(&long).await;
+    let short = app.say("briefly: a refund").await;
+    app.settle().await;
+    let shown = app.conversation(&conversation).await;
+    let items = app.get(&format!("/v1/conversations/{conversation}/items")).await.json(200);
+    let found = app.get("/v1/search?q=refund").await.json(200);
+    let [detail, list, hit] = [&shown["items"]["entries"][0], &items["entries"][0], &found["entries"][1]];
+    for item in [detail, list, hit] {
+        assert_eq!(item["cut"]["text_bytes"], long.len(), "{item}");
+        assert!(item["text"].as_str().is_some_and(|it| it.len() <= 4_096 && long.starts_with(it)), "{item}");
+    }
+    let whole = app.get(&format!("/v1/items/{}", text(detail, "/id"))).await.json(200);
+    assert_eq!(whole["text"], long);
+    assert_eq!(whole.get("cut"), None);
+    assert_eq!(app.conversation(&short).await["items"]["entries"][0].get("cut"), None);
+}
+
+#[tokio::test]
+async fn a_reply_to_a_long_item_takes_its_references_along() {
+    let app = TestApp::staffed().await;
+    let item = json!({ "id": "m-1", "author": "u-1", "text": "x".repeat(200_000), "subject": "a parcel" });
+    let conversation = app.conversation_of(&app.tell(item).await);
+    app.settle().await;
+    let reply = json!({ "text": "it is on its way", "agent": "ada" });
+    app.post(&format!("/v1/conversations/{conversation}/reply"), reply).await.ok();
+    let items = app.get(&format!("/v1/conversations/{conversation}/items")).await.json(200);
+    assert_eq!(items["entries"][1]["in_reply_to"], json!(["m-1"]));
+    assert_eq!(items["entries"][1]["subject"], "a parcel");
+}
+
+#[tokio::test]
+async fn a_conversation_shows_its_latest_notes_and_where_the_others_are() {
+    let app = TestApp::staffed().await;
+    let conversation = app.say("hello").await;
+    app.settle().await;
+    for number in 0..3 {
+        let note = json!({ "text": format!("note {number} {}", "x".repeat(3_000)), "agent": "ada" });
+        app.post(&format!("/v1/conversations/{conversation}/note"), note).await.ok();
+    }
+    let shown = app.conversation(&conversation).await;
+    let texts: Vec<_> = shown["notes"].as_array().unwrap().iter().map(|it| &text(it, "/text")[..6]).collect();
+    assert_eq!(texts, ["note 0", "note 1", "note 2"], "oldest first");
+    assert_eq!(shown.get("notes_next_cursor"), None);
+    let first = app.get(&format!("/v1/conversations/{conversation}/notes?limit=2")).await.json(200);
+    assert!(text(&first, "/entries/0/text").starts_with("note 2"), "newest first");
+    let cursor = text(&first, "/next_cursor");
+    let rest = app.get(&format!("/v1/conversations/{conversation}/notes?cursor={cursor}")).await.json(200);
+    assert_eq!(entries(&rest).len(), 1);
+}

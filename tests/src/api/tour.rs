@@ -242,6 +242,7 @@ async fn converse(tour: &mut Tour, conversation: &str) {
     part(tour, conversation).await;
     tour.read(&["GET /v1/conversations"], &[]).await;
     tour.read(&["GET /v1/conversations/{id}", "GET /v1/conversations/{id}/items"], &[conversation]).await;
+    tour.read(&["GET /v1/conversations/{id}/notes"], &[conversation]).await;
     let contact = text(&tour.app.conversation(conversation).await, "/contact/id").to_owned();
     tour.read(&["GET /v1/contacts/{id}"], &[&contact]).await;
     tour.ask("PATCH /v1/contacts/{id}", &[&contact], json!({ "vip": true })).await;

@@ -20,6 +20,9 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// How often another process is asked how far it is: it cannot be waited for in any other way.
 const ASKING: Duration = Duration::from_millis(20);
 
+/// How long memory stays the same before it counts as settled: longer than free memory waits to be given back.
+const SETTLING: Duration = Duration::from_secs(5);
+
 /// A running `switchboard serve`.
 pub struct Host {
     child: Child,
@@ -131,6 +134,56 @@ impl Host {
     /// Waits, for ever, until it ends.
     pub async fn status(&mut self) -> ExitStatus {
         self.child.wait().await.unwrap()
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> &str {
+        &self.caller.address
+    }
+
+    /// A figure of the process, in bytes (proc(5), `status`).
+    fn figure(&self, name: &str) -> usize {
+        let id = self.child.id().expect("it runs");
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        let kib = line.unwrap().trim().trim_end_matches("kB").trim();
+        kib.parse::<usize>().unwrap() * 1024
+    }
+
+    /// The most that it had in memory since [`Host::forget_peak`].
+    pub fn peak_bytes(&self) -> usize {
+        self.figure("VmHWM")
+    }
+
+    /// Counts from now on (proc(5), `clear_refs`).
+    pub fn forget_peak(&self) {
+        let id = self.child.id().expect("it runs");
+        std::fs::write(format!("/proc/{id}/clear_refs"), "5").unwrap();
+    }
+
+    /// What it has in memory, once that is no more than this.
+    pub async fn until_small(&self, bytes: usize) {
+        let mut pause = tokio::time::interval(ASKING);
+        let looking = async {
+            while self.figure("VmRSS") > bytes {
+                pause.tick().await;
+            }
+        };
+        let looked = tokio::time::timeout(PATIENCE, looking).await;
+        let now = self.figure("VmRSS");
+        looked.unwrap_or_else(|_| panic!("it keeps {now} bytes; wished: {bytes}"));
+    }
+
+    /// What it has in memory, once that stays for a while.
+    pub async fn settled_bytes(&self) -> usize {
+        let mut pause = tokio::time::interval(SETTLING);
+        let (mut before, mut now) = (usize::MAX, self.figure("VmRSS"));
+        while now.abs_diff(before) > 1024 * 1024 {
+            pause.tick().await;
+            pause.tick().await;
+            (before, now) = (now, self.figure("VmRSS"));
+        }
+        now
     }
 
     /// Connects to it, to speak HTTP by hand.

@@ -9,13 +9,10 @@ use crate::domain::item::{Author, Direction, Item, StoredItem};
 use crate::domain::outbox::{OutboxEntry, OutboxState};
 use crate::domain::threading::REFERENCES_MAX;
 use crate::flow::{Flow, FlowError};
-use crate::store::{NewReply, PageRequest};
+use crate::store::NewReply;
 
 /// The longest answer, in characters.
 pub const REPLY_CHARS_MAX: usize = 50_000;
-
-/// How many items are looked through at once for the one to answer.
-const ITEMS_PAGE: u32 = 200;
 
 /// An answer to send.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -117,16 +114,18 @@ fn author(actor: &Actor) -> Author {
     }
 }
 
-/// The item to answer: one that a customer wrote in this conversation.
+/// The item to answer: one that a customer wrote in this conversation. Its beginning does: an answer takes its
+/// references and its subject along, not its text.
 async fn answered(
     flow: &Flow,
     conversation: ConversationId,
     wanted: Option<ItemId>,
 ) -> Result<StoredItem, FlowError> {
     let Some(id) = wanted else {
-        return latest_inbound(flow, conversation).await;
+        let latest = flow.store.latest_inbound(conversation).await?;
+        return latest.ok_or_else(|| FlowError::Conflict("nobody has written yet whom to answer".to_owned()));
     };
-    let found = flow.store.item(id).await?;
+    let found = flow.store.item_listed(id).await?;
     let found = found
         .filter(|it| it.conversation == conversation && it.direction == Direction::Inbound)
         .ok_or_else(|| {
@@ -136,19 +135,4 @@ async fn answered(
         None => Ok(found),
         Some(_) => Err(FlowError::Gone(format!("{id} is erased: there is nothing to answer any more"))),
     }
-}
-
-async fn latest_inbound(flow: &Flow, conversation: ConversationId) -> Result<StoredItem, FlowError> {
-    let mut latest = None;
-    let mut after = None;
-    loop {
-        let page = flow.store.items(conversation, PageRequest { after, limit: ITEMS_PAGE }).await?;
-        let inbound = |item: &StoredItem| item.direction == Direction::Inbound && item.erased_at.is_none();
-        latest = page.entries.into_iter().rfind(inbound).or(latest);
-        after = page.next;
-        if after.is_none() {
-            break;
-        }
-    }
-    latest.ok_or_else(|| FlowError::Conflict("nobody has written yet whom to answer".to_owned()))
 }

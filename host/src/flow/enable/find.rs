@@ -7,7 +7,9 @@ use crate::domain::principal::Principal;
 use crate::domain::release::Release;
 use crate::flow::sign::check_trusted;
 use crate::flow::{Flow, FlowError};
-use crate::store::PageRequest;
+
+/// How many names are told to a caller whose own is unknown.
+const KNOWN_MAX: u32 = 50;
 
 /// The activations that the caller may see.
 pub async fn seen(flow: &Flow, principal: &Principal) -> Result<Vec<Activation>, FlowError> {
@@ -77,10 +79,7 @@ pub(in crate::flow) async fn find_release(
 }
 
 async fn unknown_plugin(flow: &Flow, plugin: &str) -> Result<FlowError, FlowError> {
-    let page = PageRequest { after: None, limit: 50 };
-    let known = flow.store.releases("", page).await?;
-    let mut names: Vec<_> = known.entries.iter().map(|it| it.manifest.name.as_str()).collect();
+    let mut names = flow.store.plugin_names(KNOWN_MAX).await?;
     names.sort_unstable();
-    names.dedup();
-    Ok(FlowError::unknown("published plugin", plugin, names))
+    Ok(FlowError::unknown("published plugin", plugin, names.iter().map(String::as_str)))
 }

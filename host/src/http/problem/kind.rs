@@ -31,6 +31,8 @@ pub enum ProblemKind {
     TooLarge,
     /// The body did not arrive in time.
     TooSlow,
+    /// Reading it took too long.
+    TooCostly,
     /// Too many requests.
     TooMany,
     /// More than a quota allows.
@@ -66,6 +68,7 @@ impl ProblemKind {
             Self::Unauthenticated => ("unauthenticated", StatusCode::UNAUTHORIZED, "Unauthenticated"),
             Self::TooLarge => ("too-large", StatusCode::PAYLOAD_TOO_LARGE, "Too large"),
             Self::TooSlow => ("too-slow", StatusCode::REQUEST_TIMEOUT, "Too slow"),
+            Self::TooCostly => ("too-costly", StatusCode::UNPROCESSABLE_ENTITY, "Too costly"),
             Self::TooMany => ("too-many-requests", StatusCode::TOO_MANY_REQUESTS, "Too many requests"),
             Self::OverQuota => ("over-quota", StatusCode::CONFLICT, "Over quota"),
             Self::UnsupportedMediaType => {
@@ -101,6 +104,9 @@ impl ProblemKind {
             Self::TooLarge => "send less at once",
             Self::OverQuota => "make room, or have an admin of the whole company raise the quota",
             Self::TooSlow => "send it again over a faster line",
+            Self::TooCostly => {
+                "ask for less: more and longer words in a search, a filter of a list, a smaller `limit`"
+            }
             Self::Damaged => {
                 "nothing is lost by waiting: who runs the host restarts it, and the start names the damage"
             }

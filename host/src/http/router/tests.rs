@@ -73,7 +73,12 @@ async fn what_is_measured_is_for_tokens_of_the_whole_company_where_that_is_wishe
 #[tokio::test]
 async fn who_finds_no_room_is_told_to_come_back_and_nothing_is_done() {
     let host = Host::start().await;
-    let full = router_with(host.flow.clone(), host.draining.clone(), Room::of(0), MetricsFor::default());
+    let full = router_with(
+        host.flow.clone(),
+        host.draining.clone(),
+        (Room::of(0), ResponseRoom::default()),
+        MetricsFor::default(),
+    );
     let post = |body: Body| {
         let request = host.request("POST", "/v1/departments").header("content-type", "application/json");
         full.clone().oneshot(request.body(body).unwrap())
@@ -122,7 +127,12 @@ async fn a_body_that_does_not_end_in_time_is_refused_and_nothing_of_it_is_stored
 #[tokio::test]
 async fn one_caller_with_many_bodies_leaves_room_to_others() {
     let host = Host::start().await;
-    let room = router_with(host.flow.clone(), host.draining.clone(), Room::of(4), MetricsFor::default());
+    let room = router_with(
+        host.flow.clone(),
+        host.draining.clone(),
+        (Room::of(4), ResponseRoom::default()),
+        MetricsFor::default(),
+    );
     let open = || {
         let endless = futures::stream::iter([Ok::<_, std::io::Error>("{")]).chain(futures::stream::pending());
         let request = host.request("POST", "/v1/departments").header("content-type", "application/json");

@@ -87,7 +87,7 @@ pub(super) async fn page(store: &SqliteStore, page: PageRequest) -> StoreResult<
     )
     .bind(page.after.unwrap_or(i64::MAX))
     .bind(page.limit)
-    .fetch_all(&store.readers)
+    .fetch_all(&mut *store.reader().await?)
     .await?;
     let entries = rows.iter().map(read).collect::<StoreResult<Vec<_>>>()?;
     Ok(super::paging::by_id(entries, page, |it| it.id.0))

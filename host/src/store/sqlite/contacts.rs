@@ -58,7 +58,7 @@ pub(super) async fn with_identities(
     store: &SqliteStore,
     id: ContactId,
 ) -> StoreResult<Option<(Contact, Vec<Identity>)>> {
-    let mut reader = store.readers.acquire().await?;
+    let mut reader = store.reader().await?;
     let Some(contact) = load([id], &mut reader).await?.pop() else {
         return Ok(None);
     };
@@ -88,7 +88,7 @@ pub(super) async fn is_known_to(
         has_to_do_with!("", "?2"),
         ")"
     ));
-    Ok(known.bind(contact.0).bind(department.0).fetch_one(&store.readers).await?)
+    Ok(known.bind(contact.0).bind(department.0).fetch_one(&mut *store.reader().await?).await?)
 }
 
 pub(super) async fn identity(

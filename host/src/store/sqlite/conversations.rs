@@ -7,9 +7,7 @@ pub(super) use self::list::has_to_do_with;
 use async_trait::async_trait;
 use sqlx::Row as _;
 
-use super::{
-    SqliteStore, audit, contacts, conversation_row, counts, decisions, item_row, notes, paging, search,
-};
+use super::{SqliteStore, audit, contacts, conversation_row, counts, decisions, item_row, notes, search};
 use crate::domain::contact::{Contact, Identity};
 use crate::domain::conversation::Conversation;
 use crate::domain::decision::Decision;
@@ -25,7 +23,7 @@ use crate::store::{
 #[async_trait]
 impl ConversationStore for SqliteStore {
     async fn conversation(&self, id: ConversationId) -> StoreResult<Option<Conversation>> {
-        let mut reader = self.readers.acquire().await?;
+        let mut reader = self.reader().await?;
         Ok(conversation_row::load([id], &mut reader).await?.pop())
     }
 
@@ -38,28 +36,29 @@ impl ConversationStore for SqliteStore {
     }
 
     async fn items(&self, conversation: ConversationId, page: PageRequest) -> StoreResult<Page<StoredItem>> {
-        let sql = concat!(
-            "SELECT ",
-            item_row::item_columns!(),
-            " FROM items AS i
-              CROSS JOIN item_revisions AS r ON r.id = i.content
-              WHERE i.conversation = ? AND i.id > ?
-              ORDER BY i.id
-              LIMIT ?"
-        );
-        let rows = sqlx::query(sql)
-            .bind(conversation.0)
-            .bind(page.after.unwrap_or(i64::MIN))
-            .bind(page.limit)
-            .fetch_all(&self.readers)
-            .await?;
-        let entries = rows.iter().map(item_row::read).collect::<StoreResult<Vec<_>>>()?;
-        Ok(paging::by_id(entries, page, |it| it.id.0))
+        item_row::page(conversation, page, &mut *self.reader().await?).await
+    }
+
+    async fn latest_inbound(&self, conversation: ConversationId) -> StoreResult<Option<StoredItem>> {
+        let mut reader = self.reader().await?;
+        let id: Option<i64> = sqlx::query_scalar(
+            "SELECT id FROM items
+             WHERE conversation = ? AND direction = 'inbound' AND erased_at IS NULL
+             ORDER BY id DESC
+             LIMIT 1",
+        )
+        .bind(conversation.0)
+        .fetch_optional(&mut *reader)
+        .await?;
+        Ok(item_row::load_listed(id.as_slice(), &mut reader).await?.pop())
+    }
+
+    async fn item_listed(&self, id: ItemId) -> StoreResult<Option<StoredItem>> {
+        Ok(item_row::load_listed(&[id.0], &mut *self.reader().await?).await?.pop())
     }
 
     async fn item(&self, id: ItemId) -> StoreResult<Option<StoredItem>> {
-        let mut reader = self.readers.acquire().await?;
-        Ok(item_row::load([id], &mut reader).await?.pop())
+        item_row::load_one(id, &mut *self.reader().await?).await
     }
 
     async fn search(
@@ -84,11 +83,15 @@ impl ConversationStore for SqliteStore {
     }
 
     async fn identity(&self, id: IdentityId) -> StoreResult<Option<Identity>> {
-        contacts::identity(id, &mut *self.readers.acquire().await?).await
+        contacts::identity(id, &mut *self.reader().await?).await
     }
 
     async fn notes(&self, conversation: ConversationId) -> StoreResult<Vec<Note>> {
         notes::of(self, conversation).await
+    }
+
+    async fn notes_page(&self, conversation: ConversationId, page: PageRequest) -> StoreResult<Page<Note>> {
+        notes::page(self, conversation, page).await
     }
 
     async fn decisions(
@@ -116,7 +119,7 @@ impl ConversationStore for SqliteStore {
              GROUP BY queue, priority
              ORDER BY queue, priority DESC",
         )
-        .fetch_all(&self.readers)
+        .fetch_all(&mut *self.reader().await?)
         .await?;
         let read = |row: &sqlx::sqlite::SqliteRow| -> StoreResult<QueueLoad> {
             Ok(QueueLoad {
@@ -134,7 +137,7 @@ impl ConversationStore for SqliteStore {
     }
 
     async fn verify_audit(&self) -> StoreResult<AuditVerification> {
-        audit::verify(&mut *self.readers.acquire().await?).await
+        audit::verify(&mut *self.reader().await?).await
     }
 
     async fn audit(&self, page: PageRequest) -> StoreResult<Page<AuditEntry>> {

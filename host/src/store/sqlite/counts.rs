@@ -38,7 +38,7 @@ pub(super) fn change(change: &Change, script: &mut Script) {
 
 pub(super) async fn read(store: &SqliteStore) -> StoreResult<Counts> {
     let mut counts = Counts::default();
-    for row in sqlx::query("SELECT name, count FROM totals").fetch_all(&store.readers).await? {
+    for row in sqlx::query("SELECT name, count FROM totals").fetch_all(&mut *store.reader().await?).await? {
         let count = row.try_get::<i64, _>(1)?.unsigned_abs();
         match row.try_get::<&str, _>(0)? {
             "deliveries" => counts.deliveries = count,

@@ -3,19 +3,20 @@
 mod kept;
 mod rows;
 
-use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
+use sqlx::{QueryBuilder, Row as _, Sqlite, SqliteConnection};
 
 pub(super) use self::kept::{Generations, Read};
 pub(super) use self::rows::DecisionRows;
+use super::SqliteStore;
 use super::conversations::has_to_do_with;
+use super::paging::{self, Fitting};
 use super::rows::Rows;
-use super::{SqliteStore, paging};
 use crate::domain::decision::Decision;
 use crate::domain::ids::{ConversationId, DecisionId, DepartmentId, GenerationId};
 use crate::store::{Page, PageRequest, Routed, StoreResult};
 
 pub(super) async fn by_id(store: &SqliteStore, id: DecisionId) -> StoreResult<Option<Decision>> {
-    let mut reader = store.readers.acquire().await?;
+    let mut reader = store.reader().await?;
     let content: Option<String> = sqlx::query_scalar("SELECT content FROM decisions WHERE id = ?")
         .bind(id.0)
         .fetch_optional(&mut *reader)
@@ -29,7 +30,7 @@ pub(super) async fn page(
     department: Option<DepartmentId>,
     page: PageRequest,
 ) -> StoreResult<Page<Decision>> {
-    let mut query = QueryBuilder::<Sqlite>::new("SELECT d.content FROM decisions AS d");
+    let mut query = QueryBuilder::<Sqlite>::new("SELECT d.id, octet_length(d.content) FROM decisions AS d");
     if department.is_some() {
         query.push(" CROSS JOIN conversations AS c ON c.id = d.conversation");
     }
@@ -41,9 +42,16 @@ pub(super) async fn page(
         has_to_do_with(department, &mut query);
     }
     query.push(" ORDER BY d.id DESC LIMIT ").push_bind(page.limit);
-    let mut reader = store.readers.acquire().await?;
-    let contents: Vec<String> = query.build_query_scalar().fetch_all(&mut *reader).await?;
-    Ok(paging::by_id(complete(contents, &mut reader).await?, page, |it| it.id.0))
+    let mut reader = store.reader().await?;
+    let sizes: Vec<(i64, i64)> = query.build_query_as().fetch_all(&mut *reader).await?;
+    let Fitting { ids, next } = paging::fitting(&sizes, page);
+    let sql = "SELECT d.content
+        FROM jsonb_each(?1) AS k
+        CROSS JOIN decisions AS d ON d.id = k.value ->> 0
+        ORDER BY k.key";
+    let contents = Rows::of_ids(&ids).fetch(sql, &mut reader).await?;
+    let contents = contents.iter().map(|row| Ok(row.try_get(0)?)).collect::<StoreResult<Vec<String>>>()?;
+    Ok(Page { entries: complete(contents, &mut reader).await?, next })
 }
 
 /// Decisions with what their generations say.

@@ -18,9 +18,18 @@ use crate::store::{IntakeContent, IntakeEntry, IntakeOrigin, Page, PageRequest, 
 /// The columns that [`read`] needs, in its order.
 macro_rules! delivery_columns {
     () => {
-        "id, inbox, received_at, outcome, reason, attempts, body_bytes, arrivals, adapter,
+        "id, inbox, received_at, outcome, substr(reason, 1, 4096), attempts, body_bytes, arrivals, adapter,
          (SELECT p.at FROM purged_deliveries AS p WHERE p.delivery = deliveries.id)"
     };
+}
+
+/// How much of a delivery is read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Body {
+    /// All of it.
+    Whole,
+    /// All but its body, which may have 16 MiB.
+    LeftOut,
 }
 
 fn read(row: &SqliteRow) -> StoreResult<Delivery> {
@@ -38,16 +47,26 @@ fn read(row: &SqliteRow) -> StoreResult<Delivery> {
     })
 }
 
+/// A delivery as it was sent, with its body or without.
 pub(super) async fn raw(
     store: &SqliteStore,
     delivery: DeliveryId,
+    body: Body,
 ) -> StoreResult<Option<(Delivery, RawDelivery)>> {
-    let sql = concat!(
-        "SELECT ",
-        delivery_columns!(),
-        ", method, path, query, headers, body FROM deliveries WHERE id = ?"
-    );
-    let Some(row) = sqlx::query(sql).bind(delivery.0).fetch_optional(&store.readers).await? else {
+    let sql = match body {
+        Body::Whole => concat!(
+            "SELECT ",
+            delivery_columns!(),
+            ", method, path, query, headers, body FROM deliveries WHERE id = ?"
+        ),
+        Body::LeftOut => concat!(
+            "SELECT ",
+            delivery_columns!(),
+            ", method, path, query, headers, x'' FROM deliveries WHERE id = ?"
+        ),
+    };
+    let Some(row) = sqlx::query(sql).bind(delivery.0).fetch_optional(&mut *store.reader().await?).await?
+    else {
         return Ok(None);
     };
     let delivery = read(&row)?;
@@ -73,7 +92,7 @@ pub(super) async fn imported(
         delivery_columns!(),
         " FROM deliveries WHERE id = (SELECT delivery FROM imports WHERE inbox = ? AND key IN (?, ?))"
     );
-    let mut reader = store.readers.acquire().await?;
+    let mut reader = store.reader().await?;
     let erased = ErasedKeys::load(&mut reader).await?.in_place_of(KeyKind::Import, inbox, &key.0);
     let query = sqlx::query(sql).bind(inbox.0).bind(&key.0).bind(erased);
     let row = query.fetch_optional(&mut *reader).await?;
@@ -123,7 +142,7 @@ pub(super) async fn page(
         .bind(inbox.map(|it| it.0))
         .bind(page.limit)
         .bind(department.map(|it| it.0))
-        .fetch_all(&store.readers)
+        .fetch_all(&mut *store.reader().await?)
         .await?;
     let entries = rows.iter().map(read).collect::<StoreResult<Vec<_>>>()?;
     Ok(paging::by_id(entries, page, |it| it.id.0))

@@ -11,6 +11,9 @@ const UNAVAILABLE: [i32; 6] = [5, 7, 8, 10, 13, 14];
 /// Those of a file that is not what was written: corrupt, not a database.
 const DAMAGED: [i32; 2] = [11, 26];
 
+/// That of a statement that a request had no more time for: interrupted.
+const INTERRUPTED: i32 = 9;
+
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         match &error {
@@ -37,6 +40,7 @@ fn meaning(error: &dyn DatabaseError) -> Option<StoreError> {
             let (primary, message) = (code & 0xff, error.message().to_owned());
             match DAMAGED.contains(&primary) {
                 true => Some(StoreError::Damaged(message)),
+                false if primary == INTERRUPTED => Some(StoreError::TooCostly),
                 false => UNAVAILABLE.contains(&primary).then_some(StoreError::Unavailable(message)),
             }
         }

@@ -23,7 +23,7 @@ pub(super) async fn unread(
     .bind(page.after.unwrap_or(i64::MAX))
     .bind(inbox.0)
     .bind(page.limit)
-    .fetch_all(&store.readers)
+    .fetch_all(&mut *store.reader().await?)
     .await?;
     let entries = rows.iter().map(read).collect::<StoreResult<Vec<_>>>()?;
     Ok(paging::by_id(entries, page, |it| it.0.0))

@@ -92,7 +92,8 @@ impl IdempotencyStore for SqliteStore {
 
     async fn forget_requests(&self, before: Timestamp) -> StoreResult<()> {
         let is_any = "SELECT EXISTS (SELECT 1 FROM keyed_requests WHERE at < ?)";
-        let is_any: bool = sqlx::query_scalar(is_any).bind(before.as_ms()).fetch_one(&self.readers).await?;
+        let is_any: bool =
+            sqlx::query_scalar(is_any).bind(before.as_ms()).fetch_one(&mut *self.reader().await?).await?;
         if !is_any {
             return Ok(());
         }

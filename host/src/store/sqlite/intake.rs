@@ -63,7 +63,11 @@ impl IngestStore for SqliteStore {
     }
 
     async fn raw_delivery(&self, delivery: DeliveryId) -> StoreResult<Option<(Delivery, RawDelivery)>> {
-        deliveries::raw(self, delivery).await
+        deliveries::raw(self, delivery, deliveries::Body::Whole).await
+    }
+
+    async fn delivery_head(&self, delivery: DeliveryId) -> StoreResult<Option<(Delivery, RawDelivery)>> {
+        deliveries::raw(self, delivery, deliveries::Body::LeftOut).await
     }
 
     async fn unread_heads(

@@ -1,16 +1,19 @@
 //! An item as rows: what never changes, where it belongs, and its revisions.
 
+use serde::{Deserialize, Serialize};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, SqliteConnection};
 
+use super::error::surprise;
+use super::paging::{self, Fitting};
 use super::rows::Rows;
 use super::script::Script;
 use super::search::Texts;
 use super::words::{case, direction_word};
 use crate::domain::ids::{ConversationId, DeliveryId, IdentityId, InboxId, ItemId};
-use crate::domain::item::{Direction, Item, StoredItem};
+use crate::domain::item::{Direction, Item, ItemCut, StoredItem};
 use crate::domain::time::Timestamp;
-use crate::store::StoreResult;
+use crate::store::{Page, PageRequest, StoreResult};
 
 /// The columns that [`read`] needs, in its order; the tables are called `i` and `r`.
 macro_rules! item_columns {
@@ -21,9 +24,48 @@ macro_rules! item_columns {
 }
 pub(super) use item_columns;
 
+/// The columns that [`read_listed`] needs, in its order; the table of beginnings is called `b`.
+macro_rules! listed_columns {
+    () => {
+        "i.id, i.conversation, i.inbox, i.identity, i.delivery, i.direction, i.revision, i.received_at,
+         i.deleted_at, i.external_id, CASE WHEN b.id IS NULL THEN r.content ELSE b.content END, i.erased_at,
+         b.id IS NOT NULL"
+    };
+}
+
+/// How many bytes a row of [`listed_columns`] has. Asked of each column by itself: SQLite then looks at its
+/// length and reads nothing of it.
+macro_rules! listed_bytes {
+    () => {
+        "octet_length(i.external_id)
+         + CASE WHEN b.id IS NULL THEN octet_length(r.content) ELSE octet_length(b.content) END"
+    };
+}
+
+/// An item as it is kept for lists.
+#[derive(Serialize, Deserialize)]
+struct Beginning {
+    item: Item,
+    cut: ItemCut,
+}
+
 /// Reads a row of [`item_columns`].
 pub(super) fn read(row: &SqliteRow) -> StoreResult<StoredItem> {
-    let mut item: Item = serde_json::from_str(row.try_get(10)?)?;
+    read_with(row, serde_json::from_str(row.try_get(10)?)?, None)
+}
+
+/// Reads a row of [`listed_columns`].
+pub(super) fn read_listed(row: &SqliteRow) -> StoreResult<StoredItem> {
+    let content: &str = row.try_get(10)?;
+    if row.try_get(12)? {
+        let Beginning { item, cut } = serde_json::from_str(content)?;
+        return read_with(row, item, Some(cut));
+    }
+    // One that was written before beginnings were kept, or changed since, is cut now.
+    Ok(read_with(row, serde_json::from_str(content)?, None)?.shown_in_lists())
+}
+
+fn read_with(row: &SqliteRow, mut item: Item, cut: Option<ItemCut>) -> StoreResult<StoredItem> {
     // The channel may have given an answer its id after the revision was written.
     item.external_id = row.try_get(9)?;
     Ok(StoredItem {
@@ -37,8 +79,51 @@ pub(super) fn read(row: &SqliteRow) -> StoreResult<StoredItem> {
         received_at: Timestamp::from_ms(row.try_get(7)?),
         deleted_at: row.try_get::<Option<i64>, _>(8)?.map(Timestamp::from_ms),
         erased_at: row.try_get::<Option<i64>, _>(11)?.map(Timestamp::from_ms),
+        cut,
         item,
     })
+}
+
+/// A page of a conversation's items, oldest first, as lists show them.
+pub(super) async fn page(
+    conversation: ConversationId,
+    page: PageRequest,
+    connection: &mut SqliteConnection,
+) -> StoreResult<Page<StoredItem>> {
+    let sizes: Vec<(i64, i64)> = sqlx::query_as(concat!(
+        "SELECT i.id, ",
+        listed_bytes!(),
+        " FROM items AS i
+          CROSS JOIN item_revisions AS r ON r.id = i.content
+          LEFT JOIN item_beginnings AS b ON b.id = r.id
+          WHERE i.conversation = ? AND i.id > ?
+          ORDER BY i.id
+          LIMIT ?"
+    ))
+    .bind(conversation.0)
+    .bind(page.after.unwrap_or(i64::MIN))
+    .bind(page.limit)
+    .fetch_all(&mut *connection)
+    .await?;
+    let Fitting { ids, next } = paging::fitting(&sizes, page);
+    Ok(Page { entries: load_listed(&ids, connection).await?, next })
+}
+
+/// Items by id, in this order, as lists show them.
+pub(super) async fn load_listed(
+    ids: &[i64],
+    connection: &mut SqliteConnection,
+) -> StoreResult<Vec<StoredItem>> {
+    let sql = concat!(
+        "SELECT ",
+        listed_columns!(),
+        " FROM jsonb_each(?1) AS k
+          CROSS JOIN items AS i ON i.id = k.value ->> 0
+          CROSS JOIN item_revisions AS r ON r.id = i.content
+          LEFT JOIN item_beginnings AS b ON b.id = r.id
+          ORDER BY k.key"
+    );
+    Rows::of_ids(ids).fetch(sql, connection).await?.iter().map(read_listed).collect()
 }
 
 /// Loads items by id, in no order; those that are not there are left out.
@@ -60,6 +145,24 @@ pub(super) async fn load(
     rows.fetch(sql, connection).await?.iter().map(read).collect()
 }
 
+/// Loads one item, of which megabytes may have to be read.
+pub(super) async fn load_one(
+    id: ItemId,
+    connection: &mut SqliteConnection,
+) -> StoreResult<Option<StoredItem>> {
+    let sql = concat!(
+        "SELECT ",
+        item_columns!(),
+        " FROM items AS i
+          CROSS JOIN item_revisions AS r ON r.id = i.content
+          WHERE i.id = ?"
+    );
+    let Some(row) = sqlx::query(sql).bind(id.0).fetch_optional(connection).await? else { return Ok(None) };
+    // On a thread on which no other request waits.
+    let item = tokio::task::spawn_blocking(move || read(&row)).await;
+    item.map_err(|error| surprise(format!("reading an item ended: {error}")))?.map(Some)
+}
+
 /// An item to be added.
 pub(super) struct NewItem<'a> {
     pub(super) id: ItemId,
@@ -77,6 +180,7 @@ pub(super) struct NewItem<'a> {
 pub(super) struct ItemRows {
     items: Rows,
     revisions: Rows,
+    beginnings: Rows,
     texts: Texts,
 }
 
@@ -114,6 +218,9 @@ impl ItemRows {
     ) -> StoreResult<usize> {
         let before = self.revisions.heap_bytes();
         let _ = self.revisions.row().int(content).int(id.0).int(revision).json(item)?;
+        if let Some((item, cut)) = item.beginning() {
+            let _ = self.beginnings.row().int(content).json(&Beginning { item, cut })?;
+        }
         self.texts.add(content, item);
         Ok(self.revisions.heap_bytes() - before)
     }
@@ -134,6 +241,10 @@ impl ItemRows {
                 value ->> 0, value ->> 1, value ->> 2, CAST(substr(?2, value ->> 3, value ->> 4) AS TEXT)
             FROM jsonb_each(?1)";
         script.each("revisions added", revisions, self.revisions);
+        let beginnings = "INSERT INTO item_beginnings (id, content)
+            SELECT value ->> 0, CAST(substr(?2, value ->> 1, value ->> 2) AS TEXT)
+            FROM jsonb_each(?1)";
+        script.each("beginnings added", beginnings, self.beginnings);
         self.texts
     }
 }

@@ -66,7 +66,8 @@ impl MergeStore for SqliteStore {
 
     async fn merged_into(&self, conversation: ConversationId) -> StoreResult<Vec<ConversationId>> {
         let sql = "SELECT younger FROM conversation_merges WHERE older = ? ORDER BY at, younger LIMIT 64";
-        let found: Vec<i64> = sqlx::query_scalar(sql).bind(conversation.0).fetch_all(&self.readers).await?;
+        let found: Vec<i64> =
+            sqlx::query_scalar(sql).bind(conversation.0).fetch_all(&mut *self.reader().await?).await?;
         Ok(found.into_iter().map(ConversationId).collect())
     }
 

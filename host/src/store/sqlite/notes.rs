@@ -3,11 +3,12 @@
 use sqlx::Row as _;
 
 use super::SqliteStore;
+use super::paging::{self, Fitting};
 use super::rows::Rows;
 use super::script::Script;
 use crate::domain::ids::{ConversationId, DecisionId, ItemId, NoteId};
 use crate::domain::time::Timestamp;
-use crate::store::{Note, StoreResult};
+use crate::store::{Note, Page, PageRequest, StoreResult};
 
 /// Who remarks what the host itself has to say.
 pub(super) const SWITCHBOARD: &str = "switchboard";
@@ -79,18 +80,44 @@ impl NoteRows {
 }
 
 pub(super) async fn of(store: &SqliteStore, conversation: ConversationId) -> StoreResult<Vec<Note>> {
-    let rows = sqlx::query("SELECT id, by, text, at FROM notes WHERE conversation = ? ORDER BY id")
-        .bind(conversation.0)
-        .fetch_all(&store.readers)
-        .await?;
-    let read = |row: &sqlx::sqlite::SqliteRow| -> StoreResult<Note> {
-        Ok(Note {
-            id: NoteId(row.try_get(0)?),
-            conversation,
-            by: row.try_get(1)?,
-            text: row.try_get(2)?,
-            at: Timestamp::from_ms(row.try_get(3)?),
-        })
-    };
+    let rows =
+        sqlx::query("SELECT id, conversation, by, text, at FROM notes WHERE conversation = ? ORDER BY id")
+            .bind(conversation.0)
+            .fetch_all(&mut *store.reader().await?)
+            .await?;
     rows.iter().map(read).collect()
+}
+
+/// A page of them, newest first.
+pub(super) async fn page(
+    store: &SqliteStore,
+    conversation: ConversationId,
+    page: PageRequest,
+) -> StoreResult<Page<Note>> {
+    let mut reader = store.reader().await?;
+    let sizes: Vec<(i64, i64)> = sqlx::query_as(
+        "SELECT id, octet_length(text) FROM notes WHERE conversation = ? AND id < ? ORDER BY id DESC LIMIT ?",
+    )
+    .bind(conversation.0)
+    .bind(page.after.unwrap_or(i64::MAX))
+    .bind(page.limit)
+    .fetch_all(&mut *reader)
+    .await?;
+    let Fitting { ids, next } = paging::fitting(&sizes, page);
+    let sql = "SELECT n.id, n.conversation, n.by, n.text, n.at
+        FROM jsonb_each(?1) AS k
+        CROSS JOIN notes AS n ON n.id = k.value ->> 0
+        ORDER BY k.key";
+    let rows = Rows::of_ids(&ids).fetch(sql, &mut reader).await?;
+    Ok(Page { entries: rows.iter().map(read).collect::<StoreResult<_>>()?, next })
+}
+
+fn read(row: &sqlx::sqlite::SqliteRow) -> StoreResult<Note> {
+    Ok(Note {
+        id: NoteId(row.try_get(0)?),
+        conversation: ConversationId(row.try_get(1)?),
+        by: row.try_get(2)?,
+        text: row.try_get(3)?,
+        at: Timestamp::from_ms(row.try_get(4)?),
+    })
 }

@@ -8,15 +8,15 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use sqlx::migrate::{MigrateError, Migrator};
-use sqlx::pool::PoolOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
+use sqlx::{ConnectOptions, Connection, SqliteConnection};
 use tempfile::TempDir;
 use tokio::sync::Mutex;
 
 use super::claims::Claims;
 use super::erased_keys::ErasedKeys;
 use super::error::surprise;
+use super::readers::Readers;
 use super::search::Texts;
 use super::{Books, SqliteStore, Writer, erase, upkeep};
 use crate::crash::{self, Point};
@@ -27,10 +27,6 @@ use crate::store::{StoreError, StoreResult, UpkeepStore};
 
 /// Embedded, and forward only.
 static MIGRATIONS: Migrator = sqlx::migrate!("src/store/sqlite/migrations");
-
-/// Connections that read. More than the executor's threads and the interface ask for at once
-/// would only add memory: each may keep [`READER_CACHE_KIB`].
-const READERS_MAX: u32 = 4;
 
 /// What one reader keeps of the file. Small, because the operating system caches the file too.
 const READER_CACHE_KIB: u32 = 4 * 1024;
@@ -122,7 +118,7 @@ impl SqliteStore {
                 books: Books { next_content, unindexed, arrivals: 0, erased_keys, any_early },
                 options,
             }),
-            readers: readers(&file),
+            readers: Readers::new(&reader_options(&file)),
             claims: std::sync::Mutex::new(Claims::default()),
             recent: std::sync::Mutex::default(),
             claim_order: Mutex::default(),
@@ -234,17 +230,6 @@ pub(super) fn writer_options(file: &Path, options: StoreOptions) -> SqliteConnec
         .pragma("wal_autocheckpoint", options.checkpoint_pages.to_string())
         // What is deleted or replaced is overwritten, so that what is erased is nowhere in the file.
         .pragma("secure_delete", "ON")
-}
-
-/// Readers connect when they are first needed, and stay: a connection that was closed would have to
-/// read the schema and prepare every statement again.
-fn readers(file: &Path) -> SqlitePool {
-    PoolOptions::new()
-        .max_connections(READERS_MAX)
-        .idle_timeout(None)
-        .max_lifetime(None)
-        .test_before_acquire(false)
-        .connect_lazy_with(reader_options(file))
 }
 
 /// A connection that changes nothing.

@@ -20,7 +20,7 @@ const SETTINGS: &str = "settings";
 #[async_trait]
 impl OrganisationStore for SqliteStore {
     async fn directory(&self) -> StoreResult<Directory> {
-        let mut reader = self.readers.acquire().await?;
+        let mut reader = self.renewing_reader().await?;
         let mut tx = reader.begin().await?;
         let departments =
             sqlx::query("SELECT id, name, title, created_at FROM departments").fetch_all(&mut *tx).await?;
@@ -99,7 +99,7 @@ impl OrganisationStore for SqliteStore {
     }
 
     async fn settings(&self) -> StoreResult<InstallationSettings> {
-        kept_settings(&self.readers).await
+        kept_settings(&mut *self.renewing_reader().await?).await
     }
 
     async fn change_settings(

@@ -57,14 +57,25 @@ impl OutboxStore for SqliteStore {
         let due: Option<i64> = sqlx::query_scalar(
             "SELECT min(next_attempt_at) FROM outbox WHERE state = 'queued' AND begun_at IS NULL",
         )
-        .fetch_one(&self.readers)
+        .fetch_one(&mut *self.reader().await?)
         .await?;
         Ok(due.map(Timestamp::from_ms))
     }
 
+    async fn latest_outbox(&self, conversation: ConversationId, max: u32) -> StoreResult<Vec<OutboxEntry>> {
+        let sql = concat!(
+            "SELECT ",
+            outbox_columns!(),
+            " FROM outbox WHERE conversation = ? ORDER BY id DESC LIMIT ?"
+        );
+        let query = sqlx::query(sql).bind(conversation.0).bind(max);
+        let rows = query.fetch_all(&mut *self.reader().await?).await?;
+        rows.iter().rev().map(read).collect()
+    }
+
     async fn outbox(&self, conversation: ConversationId) -> StoreResult<Vec<OutboxEntry>> {
         let sql = concat!("SELECT ", outbox_columns!(), " FROM outbox WHERE conversation = ? ORDER BY id");
-        let rows = sqlx::query(sql).bind(conversation.0).fetch_all(&self.readers).await?;
+        let rows = sqlx::query(sql).bind(conversation.0).fetch_all(&mut *self.reader().await?).await?;
         rows.iter().map(read).collect()
     }
 }

@@ -61,7 +61,7 @@ impl PersonalDataStore for SqliteStore {
     }
 
     async fn erasure(&self, id: ContactId) -> StoreResult<Option<Erasure>> {
-        erase::people::erasure(id, &mut *self.readers.acquire().await?).await
+        erase::people::erasure(id, &mut *self.reader().await?).await
     }
 
     async fn purge_deliveries(
@@ -92,7 +92,8 @@ impl PersonalDataStore for SqliteStore {
               CROSS JOIN conversations AS c ON c.id = met.id
               ORDER BY c.id"
         );
-        let found: Vec<(i64, bool)> = sqlx::query_as(sql).bind(id.0).fetch_all(&self.readers).await?;
+        let found: Vec<(i64, bool)> =
+            sqlx::query_as(sql).bind(id.0).fetch_all(&mut *self.reader().await?).await?;
         Ok(found.into_iter().map(|(id, is_with_it)| (ConversationId(id), is_with_it)).collect())
     }
 
@@ -132,7 +133,7 @@ impl PersonalDataStore for SqliteStore {
             .bind(page.after.unwrap_or(i64::MIN))
             .bind(page.limit)
             .bind(id.0)
-            .fetch_all(&self.readers)
+            .fetch_all(&mut *self.reader().await?)
             .await?;
         Ok(paging::by_id(found.into_iter().map(ItemId).collect(), page, |it| it.0))
     }
@@ -152,7 +153,7 @@ impl PersonalDataStore for SqliteStore {
             .bind(0)
             .bind(0)
             .bind(id.0)
-            .fetch_all(&self.readers)
+            .fetch_all(&mut *self.reader().await?)
             .await?;
         Ok(notes.into_iter().filter(|it| about.contains(&it.id.0)).collect())
     }
@@ -162,7 +163,8 @@ impl PersonalDataStore for SqliteStore {
             WHERE item = ? AND revision > ?
             ORDER BY revision
             LIMIT 1";
-        let row = sqlx::query(sql).bind(item.0).bind(revision).fetch_optional(&self.readers).await?;
+        let row =
+            sqlx::query(sql).bind(item.0).bind(revision).fetch_optional(&mut *self.reader().await?).await?;
         let Some(row) = row else { return Ok(None) };
         Ok(Some(Revision { revision: row.try_get(0)?, item: serde_json::from_str(row.try_get(1)?)? }))
     }
@@ -176,7 +178,8 @@ impl PersonalDataStore for SqliteStore {
             )
             GROUP BY delivery
             ORDER BY delivery";
-        let found: Vec<(i64, i64)> = sqlx::query_as(sql).bind(item.0).fetch_all(&self.readers).await?;
+        let found: Vec<(i64, i64)> =
+            sqlx::query_as(sql).bind(item.0).fetch_all(&mut *self.reader().await?).await?;
         Ok(found.into_iter().map(|(id, times)| (DeliveryId(id), times)).collect())
     }
 

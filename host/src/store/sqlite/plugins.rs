@@ -31,12 +31,16 @@ impl PluginStore for SqliteStore {
         releases::page(self, search, page).await
     }
 
+    async fn plugin_names(&self, limit: u32) -> StoreResult<Vec<String>> {
+        releases::names(self, limit).await
+    }
+
     async fn versions(&self, name: &str) -> StoreResult<Vec<Release>> {
         releases::versions(self, name).await
     }
 
     async fn release(&self, digest: &str) -> StoreResult<Option<Release>> {
-        releases::by_digest(digest, &mut *self.readers.acquire().await?).await
+        releases::by_digest(digest, &mut *self.reader().await?).await
     }
 
     async fn change_release(&self, release: &Release, seen: &Release, audit: &AuditEntry) -> StoreResult<()> {
@@ -80,7 +84,7 @@ impl PluginStore for SqliteStore {
     async fn artefact(&self, key: &str) -> StoreResult<Option<Vec<u8>>> {
         Ok(sqlx::query_scalar("SELECT bytes FROM artefacts WHERE key = ?")
             .bind(key)
-            .fetch_optional(&self.readers)
+            .fetch_optional(&mut *self.reader().await?)
             .await?)
     }
 

@@ -36,7 +36,7 @@ impl QuotaStore for SqliteStore {
     }
 
     async fn quota_uses(&self) -> StoreResult<Vec<QuotaUse>> {
-        let mut reader = self.readers.acquire().await?;
+        let mut reader = self.reader().await?;
         let mut uses = Vec::new();
         for (quota, sql) in USES {
             for row in sqlx::query(sql).fetch_all(&mut *reader).await? {

@@ -64,7 +64,7 @@ pub(super) async fn purge(
     entry: &AuditEntry,
 ) -> StoreResult<PurgedPage> {
     // Looked for by a reader: the first time it may walk through many of other inboxes.
-    let due = due(inbox, before, max, &mut *store.readers.acquire().await?).await?;
+    let due = due(inbox, before, max, &mut *store.reader().await?).await?;
     let mut writer = store.writer.lock().await;
     let mut tx = writer.begin().await?;
     due.kept_unread
@@ -229,7 +229,7 @@ pub(super) async fn erase_ended(
     .bind(inbox.0)
     .bind(before.as_ms())
     .bind(max)
-    .fetch_all(&store.readers)
+    .fetch_all(&mut *store.reader().await?)
     .await?;
     if ended.is_empty() {
         return Ok(EndedPage { erased: Erased::default(), has_more: false });

@@ -45,7 +45,8 @@ impl RouteStore for SqliteStore {
     }
 
     async fn pending_events(&self) -> StoreResult<u64> {
-        let count: i64 = sqlx::query_scalar("SELECT count(*) FROM events").fetch_one(&self.readers).await?;
+        let count: i64 =
+            sqlx::query_scalar("SELECT count(*) FROM events").fetch_one(&mut *self.reader().await?).await?;
         Ok(count.unsigned_abs())
     }
 

@@ -29,6 +29,15 @@ pub(super) struct Row<'a> {
 }
 
 impl Rows {
+    /// A row for each of these ids.
+    pub(super) fn of_ids(ids: &[i64]) -> Self {
+        let mut rows = Self::default();
+        for id in ids {
+            let _ = rows.row().int(*id);
+        }
+        rows
+    }
+
     /// Begins a row.
     pub(super) fn row(&mut self) -> Row<'_> {
         self.json.push_str(if self.count == 0 { "[[" } else { ",[" });

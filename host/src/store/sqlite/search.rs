@@ -7,6 +7,8 @@
 mod query;
 mod waiting;
 
+use std::sync::Arc;
+
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, SqliteConnection};
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
@@ -14,9 +16,12 @@ use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 use self::query::SearchQuery;
 pub(super) use self::waiting::Texts;
 use super::concern::has_to_do_with;
+use super::error::surprise;
+use super::readers::Reader;
+use super::rows::Rows;
 use super::{SqliteStore, item_row};
 use crate::domain::ids::DepartmentId;
-use crate::domain::item::Item;
+use crate::domain::item::{Item, StoredItem};
 use crate::store::{Page, PageRequest, SearchHit, StoreResult};
 
 /// How many candidates are looked at for one page. Where words have fewer than three letters, or
@@ -26,6 +31,13 @@ const CANDIDATES_MAX: usize = 20_000;
 
 /// How many candidates are fetched at once.
 const CANDIDATES_AT_ONCE: i64 = 256;
+
+/// How many bytes of candidates are loaded at once. What one search holds in memory, unless a single text is
+/// larger.
+const LOADED_BYTES_MAX: i64 = 1024 * 1024;
+
+/// Bytes of hits on a page: as for other lists.
+const PAGE_BYTES_MAX: usize = 1024 * 1024;
 
 /// What the index keeps of an item.
 pub(super) fn searchable(item: &Item) -> String {
@@ -65,30 +77,95 @@ pub(super) async fn page(
     if query.is_empty() || page.limit == 0 {
         return Ok(found);
     }
-    let mut reader = store.readers.acquire().await?;
+    let query = Arc::new(query);
+    let mut reader = store.reader().await?;
     let mut before = page.after.unwrap_or(i64::MAX);
     let mut source = Source::of(&query, before, &mut reader).await?;
+    let mut bytes = 0;
     for _ in 0..CANDIDATES_MAX / CANDIDATES_AT_ONCE as usize {
-        let rows = source.candidates(before, department, &mut reader).await?;
-        for row in &rows {
-            before = row.try_get(12)?;
-            let is_shown: bool = row.try_get(13)?;
-            if !is_shown || !query.matches(&searchable_of(row)?) {
-                continue;
-            }
-            found.entries.push(SearchHit { item: item_row::read(row)? });
-            if found.entries.len() == page.limit as usize {
-                found.next = Some(before);
-                return Ok(found);
+        let candidates = source.candidates(before, department, &mut reader).await?;
+        for group in groups(&candidates) {
+            for (row, item) in hits(&query, group, &mut reader).await? {
+                bytes += item.item.bytes();
+                found.entries.push(SearchHit { item });
+                if found.entries.len() == page.limit as usize || bytes >= PAGE_BYTES_MAX {
+                    found.next = Some(row);
+                    return Ok(found);
+                }
             }
         }
-        if rows.len() < CANDIDATES_AT_ONCE as usize {
+        before = candidates.last().map_or(before, |it| it.row);
+        if candidates.len() < CANDIDATES_AT_ONCE as usize {
             let Some((earlier, source_before)) = source.earlier() else { return Ok(found) };
             (source, before) = (earlier, source_before);
         }
     }
     found.next = Some(before);
     Ok(found)
+}
+
+/// A text that may match.
+#[derive(sqlx::FromRow)]
+struct Candidate {
+    /// Its row in `item_revisions`.
+    row: i64,
+    bytes: i64,
+    is_shown: bool,
+}
+
+/// Neighbours that are loaded together: one at least, and as many more as have not too many bytes in all.
+fn groups(candidates: &[Candidate]) -> impl Iterator<Item = &[Candidate]> {
+    let mut rest = candidates;
+    std::iter::from_fn(move || {
+        let mut bytes = 0;
+        let fits = |it: &&Candidate| {
+            let is_first = bytes == 0;
+            bytes += if it.is_shown { it.bytes.max(1) } else { 0 };
+            is_first || bytes <= LOADED_BYTES_MAX
+        };
+        let length = rest.iter().take_while(fits).count();
+        let (group, later) = rest.split_at(length);
+        rest = later;
+        (!group.is_empty()).then_some(group)
+    })
+}
+
+/// Those of a group that match, with their rows, as lists show them.
+async fn hits(
+    query: &Arc<SearchQuery>,
+    group: &[Candidate],
+    reader: &mut Reader,
+) -> StoreResult<Vec<(i64, StoredItem)>> {
+    reader.check_time()?;
+    let shown: Vec<i64> = group.iter().filter(|it| it.is_shown).map(|it| it.row).collect();
+    if shown.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = concat!(
+        "SELECT ",
+        item_row::item_columns!(),
+        ", r.id
+         FROM jsonb_each(?1) AS k
+         CROSS JOIN item_revisions AS r ON r.id = k.value ->> 0
+         CROSS JOIN items AS i ON i.id = r.item
+         ORDER BY r.id DESC"
+    );
+    let rows = Rows::of_ids(&shown).fetch(sql, reader).await?;
+    let query = Arc::clone(query);
+    // Reading and folding megabytes takes tens of milliseconds, which nobody else waits for there.
+    let matched = tokio::task::spawn_blocking(move || matching(&query, &rows)).await;
+    matched.map_err(|error| surprise(format!("a search ended: {error}")))?
+}
+
+fn matching(query: &SearchQuery, rows: &[SqliteRow]) -> StoreResult<Vec<(i64, StoredItem)>> {
+    let mut hits = Vec::new();
+    for row in rows {
+        let item = item_row::read(row)?;
+        if query.matches(&searchable(&item.item)) {
+            hits.push((row.try_get(12)?, item.shown_in_lists()));
+        }
+    }
+    Ok(hits)
 }
 
 /// Whether a revision is the latest of an item that its channel has not removed, of a conversation that
@@ -103,10 +180,6 @@ macro_rules! is_shown {
             "))"
         )
     };
-}
-
-fn searchable_of(row: &SqliteRow) -> StoreResult<String> {
-    Ok(searchable(&serde_json::from_str(row.try_get(10)?)?))
 }
 
 /// Where candidates come from.
@@ -147,13 +220,11 @@ impl Source {
         before: i64,
         department: Option<DepartmentId>,
         connection: &mut SqliteConnection,
-    ) -> StoreResult<Vec<SqliteRow>> {
+    ) -> StoreResult<Vec<Candidate>> {
         let indexed = concat!(
-            "SELECT ",
-            item_row::item_columns!(),
-            ", r.id, ",
+            "SELECT r.id AS row, octet_length(r.content) AS bytes, ",
             is_shown!(),
-            "
+            " AS is_shown
              FROM (
                  SELECT rowid FROM item_search
                  WHERE item_search MATCH ?3 AND rowid < ?1
@@ -165,11 +236,9 @@ impl Source {
              ORDER BY r.id DESC"
         );
         let walked = concat!(
-            "SELECT ",
-            item_row::item_columns!(),
-            ", r.id, ",
+            "SELECT r.id AS row, octet_length(r.content) AS bytes, ",
             is_shown!(),
-            "
+            " AS is_shown
              FROM item_revisions AS r
              CROSS JOIN items AS i ON i.id = r.item
              WHERE r.id < ?1 AND r.id > ?3
@@ -178,11 +247,11 @@ impl Source {
         );
         let rows = match self {
             Self::Walk { after, .. } => {
-                let query = sqlx::query(walked).bind(before).bind(CANDIDATES_AT_ONCE);
+                let query = sqlx::query_as(walked).bind(before).bind(CANDIDATES_AT_ONCE);
                 query.bind(after).bind(department.map(|it| it.0)).fetch_all(connection)
             }
             Self::Index { pieces } => {
-                let query = sqlx::query(indexed).bind(before).bind(CANDIDATES_AT_ONCE);
+                let query = sqlx::query_as(indexed).bind(before).bind(CANDIDATES_AT_ONCE);
                 query.bind(pieces.as_str()).bind(department.map(|it| it.0)).fetch_all(connection)
             }
         };

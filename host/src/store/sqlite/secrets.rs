@@ -16,7 +16,7 @@ use crate::store::{AuditEntry, SecretStore, StoreError, StoreResult, StoredSecre
 #[async_trait]
 impl SecretStore for SqliteStore {
     async fn secrets(&self) -> StoreResult<Vec<StoredSecret>> {
-        let mut reader = self.readers.acquire().await?;
+        let mut reader = self.renewing_reader().await?;
         let mut tx = reader.begin().await?;
         let secrets = sqlx::query(
             "SELECT id, name, department, uses, hosts, created_at, revision FROM secrets ORDER BY name",

@@ -19,6 +19,7 @@ async fn open() -> World {
     World::found(Arc::new(store), ids).await
 }
 
+mod readers;
 mod recipients;
 mod upkeep;
 
@@ -115,8 +116,10 @@ async fn a_text_is_found_before_and_after_it_is_indexed() {
     drop(world);
 
     let (store, _) = open_file(&file).await.unwrap();
-    let indexed: i64 =
-        sqlx::query_scalar("SELECT indexed FROM search_progress").fetch_one(&store.readers).await.unwrap();
+    let indexed: i64 = sqlx::query_scalar("SELECT indexed FROM search_progress")
+        .fetch_one(&mut *store.reader().await.unwrap())
+        .await
+        .unwrap();
     assert!((2_048..ITEMS as i64).contains(&indexed), "{indexed} of {ITEMS} are indexed");
     for number in [0, indexed - 1, indexed, ITEMS as i64 - 1] {
         let page = store.search(&format!("number-{number}."), None, ALL).await.unwrap();
@@ -191,7 +194,7 @@ async fn what_is_on_an_items_path_is_found_by_index() {
     ] {
         let plan: Vec<(i64, i64, i64, String)> =
             sqlx::query_as(sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}")))
-                .fetch_all(&store.readers)
+                .fetch_all(&mut *store.reader().await.unwrap())
                 .await
                 .unwrap();
         let walks = plan.iter().any(|(.., step)| {
@@ -217,7 +220,7 @@ async fn what_waits_is_found_without_reading_all_of_it() {
     ] {
         let plan: Vec<(i64, i64, i64, String)> =
             sqlx::query_as(sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}")))
-                .fetch_all(&store.readers)
+                .fetch_all(&mut *store.reader().await?)
                 .await
                 .unwrap();
         let walks = plan.iter().any(|(.., step)| step.starts_with("SCAN") && step.contains(table));

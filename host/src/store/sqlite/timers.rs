@@ -118,19 +118,20 @@ pub(super) fn end_waiting(rows: Rows, script: &mut Script) {
 
 pub(super) async fn next(store: &SqliteStore) -> StoreResult<Option<Timestamp>> {
     let due: Option<i64> =
-        sqlx::query_scalar("SELECT min(due_at) FROM timers").fetch_one(&store.readers).await?;
+        sqlx::query_scalar("SELECT min(due_at) FROM timers").fetch_one(&mut *store.reader().await?).await?;
     Ok(due.map(Timestamp::from_ms))
 }
 
 pub(super) async fn waiting(store: &SqliteStore) -> StoreResult<Vec<(DepartmentId, u64)>> {
-    let counts: Vec<(i64, i64)> =
-        sqlx::query_as("SELECT department, policies FROM timer_counts").fetch_all(&store.readers).await?;
+    let counts: Vec<(i64, i64)> = sqlx::query_as("SELECT department, policies FROM timer_counts")
+        .fetch_all(&mut *store.reader().await?)
+        .await?;
     Ok(counts.into_iter().map(|(id, count)| (DepartmentId(id), count.max(0).unsigned_abs())).collect())
 }
 
 pub(super) async fn are_due(store: &SqliteStore, now: Timestamp) -> StoreResult<bool> {
     let due = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM timers WHERE due_at <= ?)").bind(now.as_ms());
-    Ok(due.fetch_one(&store.readers).await?)
+    Ok(due.fetch_one(&mut *store.reader().await?).await?)
 }
 
 /// Turns due timers into events, as many of each department that has some. Pointless ones count, so that one

@@ -17,7 +17,7 @@ pub(super) async fn all(store: &SqliteStore) -> StoreResult<Vec<Token>> {
          FROM tokens
          ORDER BY id",
     )
-    .fetch_all(&store.readers)
+    .fetch_all(&mut *store.renewing_reader().await?)
     .await?;
     rows.iter().map(read).collect()
 }

@@ -57,7 +57,7 @@ impl UnreadStore for SqliteStore {
         .bind(end(before.unauthentic))
         .bind(end(before.unread))
         .bind(max)
-        .fetch_all(&self.readers)
+        .fetch_all(&mut *self.reader().await?)
         .await?;
         let portion = portion(&rows, retention::BYTES_AT_ONCE)?;
         let has_more = rows.len() == max as usize || portion.len() < rows.len();
@@ -82,7 +82,7 @@ impl UnreadStore for SqliteStore {
         )
         .bind(inbox.0)
         .bind(ROOM_AT_ONCE)
-        .fetch_all(&self.readers)
+        .fetch_all(&mut *self.reader().await?)
         .await?;
         let excess = held.saturating_add(wanted) - bytes_max + bytes_max / ROOM_SHARE;
         let portion = portion(&rows, excess.min(retention::BYTES_AT_ONCE))?;
@@ -98,7 +98,7 @@ async fn forget_early(store: &SqliteStore, inbox: InboxId, end: i64) -> StoreRes
         sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM early_changes WHERE inbox = ? AND id < ?)")
             .bind(inbox.0)
             .bind(end)
-            .fetch_one(&store.readers)
+            .fetch_one(&mut *store.reader().await?)
             .await?;
     if !is_any {
         return Ok(());
@@ -116,7 +116,7 @@ async fn forget_early(store: &SqliteStore, inbox: InboxId, end: i64) -> StoreRes
 async fn held(store: &SqliteStore, inbox: InboxId) -> StoreResult<u64> {
     let held: Option<i64> = sqlx::query_scalar("SELECT bytes FROM unread_totals WHERE inbox = ?")
         .bind(inbox.0)
-        .fetch_optional(&store.readers)
+        .fetch_optional(&mut *store.reader().await?)
         .await?;
     Ok(held.unwrap_or_default().max(0) as u64)
 }

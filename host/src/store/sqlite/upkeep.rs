@@ -26,7 +26,7 @@ impl UpkeepStore for SqliteStore {
     }
 
     async fn inspect(&self) -> StoreResult<Findings> {
-        let mut reader = self.readers.acquire().await?;
+        let mut reader = self.renewing_reader().await?;
         match look(&mut reader).await {
             Err(StoreError::Damaged(why)) => Ok(Findings { damage: vec![why], ..Findings::default() }),
             other => other,

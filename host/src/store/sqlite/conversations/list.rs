@@ -5,8 +5,10 @@ use sqlx::{QueryBuilder, Sqlite};
 use crate::domain::conversation::Conversation;
 use crate::domain::ids::DepartmentId;
 use crate::store::sqlite::concern::has_to_do_with;
+use crate::store::sqlite::paging::{self, Fitting};
+use crate::store::sqlite::rows::Rows;
 use crate::store::sqlite::words::status_word;
-use crate::store::sqlite::{SqliteStore, conversation_row, paging};
+use crate::store::sqlite::{SqliteStore, conversation_row};
 use crate::store::{ConversationFilter, Page, PageRequest, StoreResult};
 
 pub(super) async fn page(
@@ -14,6 +16,7 @@ pub(super) async fn page(
     filter: &ConversationFilter,
     page: PageRequest,
 ) -> StoreResult<Page<Conversation>> {
+    let mut reader = store.reader().await?;
     let mut query = select(filter);
     let in_queue = filter.queue.is_some();
     if in_queue {
@@ -24,22 +27,33 @@ pub(super) async fn page(
         query.push(" AND c.id < ").push_bind(page.after.unwrap_or(i64::MAX));
         query.push(" ORDER BY c.id DESC LIMIT ").push_bind(page.limit);
     }
-    let rows = query.build().fetch_all(&store.readers).await?;
-    let entries = rows.iter().map(conversation_row::read).collect::<StoreResult<Vec<_>>>()?;
-    Ok(match in_queue {
-        true => paging::by_offset(entries, page),
-        false => paging::by_id(entries, page, |it| it.id.0),
-    })
+    let sizes: Vec<(i64, i64)> = query.build_query_as().fetch_all(&mut *reader).await?;
+    let Fitting { ids, next } = paging::fitting(&sizes, page);
+    let next = match in_queue {
+        // Paging goes by how many entries were seen.
+        true => next.map(|_| page.after.unwrap_or(0) + ids.len() as i64),
+        false => next,
+    };
+    let sql = concat!(
+        "SELECT ",
+        conversation_row::conversation_columns!(),
+        " FROM jsonb_each(?1) AS k
+          CROSS JOIN conversations AS c ON c.id = k.value ->> 0
+          ORDER BY k.key"
+    );
+    let rows = Rows::of_ids(&ids).fetch(sql, &mut reader).await?;
+    Ok(Page { entries: rows.iter().map(conversation_row::read).collect::<StoreResult<_>>()?, next })
 }
 
 /// Queues, contacts, assignees and labels have indexes; department, inbox and status are found by walking back
 /// from the newest.
 fn select(filter: &ConversationFilter) -> QueryBuilder<Sqlite> {
-    let mut query = QueryBuilder::new(concat!(
-        "SELECT ",
-        conversation_row::conversation_columns!(),
-        " FROM conversations AS c WHERE c.merged_into IS NULL"
-    ));
+    // The length of a text alone is read without the text.
+    let mut query = QueryBuilder::new(
+        "SELECT c.id, octet_length(c.facts) + octet_length(c.thread_key)
+         FROM conversations AS c
+         WHERE c.merged_into IS NULL",
+    );
     if let Some(department) = filter.department {
         has_to_do_with(department, &mut query);
     }

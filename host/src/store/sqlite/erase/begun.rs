@@ -84,7 +84,7 @@ pub(in crate::store::sqlite) async fn begin(
 /// Whose erasures have begun, the earliest first.
 pub(in crate::store::sqlite) async fn all(store: &SqliteStore) -> StoreResult<Vec<ContactId>> {
     let sql = "SELECT contact FROM begun_erasures ORDER BY at, contact";
-    let found: Vec<i64> = sqlx::query_scalar(sql).fetch_all(&store.readers).await?;
+    let found: Vec<i64> = sqlx::query_scalar(sql).fetch_all(&mut *store.reader().await?).await?;
     Ok(found.into_iter().map(ContactId).collect())
 }
 

@@ -136,7 +136,7 @@ async fn read_marks(store: &SqliteStore) -> StoreResult<(Marks, Option<Timestamp
             .bind(ERASED)
             .bind(PURGED)
             .bind(WALKED_AT)
-            .fetch_all(&store.readers)
+            .fetch_all(&mut *store.reader().await?)
             .await?;
     let of = |name| rows.iter().find(|(it, _)| it == name).map(|(_, value)| value.clone());
     let walked_at = of(WALKED_AT).and_then(|it| it.parse().ok()).map(Timestamp::from_ms);
@@ -146,7 +146,7 @@ async fn read_marks(store: &SqliteStore) -> StoreResult<(Marks, Option<Timestamp
 impl Walk {
     async fn begin(store: &SqliteStore, marks: Marks, now: Timestamp) -> StoreResult<Self> {
         let contacts = sqlx::query_scalar("SELECT contact FROM erasures WHERE wiped_at IS NULL")
-            .fetch_all(&store.readers)
+            .fetch_all(&mut *store.reader().await?)
             .await?;
         Ok(Self { marks, began_at: now, contacts, next: Some(1) })
     }

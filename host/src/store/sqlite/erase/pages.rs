@@ -42,7 +42,7 @@ pub(super) enum Walked {
 ///
 /// A reader looks, so that nobody waits for that; the writer overwrites what was found, and looks once more.
 pub(super) async fn clear_some(store: &SqliteStore, first: i64) -> StoreResult<Walked> {
-    let mut reader = store.readers.acquire().await?;
+    let mut reader = store.reader().await?;
     let pages: i64 = sqlx::query_scalar("PRAGMA page_count").fetch_one(&mut *reader).await?;
     if pages > store.wiped_pages_max {
         return Ok(Walked::TooLarge);

@@ -198,6 +198,7 @@ impl<'a> Work<'a> {
         let fresh = &self.fresh[*index];
         let entry = &self.entries[fresh.entry];
         Some(StoredItem {
+            cut: None,
             id: fresh.id,
             conversation: event.conversation,
             inbox: entry.inbox.id,

@@ -82,7 +82,7 @@ pub(super) async fn of(store: &SqliteStore, conversation: ConversationId) -> Sto
     )
     .bind(conversation.0)
     .bind(SUGGESTIONS_MAX as i64)
-    .fetch_all(&store.readers)
+    .fetch_all(&mut *store.reader().await?)
     .await?;
     let read = |row: &sqlx::sqlite::SqliteRow| -> StoreResult<Suggestion> {
         Ok(Suggestion {

@@ -27,7 +27,7 @@ pub(super) async fn record(store: &SqliteStore, id: OutboxId, now: Timestamp) ->
 pub(super) async fn park_unfinished(store: &SqliteStore, now: Timestamp) -> StoreResult<usize> {
     // Nearly always there is none: the writer is not kept from its work for that.
     let begun: Vec<i64> = sqlx::query_scalar("SELECT id FROM outbox WHERE begun_at IS NOT NULL")
-        .fetch_all(&store.readers)
+        .fetch_all(&mut *store.reader().await?)
         .await?;
     let left: Vec<OutboxId> = {
         let claims = store.outbox_claims();

@@ -35,7 +35,8 @@ pub(in crate::store::sqlite) const DUE_INBOXES: &str = "WITH RECURSIVE waiting (
      )";
 
 pub(super) async fn due_inboxes(store: &SqliteStore, now: Timestamp) -> StoreResult<Vec<InboxId>> {
-    let due: Vec<i64> = sqlx::query_scalar(DUE_INBOXES).bind(now.as_ms()).fetch_all(&store.readers).await?;
+    let due: Vec<i64> =
+        sqlx::query_scalar(DUE_INBOXES).bind(now.as_ms()).fetch_all(&mut *store.reader().await?).await?;
     Ok(due.into_iter().map(InboxId).collect())
 }
 
@@ -45,7 +46,7 @@ pub(super) async fn claim(
     now: Timestamp,
     max: usize,
 ) -> StoreResult<Vec<OutboxWork>> {
-    let mut reader = store.readers.acquire().await?;
+    let mut reader = store.reader().await?;
     let claimed = take(store, inbox, now, max, &mut reader).await?;
     let mut works = Vec::with_capacity(claimed.len());
     for entry in &claimed {

@@ -10,8 +10,9 @@ use crate::store::sqlite::{SqliteStore, audit};
 use crate::store::{AuditEntry, StoreError, StoreResult};
 
 pub(super) async fn all(store: &SqliteStore) -> StoreResult<Vec<Activation>> {
-    let contents: Vec<String> =
-        sqlx::query_scalar("SELECT content FROM activations").fetch_all(&store.readers).await?;
+    let contents: Vec<String> = sqlx::query_scalar("SELECT content FROM activations")
+        .fetch_all(&mut *store.renewing_reader().await?)
+        .await?;
     let mut all: Vec<Activation> = read_all(&contents)?;
     all.sort_by_key(Activation::order);
     Ok(all)
@@ -115,7 +116,7 @@ pub(super) async fn versions(
         "SELECT content FROM activation_versions WHERE activation = ? ORDER BY revision DESC",
     )
     .bind(activation.0)
-    .fetch_all(&store.readers)
+    .fetch_all(&mut *store.renewing_reader().await?)
     .await?;
     read_all(&contents)
 }

@@ -1,7 +1,9 @@
 //! States of the pipeline.
 
 use crate::domain::generation::Generation;
-use crate::store::sqlite::{SqliteStore, paging};
+use crate::store::sqlite::SqliteStore;
+use crate::store::sqlite::paging::{self, Fitting};
+use crate::store::sqlite::rows::Rows;
 use crate::store::{Page, PageRequest, StoreError, StoreResult};
 
 pub(super) async fn add(store: &SqliteStore, generation: &Generation) -> StoreResult<()> {
@@ -26,7 +28,7 @@ pub(super) async fn add(store: &SqliteStore, generation: &Generation) -> StoreRe
 pub(super) async fn latest(store: &SqliteStore) -> StoreResult<Option<Generation>> {
     let content: Option<String> =
         sqlx::query_scalar("SELECT content FROM generations ORDER BY number DESC LIMIT 1")
-            .fetch_optional(&store.readers)
+            .fetch_optional(&mut *store.reader().await?)
             .await?;
     Ok(content.map(|it| serde_json::from_str(&it)).transpose()?)
 }
@@ -34,18 +36,27 @@ pub(super) async fn latest(store: &SqliteStore) -> StoreResult<Option<Generation
 pub(super) async fn by_number(store: &SqliteStore, number: i64) -> StoreResult<Option<Generation>> {
     let content: Option<String> = sqlx::query_scalar("SELECT content FROM generations WHERE number = ?")
         .bind(number)
-        .fetch_optional(&store.readers)
+        .fetch_optional(&mut *store.reader().await?)
         .await?;
     Ok(content.map(|it| serde_json::from_str(&it)).transpose()?)
 }
 
 pub(super) async fn page(store: &SqliteStore, page: PageRequest) -> StoreResult<Page<Generation>> {
-    let contents: Vec<String> =
-        sqlx::query_scalar("SELECT content FROM generations WHERE number < ? ORDER BY number DESC LIMIT ?")
-            .bind(page.after.unwrap_or(i64::MAX))
-            .bind(page.limit)
-            .fetch_all(&store.readers)
-            .await?;
-    let entries = contents.iter().map(|it| Ok(serde_json::from_str(it)?)).collect::<StoreResult<Vec<_>>>()?;
-    Ok(paging::by_id(entries, page, |it: &Generation| it.number))
+    let mut reader = store.reader().await?;
+    let sizes: Vec<(i64, i64)> = sqlx::query_as(
+        "SELECT number, octet_length(content)
+         FROM generations
+         WHERE number < ?
+         ORDER BY number DESC
+         LIMIT ?",
+    )
+    .bind(page.after.unwrap_or(i64::MAX))
+    .bind(page.limit)
+    .fetch_all(&mut *reader)
+    .await?;
+    let Fitting { ids, next } = paging::fitting(&sizes, page);
+    let sql = "SELECT json_group_array(json(g.content) ORDER BY k.key)
+        FROM jsonb_each(?1) AS k
+        CROSS JOIN generations AS g ON g.number = k.value ->> 0";
+    Ok(Page { entries: Rows::of_ids(&ids).fetch_all_at_once(sql, &mut reader).await?, next })
 }

@@ -4,7 +4,9 @@ use sqlx::SqliteConnection;
 
 use crate::domain::release::Release;
 use crate::store::sqlite::error::Explain;
-use crate::store::sqlite::{SqliteStore, audit, paging};
+use crate::store::sqlite::paging::{self, Fitting};
+use crate::store::sqlite::rows::Rows;
+use crate::store::sqlite::{SqliteStore, audit};
 use crate::store::{AuditEntry, Page, PageRequest, Published, StoreError, StoreResult};
 
 pub(super) async fn publish(
@@ -110,8 +112,9 @@ async fn by_version(release: &Release, connection: &mut SqliteConnection) -> Sto
 }
 
 pub(super) async fn page(store: &SqliteStore, search: &str, page: PageRequest) -> StoreResult<Page<Release>> {
-    let contents: Vec<String> = sqlx::query_scalar(
-        "SELECT content
+    let mut reader = store.reader().await?;
+    let sizes: Vec<(i64, i64)> = sqlx::query_as(
+        "SELECT id, octet_length(content)
          FROM releases
          WHERE id < ?1 AND (instr(lower(name), lower(?2)) > 0 OR instr(lower(summary), lower(?2)) > 0)
          ORDER BY id DESC
@@ -120,16 +123,26 @@ pub(super) async fn page(store: &SqliteStore, search: &str, page: PageRequest) -
     .bind(page.after.unwrap_or(i64::MAX))
     .bind(search)
     .bind(page.limit)
-    .fetch_all(&store.readers)
+    .fetch_all(&mut *reader)
     .await?;
-    Ok(paging::by_id(read_all(&contents)?, page, |it| it.id.0))
+    let Fitting { ids, next } = paging::fitting(&sizes, page);
+    let sql = "SELECT json_group_array(json(r.content) ORDER BY k.key)
+        FROM jsonb_each(?1) AS k
+        CROSS JOIN releases AS r ON r.id = k.value ->> 0";
+    Ok(Page { entries: Rows::of_ids(&ids).fetch_all_at_once(sql, &mut reader).await?, next })
+}
+
+/// The names of the plugins that were published last.
+pub(super) async fn names(store: &SqliteStore, limit: u32) -> StoreResult<Vec<String>> {
+    let names = sqlx::query_scalar("SELECT name FROM releases GROUP BY name ORDER BY max(id) DESC LIMIT ?");
+    Ok(names.bind(limit).fetch_all(&mut *store.reader().await?).await?)
 }
 
 pub(super) async fn versions(store: &SqliteStore, name: &str) -> StoreResult<Vec<Release>> {
     let contents: Vec<String> =
         sqlx::query_scalar("SELECT content FROM releases WHERE name = ? ORDER BY id DESC")
             .bind(name)
-            .fetch_all(&store.readers)
+            .fetch_all(&mut *store.reader().await?)
             .await?;
     read_all(&contents)
 }
@@ -139,7 +152,7 @@ pub(super) async fn component(store: &SqliteStore, digest: &str) -> StoreResult<
         "SELECT c.bytes FROM releases AS r JOIN components AS c ON c.release = r.id WHERE r.digest = ?",
     )
     .bind(digest)
-    .fetch_optional(&store.readers)
+    .fetch_optional(&mut *store.reader().await?)
     .await?)
 }
 

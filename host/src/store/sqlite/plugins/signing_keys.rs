@@ -9,8 +9,9 @@ use crate::store::sqlite::{SqliteStore, audit};
 use crate::store::{AuditEntry, StoreError, StoreResult};
 
 pub(super) async fn all(store: &SqliteStore) -> StoreResult<Vec<SigningKey>> {
-    let contents: Vec<String> =
-        sqlx::query_scalar("SELECT content FROM signing_keys ORDER BY id").fetch_all(&store.readers).await?;
+    let contents: Vec<String> = sqlx::query_scalar("SELECT content FROM signing_keys ORDER BY id")
+        .fetch_all(&mut *store.renewing_reader().await?)
+        .await?;
     contents.iter().map(|it| Ok(serde_json::from_str(it)?)).collect()
 }
 

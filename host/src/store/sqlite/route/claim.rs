@@ -73,7 +73,8 @@ type Waiting = (i64, i64, Occasion, i64, u8, i64);
 /// The departments that wait. The index is walked from one to the next, so that as many rows are read as
 /// there are departments, however many events each has.
 pub(super) async fn departments(store: &SqliteStore) -> StoreResult<Vec<DepartmentId>> {
-    let found: Vec<i64> = sqlx::query_scalar(WAITING_DEPARTMENTS).fetch_all(&store.readers).await?;
+    let found: Vec<i64> =
+        sqlx::query_scalar(WAITING_DEPARTMENTS).fetch_all(&mut *store.reader().await?).await?;
     Ok(found.into_iter().map(DepartmentId).collect())
 }
 

@@ -81,7 +81,7 @@ pub(super) async fn end(store: &SqliteStore, now: Timestamp) -> StoreResult<usiz
     // Nearly always nothing waits: the writer is not kept from its work for that.
     let waits: bool = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM event_waits WHERE due_at <= ?)")
         .bind(now.as_ms())
-        .fetch_one(&store.readers)
+        .fetch_one(&mut *store.reader().await?)
         .await?;
     if !waits {
         return Ok(0);
@@ -119,7 +119,8 @@ pub(super) async fn end(store: &SqliteStore, now: Timestamp) -> StoreResult<usiz
 }
 
 pub(super) async fn next(store: &SqliteStore) -> StoreResult<Option<Timestamp>> {
-    let due: Option<i64> =
-        sqlx::query_scalar("SELECT min(due_at) FROM event_waits").fetch_one(&store.readers).await?;
+    let due: Option<i64> = sqlx::query_scalar("SELECT min(due_at) FROM event_waits")
+        .fetch_one(&mut *store.reader().await?)
+        .await?;
     Ok(due.map(Timestamp::from_ms))
 }
