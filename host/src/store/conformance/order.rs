@@ -97,7 +97,7 @@ pub(crate) async fn an_edit_of_a_clock_that_is_ahead_keeps_no_later_one_from_sta
 pub(crate) async fn statuses_stand_by_their_time(world: World) {
     use DeliveryState::{Delivered, Failed, Read};
     let (id, outbox) = answer(&world).await;
-    let work = world.store.claim_outbox(world.now(), 10, &[]).await.unwrap().remove(0);
+    let work = world.store.claim_outbox(world.inbox.id, world.now(), 10).await.unwrap().remove(0);
     let sent = SendEnd::Sent(Some("sent".into()));
     world.store.end_send(outbox, &sent, world.now()).await.unwrap();
     world.take([status("sent", 30, Read), status("sent", 20, Failed), status("sent", 10, Delivered)]).await;
@@ -112,7 +112,7 @@ pub(crate) async fn statuses_stand_by_their_time(world: World) {
 
 pub(crate) async fn a_status_faster_than_the_channels_response_counts(world: World) {
     let (id, outbox) = answer(&world).await;
-    world.store.claim_outbox(world.now(), 10, &[]).await.unwrap();
+    world.store.claim_outbox(world.inbox.id, world.now(), 10).await.unwrap();
     let early = [status("sent", 10, DeliveryState::Failed), status("sent", 5, DeliveryState::Delivered)];
     assert!(world.take(early).await.iter().all(|it| it.unknown == 1));
     let sent = SendEnd::Sent(Some("sent".into()));
