@@ -107,8 +107,6 @@ async fn stored_change_of_an_activation_is_acknowledged_and_followed_later() {
     let published = failing.app.upload(guest).await;
     failing.behind.mend_readings().await;
     published.json(201);
-    failing.done("POST", "/v1/activations", json!({ "plugin": "extra" }), 202).await;
-    failing.app.settle().await;
 
     let rank_at_work = async |failing: &Failing| {
         let generations = failing.app.get("/v1/generations").await.json(200);

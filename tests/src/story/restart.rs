@@ -35,11 +35,12 @@ async fn what_was_taken_in_before_a_stop_is_routed_after_it() {
 }
 
 #[tokio::test]
-async fn a_stop_waits_for_preparations_under_way() {
+async fn preparation_that_a_stop_ends_is_taken_up_at_the_next_start() {
     let app = TestApp::company().await;
     let activation = crate::support::company::word_to("rules", "umbrella", "billing");
     app.post("/v1/activations", activation).await.json(202);
-    let app = app.restart_without_compiler().await;
+    let app = app.restart().await;
+    app.prepared().await;
     assert_eq!(app.get("/v1/activations/rules").await.json(200)["preparation"]["state"], "ready");
 }
 
