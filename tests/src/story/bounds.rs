@@ -108,13 +108,14 @@ async fn invalid_note_is_kept_with_its_beginning_and_its_length() {
 #[tokio::test]
 async fn decision_stays_below_its_size_whatever_policies_say() {
     let app = TestApp::staffed().await;
-    enable(&app, &noting("talkative", 60, 3_900), 6, "active").await;
+    enable(&app, &noting("talkative", 60, 3_900), 2, "active").await;
+    enable(&app, &noting("whispering", 60, 3_900), 3, "shadow").await;
     let decision = decision_on(&app, "a refund, please").await;
     assert_eq!(decision["outcome"]["routing"]["by"], "keyword-router", "{}", decision["outcome"]["routing"]);
     let bytes = decision["contributions"].to_string().len() + decision["outcome"].to_string().len();
     assert!(bytes <= DECISION_BYTES_MAX, "{bytes}");
-    let talkative = of(&decision, "talkative-5");
-    assert_eq!(talkative["shortened"], true, "{talkative}");
+    assert_eq!(of(&decision, "whispering-2")["shortened"], true, "there is no room for all of it");
+    assert_eq!(of(&decision, "talkative-0").get("shortened"), None, "active ones come first");
     let refused = decision["contributions"].to_string();
     assert!(refused.contains("decision-bytes"), "what is not applied names the quota");
 }

@@ -64,10 +64,7 @@ impl Case {
         promises.truncate(ENTRIES_MAX);
         // The latest are last.
         history.drain(..history.len().saturating_sub(super::HISTORY_MAX));
-        for PastItem { direction: _, kind: _, author_name, text, occurred_at: _ } in history {
-            cut_some(author_name, NAME_BYTES_MAX);
-            cut(text, HISTORY_TEXT_BYTES_MAX);
-        }
+        history.iter_mut().for_each(PastItem::cut);
         if let Some(ContactView { id: _, name, vip: _, other_open_conversations: _ }) = contact {
             cut_some(name, NAME_BYTES_MAX);
         }
@@ -122,6 +119,17 @@ impl Case {
         let contact = self.contact.clone().map(|it| ContactView { name: None, ..it });
         let (history, earlier) = (Vec::new(), Vec::new());
         Self { now: self.now, item, conversation, inbox: self.inbox.clone(), history, contact, earlier }
+    }
+}
+
+impl PastItem {
+    /// Cuts the item to what is shown of it.
+    pub fn cut(&mut self) {
+        let Self { direction: _, kind: _, author_name, text, occurred_at: _ } = self;
+        cut_some(author_name, NAME_BYTES_MAX);
+        cut(text, HISTORY_TEXT_BYTES_MAX);
+        // What was cut off is given back, too.
+        text.shrink_to_fit();
     }
 }
 

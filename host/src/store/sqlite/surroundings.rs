@@ -130,11 +130,14 @@ pub(super) async fn open_timers(
 
 /// An item as a case's history shows it.
 pub(super) fn past_item(direction: Direction, item: &Item) -> PastItem {
-    PastItem {
+    let mut past = PastItem {
         direction,
         kind: item.kind,
         author_name: item.author.name.clone(),
         text: item.text.clone(),
         occurred_at: item.occurred_at,
-    }
+    };
+    // A batch holds thousands of them at once, and none is shown as a whole.
+    past.cut();
+    past
 }
