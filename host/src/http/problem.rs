@@ -115,7 +115,7 @@ impl Problem {
 
     /// The same with the stable name of the limit that was met.
     pub fn named(self, name: &str) -> Self {
-        Self { name: Some(name.to_owned()), ..self }
+        Self { name: Some(name.into()), ..self }
     }
 
     /// What was seen was named in `If-Match`, so that this is its answer.
