@@ -37,7 +37,7 @@ pub enum ItemKind {
 }
 
 impl ItemKind {
-    /// Whether the sender writes what an item of this kind answers: a mail's header fields (RFC 5322,
+    /// Whether the sender writes what an item of this kind replies to: a mail's header fields (RFC 5322,
     /// section 3.6.4) and a form's fields. Elsewhere the channel says it.
     pub fn names_its_parents_itself(self) -> bool {
         matches!(self, Self::Email | Self::Form)

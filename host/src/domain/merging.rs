@@ -1,7 +1,7 @@
 //! Two conversations become one, and two again.
 //!
 //! An undo gives each conversation what is its own: what it had before the merge, and what came since by its
-//! contact or answers what is its own. What agents and policies changed since stays with the conversation
+//! contact or replies to what is its own. What agents and policies changed since stays with the conversation
 //! that they saw, the survivor.
 //!
 //! **Invariant:** the two texts of a merge and its undo are these rules; `store` only moves rows.
@@ -24,8 +24,7 @@ pub struct BeforeMerge {
     pub younger: Conversation,
 }
 
-/// Joins the younger conversation into the older: what is more urgent stands, what the older has
-/// stands.
+/// Joins the younger conversation into the older: the more urgent value stands, else the older's.
 pub fn merge(older: &mut Conversation, younger: &mut Conversation, at: Timestamp) {
     older.tags.extend(younger.tags.iter().cloned());
     for (key, value) in &younger.attributes {
@@ -66,14 +65,14 @@ pub struct LaterItem {
     pub direction: Direction,
     /// Who wrote it, outside the company.
     pub contact: Option<ContactId>,
-    /// What it answers and is here, nearest first.
-    pub answers: Vec<ItemId>,
+    /// The items here that it replies to, nearest first.
+    pub replies_to: Vec<ItemId>,
 }
 
 /// Which of the items that came after a merge belong to the younger conversation, given those that it had.
 ///
 /// `later` is in the order the items came. A writer with whom only one of the two is decides; else what the
-/// item answers; else it stays.
+/// item replies to; else it stays.
 pub fn later_of_younger(
     before: &BeforeMerge,
     moved: &HashSet<ItemId>,
@@ -86,7 +85,7 @@ pub fn later_of_younger(
         let goes = match item.contact {
             Some(writer) if older != younger && writer == younger => true,
             Some(writer) if older != younger && writer == older => false,
-            _ => item.answers.first().is_some_and(|it| own.contains(it)),
+            _ => item.replies_to.first().is_some_and(|it| own.contains(it)),
         };
         if goes {
             own.insert(item.id);
@@ -107,7 +106,7 @@ pub struct OwnItems {
     pub answered: Option<Timestamp>,
 }
 
-/// From when on a conversation's items are looked at for one that nobody answered: since its customer waited
+/// From when on a conversation's items are looked at for one without a reply: since its customer waited
 /// before the merge, else since the merge.
 pub fn since(before: &Conversation, merged_at: Timestamp) -> Timestamp {
     before.waiting_since.unwrap_or(merged_at)

@@ -1,6 +1,6 @@
 //! Which conversation an item belongs to.
 //!
-//! Every id that an item has or answers is a *reference*, and anybody can write any id into one. A
+//! Every id that an item has or replies to is a *reference*, and any sender can write any id into one. A
 //! reference therefore joins an item to a conversation only on evidence:
 //!
 //! | the reference leads to | an item of a contact joins | two conversations become one |
@@ -11,7 +11,7 @@
 //! | anything else | no: a suggestion for an agent | never |
 //!
 //! What an agent took apart is not merged again. An item of a writer without a name has no contact to be compared; what the company wrote joins the
-//! nearest conversation that it answers. Of two conversations that become one the older goes on.
+//! nearest conversation that it replies to. Of two conversations that become one the older goes on.
 //!
 //! **Invariant:** how much a batch merges is bounded ([`Bounds`]); the rest becomes suggestions.
 
@@ -85,7 +85,7 @@ pub struct Standing {
     pub items: u32,
 }
 
-/// What is there already of what a batch refers to.
+/// What the repository knows of a batch's references.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KnownThreads {
     /// Where each known reference leads.
@@ -115,7 +115,7 @@ pub struct ThreadItem<'a> {
     pub nearest: usize,
     /// Who wrote it.
     pub writer: Writer,
-    /// Whether the channel itself says what it answers.
+    /// Whether the channel itself says what it replies to.
     pub is_vouched: bool,
 }
 
@@ -156,7 +156,7 @@ impl ThreadItem<'_> {
             }
     }
 
-    /// Whether conversations with these contacts become one because this item answers both.
+    /// Whether conversations with these contacts become one because this item replies to both.
     fn may_merge(&self, with: [Option<ContactId>; 2]) -> bool {
         let is_with = |writer| with.iter().all(|it| *it == Some(writer));
         self.is_vouched || matches!(self.writer, Writer::Contact(writer) if is_with(writer))

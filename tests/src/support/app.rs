@@ -260,7 +260,7 @@ impl TestApp {
         self.ask("POST", &path, &[("content-type", "application/wasm")], component).await
     }
 
-    /// Has the channel of `chat` prove itself from now on, so that it vouches for what its items answer.
+    /// Has the channel of `chat` prove itself from now on, so that it vouches for its threads.
     pub async fn vouch(&self) {
         let shown = self.patch("/v1/inboxes/chat", serde_json::json!({ "access": "token" })).await.ok();
         let token = shown["token"].as_str().unwrap_or_else(|| panic!("no token: {shown}")).to_owned();

@@ -99,7 +99,7 @@ fn what_another_merge_brought_too_stays_after_an_undo() {
 fn each_customer_waits_since_the_own_unanswered_item() {
     let (before, mut older, mut younger) = merged(|_| {});
     assert_eq!(older.waiting_since, Some(at(1)));
-    // The older's customer was answered in between, so nobody waited in the survivor.
+    // The older's customer got a reply in between, which ended the wait in the survivor.
     older.waiting_since = None;
     older.status = Status::Pending;
     older.first_answered_at = Some(at(12));
@@ -123,12 +123,12 @@ fn what_people_decided_since_stays_with_the_survivor() {
     assert_eq!((older.priority, older.status, older.waiting_since), (Priority::Urgent, Status::Closed, None));
 }
 
-fn later(id: i64, contact: Option<i64>, answers: &[i64]) -> LaterItem {
+fn later(id: i64, contact: Option<i64>, replies_to: &[i64]) -> LaterItem {
     LaterItem {
         id: ItemId(id),
         direction: contact.map_or(Direction::Outbound, |_| Direction::Inbound),
         contact: contact.map(ContactId),
-        answers: answers.iter().map(|it| ItemId(*it)).collect(),
+        replies_to: replies_to.iter().map(|it| ItemId(*it)).collect(),
     }
 }
 

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::domain::ids::{ContactId, ConversationId};
 
-/// How many leads of one reference a batch itself adds. Only writers who all answer one missing item
+/// How many leads of one reference a batch itself adds. Only writers who all reply to one missing item
 /// come near it.
 const LEADS_MAX: usize = 64;
 

@@ -118,7 +118,7 @@ fn a_writer_who_joined_a_conversation_joins_it_again() {
 }
 
 #[test]
-fn what_a_stranger_named_first_is_kept_from_nobody() {
+fn an_id_that_a_stranger_named_first_leads_its_own_writer() {
     let named = ids(&["parent"]);
     let items = [by(OTTO, "x", &named), by(MIKA, "child", &named), by(MIKA, "parent", &[])];
     let threads = assign_all(&items, &KnownThreads::default());

@@ -25,7 +25,7 @@ pub struct MergeSuggestion {
 
 /// Merges the conversation into another one, which goes on.
 ///
-/// Both have to be in one inbox: what a conversation answers goes out by its own.
+/// Both have to be in one inbox: a reply goes out by the inbox of its conversation.
 pub async fn merge(flow: &Flow, act: &Act, into: ConversationId) -> Result<Conversation, FlowError> {
     let mut plans = 0;
     loop {

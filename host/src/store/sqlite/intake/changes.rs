@@ -1,4 +1,4 @@
-//! News of items: edits, deletions, and how far answers came.
+//! News of items: edits, deletions, and how far replies came.
 //!
 //! What happened later stands, in whichever order it comes; of what happened at one time, what comes later.
 
@@ -47,7 +47,7 @@ pub(super) struct Changes {
     /// For each edited item the row of its current revision, if that is new.
     edited: HashMap<ItemId, Option<i64>>,
     deleted: HashMap<ItemId, Timestamp>,
-    /// How far answers came, and when.
+    /// How far replies came, and when.
     reached: HashMap<ItemId, (Option<Timestamp>, DeliveryState)>,
     statuses: HashMap<ItemId, DeliveryStatus>,
 }
@@ -149,7 +149,7 @@ impl Changes {
     }
 }
 
-/// Writes how far answers came.
+/// Writes how far replies came.
 pub(super) fn write_statuses(
     statuses: &HashMap<ItemId, DeliveryStatus>,
     script: &mut Script,
@@ -178,7 +178,7 @@ pub(super) fn write_statuses(
     Ok(())
 }
 
-/// Why an answer failed.
+/// Why a reply failed.
 pub(super) fn explanation(status: &DeliveryStatus) -> String {
     status.detail.clone().unwrap_or_else(|| "the channel gave no reason".to_owned())
 }

@@ -84,7 +84,7 @@ impl EarlyChanges {
         waiting.into_iter().map(|it| it.change).collect()
     }
 
-    /// Writes what is kept and takes out what is done; whether anything is kept.
+    /// Writes what is kept and takes out the applied ones; whether any is kept.
     pub(super) fn write(self, ids: &IdGenerator, at: Timestamp, script: &mut Script) -> StoreResult<bool> {
         let (mut kept, mut inboxes) = (Rows::default(), HashSet::new());
         for ((inbox, external_id), changes) in &self.waiting {

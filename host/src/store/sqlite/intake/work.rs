@@ -278,7 +278,7 @@ impl<'a> Work<'a> {
         })?;
         let key = fresh.key(self.entries);
         let thread_item = fresh.thread_item(self.entries);
-        // What is here is found by its own key.
+        // An item that is here is found by its own key.
         for reference in thread_item.references() {
             let is_here = reference == key
                 || self.known.items.contains_key(&reference)

@@ -63,7 +63,7 @@ pub(super) async fn load(
     }
 }
 
-/// Whether rows of somebody in either conversation are on their way out: they must not move meanwhile.
+/// Whether a writer of either conversation is being erased: the rows must not move meanwhile.
 pub(super) async fn is_being_erased(
     one: &Conversation,
     other: &Conversation,

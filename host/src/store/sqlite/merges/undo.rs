@@ -58,7 +58,7 @@ pub(super) async fn carry_out(
     Ok(Ok(undone))
 }
 
-/// An item as it is looked up: id, direction, its writer, what it answers.
+/// An item as it is looked up: id, direction, its writer, the items it replies to.
 #[derive(Deserialize)]
 struct Later(i64, Direction, Option<i64>, Vec<i64>);
 
@@ -134,17 +134,22 @@ impl Undo {
             CROSS JOIN item_revisions AS r ON r.id = i.content
             LEFT JOIN identities AS d ON d.id = i.identity";
         let mut later: Vec<LaterItem> = Vec::new();
-        for Later(id, direction, contact, answers) in rows.fetch_all_at_once(sql, connection).await? {
+        for Later(id, direction, contact, replies_to) in rows.fetch_all_at_once(sql, connection).await? {
             if !moved.contains(&ItemId(id)) {
-                let answers = answers.into_iter().map(ItemId).collect();
-                later.push(LaterItem { id: ItemId(id), direction, contact: contact.map(ContactId), answers });
+                let replies_to = replies_to.into_iter().map(ItemId).collect();
+                later.push(LaterItem {
+                    id: ItemId(id),
+                    direction,
+                    contact: contact.map(ContactId),
+                    replies_to,
+                });
             }
         }
         later.sort_unstable_by_key(|it| it.id);
         Ok((later.len() <= MOVED_MAX as usize).then_some(later))
     }
 
-    /// Moves what is the younger's back to it.
+    /// Moves the younger's rows back to it.
     async fn move_rows(&self, items: &[i64], connection: &mut SqliteConnection) -> StoreResult<()> {
         let (survivor, ended) = (self.survivor.id.0, self.ended.id.0);
         let rows = |ids: &[i64]| {

@@ -1,5 +1,5 @@
 -- Who named an id decides whom it leads anywhere: each has a row of its own, so that a stranger who names an id
--- first keeps others' items from nothing. 0: the company sent an item under it. -1: somebody who proves
+-- first keeps others' items from nothing. 0: the company sent an item under it. -1: a writer who proves
 -- nothing named it.
 CREATE TABLE named_references (
     inbox        INTEGER NOT NULL,

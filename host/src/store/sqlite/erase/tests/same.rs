@@ -205,7 +205,7 @@ async fn told_in_common(world: &World) {
         })
     };
     // As long as its item does not come, nothing says whose an edit is.
-    world.take([edit("late", "vera-better"), edit("too-late", "somebodys-better")]).await;
+    world.take([edit("late", "vera-better"), edit("too-late", "another-text")]).await;
     world.take([says("late", "vera", &[])]).await;
     for (key, named) in [("one", &items[..1]), ("all", &items[..]), ("mia", &items[2..])] {
         let (token, fingerprint) = (TokenId(1), "f".to_owned());
