@@ -21,6 +21,7 @@
 //! | [`release`], [`signing`], [`activation`], [`generation`] | plugins: published, by whom, enabled, in which order |
 //! | [`outbox`] | answers on their way out |
 //! | [`principal`], [`token`], [`allowance`] | who asks, what they show, how much they may ask for |
+//! | [`fair_share`] | how several parties share one resource |
 //! | [`secret`] | what is known of a secret, without its value |
 //! | [`erasure`], [`retention`] | what is about a person and goes, at once or in time |
 //! | [`installation`] | what holds for the whole installation |
@@ -39,6 +40,7 @@ pub mod decision;
 pub mod delivery;
 pub mod erasure;
 pub mod failure_policy;
+pub mod fair_share;
 pub mod generation;
 pub mod ids;
 pub mod installation;
