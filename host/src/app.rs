@@ -114,6 +114,8 @@ impl App {
             ids: Arc::clone(&ids),
             clock: Arc::clone(&parts.clock),
             telemetry: Arc::clone(&telemetry),
+            times: Arc::default(),
+            timers: Arc::default(),
         };
         let door = Arc::new(Door::new(judges, Arc::clone(&pipeline), Arc::clone(&wake)));
         let quarantine = ingest::Quarantine {

@@ -16,7 +16,7 @@
 //! | [`threading`] | which conversation an item belongs to |
 //! | [`case`], [`proposal`] | what a policy sees and says |
 //! | [`merge`], [`decision`], [`apply`] | how proposals become a decision and a decision takes effect |
-//! | [`promise`], [`timer`] | the response clock, and what is due |
+//! | [`promise`], [`timer`], [`timer_room`] | the response clock, and what is due |
 //! | [`breaker`], [`failure_policy`] | what becomes of plugins that fail |
 //! | [`release`], [`signing`], [`activation`], [`generation`] | plugins: published, by whom, enabled, in which order |
 //! | [`outbox`] | answers on their way out |
@@ -60,4 +60,5 @@ pub mod signing;
 pub mod threading;
 pub mod time;
 pub mod timer;
+pub mod timer_room;
 pub mod token;

@@ -32,7 +32,7 @@ const AFTER_FAILURES_MAX: Duration = Duration::from_secs(600);
 /// Starts all workers. Should one of them end by a panic, `watch` ends the host.
 pub fn start(flow: &Flow, tracker: &TaskTracker, watch: &Watch) {
     let worker = Worker { flow: flow.clone(), stop: watch.stop().clone() };
-    // One is enough: it has the cases of a batch judged by all of the sandbox's threads at once.
+    // One is enough: it has a batch of each department that waits judged by the sandbox's threads at once.
     watch.spawn("routing", worker.clone().route(), tracker);
     watch.spawn("looking after timers", worker.clone().escalate(), tracker);
     watch.spawn("sending replies", worker.clone().deliver(), tracker);
@@ -50,10 +50,8 @@ struct Worker {
 impl Worker {
     async fn route(self) {
         while !self.stop.is_cancelled() {
-            match route::route_batch(&self.flow).await {
-                Ok(0) => self.rest(&self.flow.wake.router, LOOK_ANYWAY).await,
-                // There may be more.
-                Ok(_) => self.flow.wake.router.notify_one(),
+            match route::route_until_idle(&self.flow, &self.stop).await {
+                Ok(()) => self.rest(&self.flow.wake.router, LOOK_ANYWAY).await,
                 Err(error) => self.failed("routing", &error).await,
             }
         }

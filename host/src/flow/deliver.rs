@@ -6,16 +6,17 @@
 //! has gone out. Only an adapter whose channel drops repetitions has it sent again, and says so by
 //! `retry-after`.
 //!
-//! Here is what is due and when; how one reply is sent stands in `exchange`.
+//! Here is what is due and when, and whose turn it is ([`turns`]); how one reply is sent stands in `exchange`.
 
 use std::panic::AssertUnwindSafe;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt as _, StreamExt as _};
 use tokio_util::sync::CancellationToken;
 
 use self::exchange::send;
+use self::turns::SendTurns;
 use super::{Flow, FlowError};
 use crate::crash::{self, Point};
 use crate::domain::ids::{InboxId, OutboxId};
@@ -25,11 +26,13 @@ use crate::store::{OutboxWork, SendEnd};
 mod answer;
 mod exchange;
 mod fill;
+mod turns;
 
-/// How many replies one look at the outbox takes.
+/// How many replies one inbox takes at a time: fewer transactions than one for each, and few texts in memory.
 const BATCH_MAX: usize = 16;
-/// From so many inboxes replies are sent at once.
-const INBOXES_MAX: usize = 16;
+/// After so long an inbox gives its place back, and takes its turn again for the rest of its replies: a channel
+/// that answers slowly keeps a place no longer than one of its replies takes.
+const PLACE_TIME: Duration = Duration::from_secs(2);
 /// How soon the outbox is looked at again while replies are on their way: a ring may be lost.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
@@ -41,29 +44,22 @@ pub async fn send_due(flow: &Flow, stop: &CancellationToken) -> Result<usize, Fl
     // Nothing is on its way yet, so what has begun belongs to a host that died.
     park_unfinished(flow).await?;
     let mut under_way = FuturesUnordered::new();
-    let (mut busy, mut tried, mut failure) = (Vec::new(), 0, None);
+    let (mut turns, mut tried, mut failure) = (SendTurns::default(), 0, None);
     loop {
-        if busy.len() < INBOXES_MAX && failure.is_none() && !stop.is_cancelled() {
-            match flow.store.claim_outbox(flow.now(), BATCH_MAX, &busy).await {
-                Ok(due) => {
-                    let may_be_more = due.len() == BATCH_MAX;
-                    tried += due.len();
-                    for (inbox, due) in by_inbox(due) {
-                        busy.push(inbox);
-                        under_way.push(send_from(flow, inbox, due, stop));
-                    }
-                    if may_be_more {
-                        continue;
-                    }
-                }
-                Err(error) => failure = Some(error.into()),
+        if failure.is_none() && !stop.is_cancelled() {
+            match next_inboxes(flow, &mut turns).await {
+                Ok(inboxes) => under_way.extend(inboxes.into_iter().map(|it| send_from(flow, it, stop))),
+                Err(error) => failure = Some(error),
             }
         }
         tokio::select! {
             sent = under_way.next() => match sent {
                 Some((inbox, sent)) => {
-                    busy.retain(|it| *it != inbox);
-                    failure = failure.or(sent.err());
+                    turns.end(inbox);
+                    match sent {
+                        Ok(more) => tried += more,
+                        Err(error) => failure = failure.or(Some(error)),
+                    }
                 }
                 None => return failure.map_or(Ok(tried), Err),
             },
@@ -73,34 +69,37 @@ pub async fn send_due(flow: &Flow, stop: &CancellationToken) -> Result<usize, Fl
     }
 }
 
-/// In the order in which they are due.
-fn by_inbox(due: Vec<OutboxWork>) -> Vec<(InboxId, Vec<OutboxWork>)> {
-    let mut found: Vec<(InboxId, Vec<OutboxWork>)> = Vec::new();
-    for work in due {
-        match found.iter_mut().find(|(inbox, _)| *inbox == work.entry.inbox) {
-            Some((_, theirs)) => theirs.push(work),
-            None => found.push((work.entry.inbox, vec![work])),
-        }
-    }
-    found
+/// Those of the inboxes with due replies that get a place now.
+async fn next_inboxes(flow: &Flow, turns: &mut SendTurns) -> Result<Vec<InboxId>, FlowError> {
+    let due = flow.store.due_inboxes(flow.now()).await?;
+    let directory = flow.directory.load();
+    let owned = due.into_iter().map(|it| (it, directory.inbox(it).map(|inbox| inbox.department)));
+    Ok(turns.begin(owned))
 }
 
+/// Sends what is due from an inbox for as long as it has its place; how many were tried.
 async fn send_from(
     flow: &Flow,
     inbox: InboxId,
-    due: Vec<OutboxWork>,
     stop: &CancellationToken,
-) -> (InboxId, Result<(), FlowError>) {
-    let claimed: Vec<OutboxId> = due.iter().map(|it| it.entry.id).collect();
-    let sent = send_all(flow, due, stop).await;
-    // Where one could not be recorded, or the host stops, those behind it were not tried.
-    let released = flow.store.release_outbox(&claimed).await.map_err(FlowError::from);
-    (inbox, sent.and(released))
+) -> (InboxId, Result<usize, FlowError>) {
+    (inbox, send_some(flow, inbox, stop).await)
 }
 
-async fn send_all(flow: &Flow, due: Vec<OutboxWork>, stop: &CancellationToken) -> Result<(), FlowError> {
+async fn send_some(flow: &Flow, inbox: InboxId, stop: &CancellationToken) -> Result<usize, FlowError> {
+    let due = flow.store.claim_outbox(inbox, flow.now(), BATCH_MAX).await?;
+    let claimed: Vec<OutboxId> = due.iter().map(|it| it.entry.id).collect();
+    let sent = send_all(flow, due, stop).await;
+    // Where one could not be recorded, the host stops, or the time is over, those behind it were not tried.
+    let released = flow.store.release_outbox(&claimed).await.map_err(FlowError::from);
+    let tried = sent?;
+    released.map(|()| tried)
+}
+
+async fn send_all(flow: &Flow, due: Vec<OutboxWork>, stop: &CancellationToken) -> Result<usize, FlowError> {
+    let (began, mut tried) = (Instant::now(), 0);
     for work in due {
-        if stop.is_cancelled() {
+        if stop.is_cancelled() || (tried > 0 && began.elapsed() > PLACE_TIME) {
             break;
         }
         // Before anything leaves the host: whoever finds this without an end knows that it may have.
@@ -110,8 +109,9 @@ async fn send_all(flow: &Flow, due: Vec<OutboxWork>, stop: &CancellationToken) -
         crash::point(Point::ReplySent);
         flow.telemetry.reply(name_of(&end));
         flow.store.end_send(work.entry.id, &end, flow.now()).await?;
+        tried += 1;
     }
-    Ok(())
+    Ok(tried)
 }
 
 /// One reply on which the host itself fails costs the others nothing. It may have gone out.

@@ -29,6 +29,7 @@ use crate::telemetry::Telemetry;
 
 mod commit;
 mod quarantine;
+mod waiting;
 
 /// What became of a delivery.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -178,7 +179,7 @@ pub(super) async fn read_and_store(
     let (answer, answered) = oneshot::channel();
     let (committer, telemetry, now) = (flow.intakes.clone(), Arc::clone(&flow.telemetry), flow.now());
     let asked = adapter.clone();
-    let lane = Lane::Receiving(inbox.id);
+    let lane = Lane::Receiving(inbox.department, inbox.id);
     let read = move |adapter: Option<&EnabledAdapter>| {
         let (content, response) = match adapter {
             Some(adapter) => {

@@ -9,7 +9,7 @@ use super::{FieldError, Flow, FlowError, enable};
 use crate::domain::activation::Activation;
 use crate::domain::case::CaseField;
 use crate::domain::generation::{Generation, GenerationEntry};
-use crate::domain::ids::{ActivationId, GenerationId};
+use crate::domain::ids::{ActivationId, DepartmentId, GenerationId};
 use crate::domain::proposal::ProposalKind;
 use crate::domain::release::{Manifest, PluginKind};
 use crate::plugin::{Adapter, Lane, Policy, PrepareFailure, settings_digest};
@@ -253,9 +253,10 @@ impl Flow {
         }
     }
 
-    /// Checks an inbox's settings as its adapter would.
+    /// Checks an inbox's settings as its adapter would, in the share of the inbox's department.
     pub async fn check_inbox_settings(
         &self,
+        department: DepartmentId,
         adapter: &str,
         settings: &serde_json::Value,
     ) -> Result<(), FlowError> {
@@ -274,7 +275,7 @@ impl Flow {
         let call = self
             .plugins
             .executor()
-            .run(Lane::Trying(None), move || enabled.adapter.check_settings(&settings))
+            .run(Lane::Trying(Some(department)), move || enabled.adapter.check_settings(&settings))
             .await
             .map_err(|error| FlowError::Unavailable(error.to_string()))?;
         match call.result {

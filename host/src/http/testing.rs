@@ -79,6 +79,8 @@ impl Host {
             ids,
             clock: Arc::new(StandingClock),
             telemetry: Arc::clone(&telemetry),
+            times: Arc::default(),
+            timers: Arc::default(),
         };
         let pipeline = Arc::new(ArcSwap::from_pointee(Pipeline::default()));
         let door = Arc::new(Door::new(judges.clone(), Arc::clone(&pipeline), Arc::clone(&wake)));

@@ -3,8 +3,8 @@
 //! Guests compute without ever waiting, so they must not run on the async runtime's workers; and a
 //! pool of its own gives back-pressure: who finds the queue full waits, asynchronously.
 //!
-//! Whatever one inbox or policy floods the pool with, the others have their share of it: jobs wait in
-//! lanes, and lanes take [`turns`]. Half of the threads are for lanes whose jobs take long, because a
+//! Whatever one department, inbox or policy floods the pool with, the others have their share of it: jobs wait
+//! in lanes, and lanes take [`turns`]. Half of the threads are for lanes whose jobs take long, because a
 //! job cannot be interrupted for somebody else's; between the two halves the system shares the
 //! processors out.
 
@@ -169,7 +169,7 @@ impl Shared {
                 continue;
             };
             drop(state);
-            let (job, lane, charged) = taken.into_parts();
+            let (job, lane, charge) = taken.into_parts();
             let began = Instant::now();
             // What a job owes its caller goes with it; the thread stays.
             if catch_unwind(AssertUnwindSafe(job)).is_err() {
@@ -179,7 +179,7 @@ impl Shared {
             state = self.lock();
             // The other threads may have gone already: then what waits stays here.
             if !state.closed
-                && let Some(moved) = state.turns.done(lane, charged, micros)
+                && let Some(moved) = state.turns.done(lane, charge, micros)
             {
                 self.wake[moved as usize].notify_one();
             }
@@ -202,9 +202,9 @@ mod tests {
 
     use super::turns::PLACES;
     use super::*;
-    use crate::domain::ids::InboxId;
+    use crate::domain::ids::{DepartmentId, InboxId};
 
-    const LANE: Lane = Lane::Judging;
+    const LANE: Lane = Lane::Evaluating(DepartmentId(1));
 
     #[tokio::test]
     async fn a_panic_ends_one_job_and_no_thread() {
@@ -239,12 +239,12 @@ mod tests {
     #[tokio::test]
     async fn whoever_is_slow_occupies_no_thread_of_the_quick() {
         let executor = Executor::new(1).unwrap();
-        let slow = Lane::Receiving(InboxId(1));
+        let slow = Lane::Receiving(DepartmentId(1), InboxId(1));
         make_slow(&executor, slow).await;
         let (go_on, blocked) = mpsc::channel::<()>();
         executor.start(slow, move || blocked.recv().unwrap()).await.unwrap();
         // It ends only after this one, on the pool's other thread.
-        assert_eq!(executor.run(Lane::Receiving(InboxId(2)), || 7).await, Ok(7));
+        assert_eq!(executor.run(Lane::Receiving(DepartmentId(2), InboxId(2)), || 7).await, Ok(7));
         go_on.send(()).unwrap();
     }
 

@@ -16,6 +16,7 @@ pub(super) mod search;
 pub(super) mod secrets;
 pub(super) mod sending;
 pub(super) mod shared;
+pub(super) mod shares;
 pub(super) mod threads;
 pub(super) mod timers;
 pub(super) mod uniqueness;
@@ -143,6 +144,11 @@ macro_rules! conformance {
                 an_answer_that_failed_for_now_is_due_later,
                 an_answer_that_was_being_sent_is_parked_and_not_sent_again,
                 an_answer_that_is_handed_back_is_handed_out_again,
+            }
+            shares {
+                events_are_claimed_for_one_department_at_a_time,
+                due_timers_are_taken_from_every_department,
+                replies_are_claimed_for_one_inbox_at_a_time,
             }
             search {
                 words_and_phrases_are_found,

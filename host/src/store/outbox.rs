@@ -45,14 +45,10 @@ pub enum SendEnd {
 /// Answers on their way out.
 #[async_trait]
 pub trait OutboxStore: Send + Sync {
-    /// Answers that are due at `now`, those from the inboxes in `except` left out; each is handed out
-    /// once until its end is recorded.
-    async fn claim_outbox(
-        &self,
-        now: Timestamp,
-        max: usize,
-        except: &[InboxId],
-    ) -> StoreResult<Vec<OutboxWork>>;
+    /// The inboxes from which replies are due at `now`, claimed ones among them.
+    async fn due_inboxes(&self, now: Timestamp) -> StoreResult<Vec<InboxId>>;
+    /// Replies from an inbox that are due at `now`; each is handed out once until its end is recorded.
+    async fn claim_outbox(&self, inbox: InboxId, now: Timestamp, max: usize) -> StoreResult<Vec<OutboxWork>>;
     /// Records that an attempt begins: should its end never be recorded, nobody knows whether it went out.
     async fn begin_send(&self, entry: OutboxId, now: Timestamp) -> StoreResult<()>;
     /// Records how an attempt ended.

@@ -8,7 +8,7 @@ use crate::domain::case::{Event, PastItem};
 use crate::domain::contact::Contact;
 use crate::domain::conversation::Conversation;
 use crate::domain::decision::Decision;
-use crate::domain::ids::{ConversationId, ItemId};
+use crate::domain::ids::{ConversationId, DepartmentId, ItemId};
 use crate::domain::item::StoredItem;
 use crate::domain::time::Timestamp;
 use crate::domain::timer::OpenTimer;
@@ -103,8 +103,15 @@ pub enum Postponed {
 /// Routing.
 #[async_trait]
 pub trait RouteStore: Send + Sync {
-    /// Claims the oldest event of up to `max` conversations and loads their cases.
-    async fn claim_cases(&self, max: usize, needs: CaseNeeds) -> StoreResult<Vec<ClaimedCase>>;
+    /// The departments for whose inboxes events wait, claimed ones among them.
+    async fn waiting_departments(&self) -> StoreResult<Vec<DepartmentId>>;
+    /// Claims the oldest event of up to `max` conversations of a department's inboxes and loads their cases.
+    async fn claim_cases(
+        &self,
+        department: DepartmentId,
+        max: usize,
+        needs: CaseNeeds,
+    ) -> StoreResult<Vec<ClaimedCase>>;
     /// Carries out judged events in one transaction; answers in order.
     async fn commit_routed(&self, routed: &[Routed]) -> StoreResult<Vec<RouteCommit>>;
     /// Gives claims back unjudged.
@@ -112,12 +119,17 @@ pub trait RouteStore: Send + Sync {
     /// Has claimed events wait, longer each time, and with them what happened later in their
     /// conversations; answers in order.
     async fn postpone(&self, claims: &[Claim], now: Timestamp) -> StoreResult<Vec<Postponed>>;
-    /// Lets go on what has waited until `now`; how many.
+    /// Lets go on some of what has waited until `now`; how many.
     async fn end_waits(&self, now: Timestamp) -> StoreResult<usize>;
     /// How many events wait.
     async fn pending_events(&self) -> StoreResult<u64>;
-    /// Turns up to `max` timers that are due at `now` into events; how many.
+    /// Turns timers that are due at `now` into events; how many. It takes up to `max` of them, as many of
+    /// each department that has some; those that concern nobody any more go without an event.
     async fn fire_timers(&self, now: Timestamp, max: usize) -> StoreResult<usize>;
+    /// Whether timers are due at `now`.
+    async fn timers_are_due(&self, now: Timestamp) -> StoreResult<bool>;
+    /// How many timers of policies wait, by the department whose inboxes have their conversations.
+    async fn waiting_timers(&self) -> StoreResult<Vec<(DepartmentId, u64)>>;
     /// When the next timer is due, or the next wait over.
     async fn next_timer(&self) -> StoreResult<Option<Timestamp>>;
 }

@@ -160,7 +160,7 @@ pub async fn counted(app: &TestApp, guest: &Guest, failures: &[&str]) -> u64 {
 /// Calls the hostile policy and an honest one in turn, in one slot: neither feels the other.
 async fn calls_go_on(app: &TestApp, guest: &Guest, failures: &[&str]) {
     let (hostile, honest) = (policy(app, guest.name()), policy(app, "keyword-router"));
-    let kinds = app.flow().plugins.executor().run(Lane::Judging, move || {
+    let kinds = app.flow().plugins.executor().run(Lane::Trying(None), move || {
         let held = all_slots_but_one(&honest);
         let call = |_| {
             let failed = hostile.evaluate(&event(), &case()).result.unwrap_err();

@@ -54,7 +54,7 @@ async fn enabled(app: &TestApp, guest: &Guest) -> Policy {
 async fn what_one_guest_writes_another_never_reads_in_the_same_slot() {
     let app = TestApp::company().await;
     let (writer, reader) = (enabled(&app, &writer()).await, enabled(&app, &reader()).await);
-    let hits = app.flow().plugins.executor().run(Lane::Judging, move || {
+    let hits = app.flow().plugins.executor().run(Lane::Trying(None), move || {
         let held = all_slots_but_one(&reader);
         let (event, case) = (event(), case());
         let turn = |_: &usize| {
@@ -100,7 +100,7 @@ async fn a_trap_spoils_no_other_thread() {
     let executor = app.flow().plugins.executor();
     let calls = (0..200).map(|_| {
         let (hostile, honest) = (Arc::clone(&hostile), honest.clone());
-        executor.run(Lane::Judging, move || {
+        executor.run(Lane::Trying(None), move || {
             assert!(hostile.evaluate(&event(), &case()).result.is_err());
             honest.evaluate(&event(), &case()).result
         })

@@ -33,7 +33,7 @@ async fn a_policy_goes_from_bytes_to_proposals() {
     let artefact = plugins.prepare(None, component.into(), PluginKind::Policy, &settings).await.unwrap();
     let policy = plugins.load_policy(&artefact, inspected.manifest.into()).unwrap();
     let call =
-        plugins.executor().run(Lane::Judging, move || policy.evaluate(&event(), &case())).await.unwrap();
+        plugins.executor().run(Lane::Trying(None), move || policy.evaluate(&event(), &case())).await.unwrap();
     let proposals = serde_json::to_value(call.result.unwrap()).unwrap();
     assert_eq!(proposals[0]["department"], "logistics");
 }

@@ -1,15 +1,17 @@
 //! What comes in new is judged before it is stored, with the same result as if it had waited.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::support::TestApp;
 use crate::support::guest::{Guest, LOOP, TRAP};
 use crate::support::reply::text;
 
-/// An app that judges at the door, as a host does whose workers work.
+/// An app that judges at the door, as a host does whose workers work; however busy the machine is.
 async fn open() -> TestApp {
     let app = TestApp::staffed().await;
-    app.flow().door.open();
+    app.flow().door.open_with(Duration::from_secs(60));
     app
 }
 
@@ -116,7 +118,8 @@ async fn a_policy_that_fails_at_the_door_costs_the_others_nothing_and_is_suspend
 
 #[tokio::test]
 async fn policies_that_take_long_keep_nothing_from_being_judged_once() {
-    let app = open().await;
+    let app = TestApp::staffed().await;
+    app.flow().door.open();
     app.upload(Guest::policy("slow", LOOP).component()).await.json(201);
     app.enable(json!({ "plugin": "slow", "phase": "qualify", "rank": -1, "mode": "active" })).await;
     // Together, so that they are one batch, which has less time than they take.

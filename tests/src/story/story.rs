@@ -7,6 +7,7 @@ mod enabling;
 mod escalation;
 mod evaluation;
 mod failing;
+mod fairness;
 mod ingest;
 mod logging;
 mod merging;

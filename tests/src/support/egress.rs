@@ -1,12 +1,12 @@
 //! A way out that goes nowhere: it keeps what was sent and answers what it was told to.
 
 use std::collections::VecDeque;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use serde_json::Value;
 use switchboard::egress::{Answer, Egress, EgressError, Request, allow};
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 
 /// Keeps requests. It checks the list of allowed hosts as the real one does.
 #[derive(Default)]
@@ -14,6 +14,7 @@ pub struct RecordingEgress {
     sent: Mutex<Vec<Request>>,
     answers: Mutex<VecDeque<Scripted>>,
     held: Mutex<Option<oneshot::Receiver<()>>>,
+    silent: Mutex<Option<(&'static str, Arc<Semaphore>)>>,
 }
 
 /// What a request meets.
@@ -62,6 +63,17 @@ impl RecordingEgress {
         release
     }
 
+    /// No request to this host is answered until [`Self::answer_all`].
+    pub fn keep_silent(&self, host: &'static str) {
+        *self.silent.lock().unwrap() = Some((host, Arc::new(Semaphore::new(0))));
+    }
+
+    /// The silent host answers everything from now on.
+    pub fn answer_all(&self) {
+        let silent = self.silent.lock().unwrap().take();
+        silent.inspect(|(_, gate)| gate.close());
+    }
+
     /// The next request fails so.
     pub fn fail(&self, error: EgressError) {
         self.answers.lock().unwrap().push_back(Scripted::Failure(error));
@@ -72,7 +84,13 @@ impl RecordingEgress {
 impl Egress for RecordingEgress {
     async fn send(&self, request: Request, allowed_hosts: &[String]) -> Result<Answer, EgressError> {
         allow::check(&request.url, allowed_hosts)?;
+        let is_to = |host: &str| request.url.contains(host);
+        let silent = self.silent.lock().unwrap().clone().filter(|(host, _)| is_to(host));
         self.sent.lock().unwrap().push(request);
+        if let Some((_, gate)) = silent {
+            // It is never given a permit: the gate is closed when the host answers.
+            let _ = gate.acquire().await;
+        }
         let held = self.held.lock().unwrap().take();
         if let Some(held) = held {
             held.await.unwrap();

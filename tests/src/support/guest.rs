@@ -6,7 +6,9 @@
 
 use std::path::Path;
 
-pub use self::bodies::{DONE, LOOP, SENT, TRAP, answering_list, burning, filling, refusing, sending};
+pub use self::bodies::{
+    DONE, LOOP, SENT, TRAP, answering_list, burning, burning_some, filling, refusing, sending,
+};
 pub use self::bytes::{
     body_of, module_of, with_idle_modules, with_modules, with_nested_components, with_other_bytes,
 };
@@ -288,7 +290,8 @@ impl Guest {
 
     /// The same, doing this before the rest when it is called.
     pub fn saying_first(self, body: &str) -> Self {
-        Self { body: format!("{body} {}", self.body), ..self }
+        let (locals, rest) = after_locals(&self.body);
+        Self { body: format!("{locals} {body} {rest}"), ..self }
     }
 
     /// The same, declaring proposals of this kind alone.
@@ -441,6 +444,15 @@ impl Guest {
 /// A body that answers with a list of the one element at [`CONTENT`].
 fn answer_list() -> String {
     answering_list(CONTENT, 1)
+}
+
+/// A body's locals, which stand before everything else, and the rest of it.
+fn after_locals(body: &str) -> (&str, &str) {
+    let mut end = 0;
+    while body[end..].trim_start().starts_with("(local ") {
+        end += body[end..].find(')').unwrap() + 1;
+    }
+    body.split_at(end)
 }
 
 fn escaped(bytes: &[u8]) -> String {

@@ -14,15 +14,24 @@ const AUTHOR: u32 = ID + 8;
 const METHOD: u32 = ID + 16;
 const ADDRESS: u32 = ID + 24;
 
+/// Another place to send to, on another host.
+pub const OTHER_URL: &str = "https://mutes.example.com/replies";
+
 /// An adapter that finds the same item in every delivery. These are the bodies of its `begin` and `resume`.
 pub fn sender(name: &str, begin: &str, resume: &str) -> Guest {
+    sender_to(URL, name, begin, resume)
+}
+
+/// The same, sending to this place, whose address is as long as [`URL`].
+pub fn sender_to(url: &str, name: &str, begin: &str, resume: &str) -> Guest {
+    assert_eq!(url.len(), URL.len());
     let mut guest = Guest::adapter(name, &answering_list(CONTENT, 1)).sending(begin, resume);
     // An arrival has its kind first, new items being 0; from 8 on the item: its id, and 24 bytes on its
     // author's.
     for (at, text, place) in [(8, "one", ID), (32, "vera", AUTHOR)] {
         guest.put(at, &[place, text.len() as u32].map(u32::to_le_bytes).concat());
     }
-    for (place, text) in [(ID, "one"), (AUTHOR, "vera"), (METHOD, "POST"), (ADDRESS, URL)] {
+    for (place, text) in [(ID, "one"), (AUTHOR, "vera"), (METHOD, "POST"), (ADDRESS, url)] {
         guest.put((place - CONTENT) as usize, text.as_bytes());
     }
     guest

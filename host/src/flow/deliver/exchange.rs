@@ -120,7 +120,7 @@ impl Channel {
         step: &'static str,
         job: impl FnOnce() -> Call<StepResult> + Send + 'static,
     ) -> Result<StepResult, String> {
-        let lane = Lane::Sending(self.inbox.id);
+        let lane = Lane::Sending(self.inbox.department, self.inbox.id);
         let call = flow.plugins.executor().run(lane, job).await.map_err(|error| error.to_string())?;
         suspend::count_adapter(&self.adapter, flow.now(), &call);
         overhear(&self.adapter.activation.plugin, self.reply, &self.granted, &call);

@@ -4,10 +4,10 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Instant;
 
-use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
 use super::quarantine::Quarantine;
+use super::waiting::{CommitQueue, Refused};
 use super::{Held, Received, ReceivedOutcome};
 use crate::crash::{self, Point};
 use crate::domain::arrival::Response;
@@ -15,13 +15,6 @@ use crate::flow::route::Door;
 use crate::flow::{FlowError, Wake};
 use crate::store::{DoorJudge, IntakeCommitted, IntakeContent, IntakeEntry, Store, StoreError};
 use crate::telemetry::Telemetry;
-
-/// How many deliveries one transaction stores at most: beyond this a larger one gains nothing and
-/// only keeps the first ones waiting.
-const BATCH_MAX: usize = 256;
-
-/// How many deliveries may wait for their transaction; more are told to come back.
-const WAITING_MAX: usize = 2_048;
 
 /// A delivery that has been read, and who waits for it to be stored.
 pub(super) struct ReadDelivery {
@@ -45,25 +38,41 @@ impl ReadDelivery {
 /// Where read deliveries wait for their common transaction. Cheap to clone.
 #[derive(Clone)]
 pub struct Committer {
-    queue: mpsc::Sender<ReadDelivery>,
+    open: Arc<OpenQueue>,
+}
+
+/// The queue, which is closed when the last committer goes.
+struct OpenQueue(Arc<CommitQueue>);
+
+impl Drop for OpenQueue {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+/// The queue of the loop that stores: whoever waits is told when the loop ends, by a panic too.
+struct ServedQueue(Arc<CommitQueue>);
+
+impl Drop for ServedQueue {
+    fn drop(&mut self) {
+        self.0.abandon();
+    }
 }
 
 impl Committer {
     /// A committer, and the loop that works for it: run it until it ends, which it does when the last
     /// clone of the committer is gone.
     pub fn new(storing: Storing) -> (Self, impl Future<Output = ()> + Send) {
-        let (queue, waiting) = mpsc::channel(WAITING_MAX);
-        (Self { queue }, storing.run(waiting))
+        let queue = Arc::new(CommitQueue::default());
+        (Self { open: Arc::new(OpenQueue(Arc::clone(&queue))) }, storing.run(ServedQueue(queue)))
     }
 
     /// Has a delivery stored. Never waits: whoever waits hears what became of it.
     pub(super) fn hand_in(&self, read: ReadDelivery) {
-        let (read, why) = match self.queue.try_send(read) {
+        let (read, why) = match self.open.0.push(read) {
             Ok(()) => return,
-            Err(TrySendError::Full(read)) => {
-                (read, "too many deliveries wait to be stored; try again shortly")
-            }
-            Err(TrySendError::Closed(read)) => (read, "Switchboard is shutting down; try again"),
+            Err(Refused::Full(read)) => (read, "too many deliveries wait to be stored; try again shortly"),
+            Err(Refused::Closed(read)) => (read, "Switchboard is shutting down; try again"),
         };
         tell(read.answer, Err(FlowError::Unavailable(why.to_owned())));
     }
@@ -85,9 +94,8 @@ pub struct Storing {
 }
 
 impl Storing {
-    async fn run(self, mut waiting: mpsc::Receiver<ReadDelivery>) {
-        let mut batch = Vec::with_capacity(BATCH_MAX);
-        while waiting.recv_many(&mut batch, BATCH_MAX).await > 0 {
+    async fn run(self, queue: ServedQueue) {
+        while let Some(mut batch) = queue.0.next_batch().await {
             self.quarantine.turn_away(&mut batch).await;
             if batch.is_empty() {
                 continue;
@@ -101,7 +109,7 @@ impl Storing {
     }
 
     async fn store_all(&self, entries: &[IntakeEntry], waiters: Vec<Waiter>) {
-        let judge = self.door.judge();
+        let judge = self.door.judge(entries.iter().map(|it| it.inbox.department));
         let asked = judge.as_ref().map(|it| it as &dyn DoorJudge);
         let waiters = if crash::answers_before_it_stores() { answer_all(entries, waiters) } else { waiters };
         crash::point(Point::IntakeRead);

@@ -2,7 +2,8 @@
 //!
 //! Start-time fair queueing (Goyal, Vin, Cheng 1996): a lane's turn is the virtual time at which its
 //! next job would begin if it had a thread to itself; the least is next. A job is charged with what
-//! its lane's jobs usually take when it begins, and with what it took when it is done.
+//! its lane's jobs usually take when it begins, and with what it took when it is done: as many times as its
+//! department has lanes that wait, so that a department has the same share however many inboxes it has.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
@@ -17,8 +18,8 @@ use crate::domain::ids::{DepartmentId, InboxId};
 pub(super) const PLACES: usize = 1_024;
 
 /// A lane whose jobs take longer than this has the slow ones' threads. Well-behaved adapters need a
-/// hundredth of it, and a share of cases with a dozen policies in a compiled language half.
-const SLOW_MICROS: u64 = 20_000;
+/// twentieth of it, and a slice of cases half.
+const SLOW_MICROS: u64 = 5_000;
 
 /// How much one more job counts in what a lane's jobs usually take: one part in so many.
 const MEMORY: u64 = 4;
@@ -26,14 +27,26 @@ const MEMORY: u64 = 4;
 /// Why a guest is called, and for whom. Jobs of one lane wait for each other; lanes take turns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Lane {
-    /// Cases wait to be judged.
-    Judging,
-    /// Deliveries to an inbox wait to be read.
-    Receiving(InboxId),
-    /// Answers from an inbox wait to be sent.
-    Sending(InboxId),
+    /// Cases of a department's inboxes wait to be evaluated.
+    Evaluating(DepartmentId),
+    /// Deliveries to a department's inbox wait to be read.
+    Receiving(DepartmentId, InboxId),
+    /// Replies from a department's inbox wait to be sent.
+    Sending(DepartmentId, InboxId),
     /// Something is tried out for a department, or for the whole company.
     Trying(Option<DepartmentId>),
+}
+
+impl Lane {
+    /// Whose share of the threads it is; absent for the whole company's.
+    fn department(self) -> Option<DepartmentId> {
+        match self {
+            Self::Evaluating(department) | Self::Receiving(department, _) | Self::Sending(department, _) => {
+                Some(department)
+            }
+            Self::Trying(department) => department,
+        }
+    }
 }
 
 /// Quick lanes and slow ones have threads of their own, so that nobody quick waits until somebody
@@ -51,9 +64,55 @@ impl Pace {
 /// The jobs that wait. There is one lane for each inbox that was ever delivered to, so lanes stay.
 pub(super) struct Turns<J> {
     lanes: HashMap<Lane, Waiting<J>>,
-    next: [BTreeSet<(u64, Lane)>; 2],
+    next: [Order; 2],
     /// The turn taken last, by pace: whoever was idle begins here and has saved nothing.
     now: [u64; 2],
+}
+
+/// The lanes of one pace that wait, by their turns.
+#[derive(Default)]
+struct Order {
+    lanes: BTreeSet<(u64, Lane)>,
+    /// How many of them each department has.
+    by_department: HashMap<Option<DepartmentId>, u64>,
+}
+
+impl Order {
+    fn insert(&mut self, turn: u64, lane: Lane) {
+        if self.lanes.insert((turn, lane)) {
+            *self.by_department.entry(lane.department()).or_default() += 1;
+        }
+    }
+
+    fn remove(&mut self, turn: u64, lane: Lane) {
+        if !self.lanes.remove(&(turn, lane)) {
+            return;
+        }
+        let department = lane.department();
+        if let Some(count) = self.by_department.get_mut(&department) {
+            *count -= 1;
+            if *count == 0 {
+                self.by_department.remove(&department);
+            }
+        }
+    }
+
+    fn first(&self) -> Option<(u64, Lane)> {
+        self.lanes.first().copied()
+    }
+
+    /// How many lanes of this one's department wait.
+    fn lanes_beside(&self, lane: Lane) -> u64 {
+        self.by_department.get(&lane.department()).copied().unwrap_or_default()
+    }
+}
+
+/// What a lane is charged with for a job that has begun.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Charge {
+    charged: u64,
+    /// How many lanes its department had.
+    lanes: u64,
 }
 
 struct Waiting<J> {
@@ -68,7 +127,7 @@ struct Waiting<J> {
 pub(super) struct Taken<J> {
     pub(super) lane: Lane,
     pub(super) job: J,
-    charged: u64,
+    charge: Charge,
 }
 
 impl<J> Default for Turns<J> {
@@ -99,33 +158,37 @@ impl<J> Turns<J> {
         let pace = waiting.pace();
         if waiting.jobs.len() == 1 {
             waiting.turn = waiting.turn.max(now[pace as usize]);
-            let entry = (waiting.turn, lane);
-            self.next[pace as usize].insert(entry);
+            let turn = waiting.turn;
+            self.next[pace as usize].insert(turn, lane);
         }
         pace
     }
 
     /// The job whose turn it is among those of this pace.
     pub(super) fn take(&mut self, pace: Pace) -> Option<Taken<J>> {
-        let (turn, lane) = self.next[pace as usize].pop_first()?;
+        let next = &mut self.next[pace as usize];
+        let (turn, lane) = next.first()?;
+        let lanes = next.lanes_beside(lane);
+        next.remove(turn, lane);
         self.now[pace as usize] = turn;
         let waiting = self.lanes.get_mut(&lane)?;
         let job = waiting.jobs.pop_front()?;
-        let charged = waiting.usual.max(1);
+        let charged = waiting.usual.max(1).saturating_mul(lanes);
         waiting.turn = turn.saturating_add(charged);
         if !waiting.jobs.is_empty() {
-            self.next[pace as usize].insert((waiting.turn, lane));
+            next.insert(waiting.turn, lane);
         }
-        Some(Taken { lane, job, charged })
+        Some(Taken { lane, job, charge: Charge { charged, lanes } })
     }
 
     /// Charges a lane with what its job took. Which threads have its jobs from now on, if those are
     /// others and some wait.
-    pub(super) fn done(&mut self, lane: Lane, charged: u64, micros: u64) -> Option<Pace> {
+    pub(super) fn done(&mut self, lane: Lane, charge: Charge, micros: u64) -> Option<Pace> {
         let waiting = self.lanes.get_mut(&lane)?;
         let (before, turn) = (waiting.pace(), waiting.turn);
         waiting.usual = (waiting.usual * (MEMORY - 1) + micros) / MEMORY;
-        waiting.turn = turn.saturating_add(micros).saturating_sub(charged);
+        let used = micros.saturating_mul(charge.lanes);
+        waiting.turn = turn.saturating_add(used).saturating_sub(charge.charged);
         let after = waiting.pace();
         if before != after {
             // Each pace has its own virtual time: what the lane is ahead by goes with it.
@@ -135,8 +198,8 @@ impl<J> Turns<J> {
         if waiting.jobs.is_empty() {
             return None;
         }
-        self.next[before as usize].remove(&(turn, lane));
-        self.next[after as usize].insert((waiting.turn, lane));
+        self.next[before as usize].remove(turn, lane);
+        self.next[after as usize].insert(waiting.turn, lane);
         (before != after).then_some(after)
     }
 
@@ -152,8 +215,8 @@ impl<J> Turns<J> {
 
 impl<J> Taken<J> {
     /// The job, and what is needed to say that it is [`done`](Turns::done).
-    pub(super) fn into_parts(self) -> (J, Lane, u64) {
-        (self.job, self.lane, self.charged)
+    pub(super) fn into_parts(self) -> (J, Lane, Charge) {
+        (self.job, self.lane, self.charge)
     }
 }
 
@@ -161,13 +224,13 @@ impl<J> Taken<J> {
 mod tests {
     use super::*;
 
-    const A: Lane = Lane::Receiving(InboxId(1));
-    const B: Lane = Lane::Receiving(InboxId(2));
+    const A: Lane = Lane::Receiving(DepartmentId(1), InboxId(1));
+    const B: Lane = Lane::Receiving(DepartmentId(2), InboxId(2));
 
     /// Takes one of this pace, which then takes so long; whose it was.
     fn run(turns: &mut Turns<()>, pace: Pace, micros: impl Fn(Lane) -> u64) -> Option<Lane> {
-        let ((), lane, charged) = turns.take(pace)?.into_parts();
-        turns.done(lane, charged, micros(lane));
+        let ((), lane, charge) = turns.take(pace)?.into_parts();
+        turns.done(lane, charge, micros(lane));
         Some(lane)
     }
 
@@ -202,6 +265,19 @@ mod tests {
     }
 
     #[test]
+    fn departments_share_the_time_however_many_inboxes_they_have() {
+        let mut turns = Turns::default();
+        for inbox in 0..50 {
+            for _ in 0..100 {
+                turns.push(Lane::Receiving(DepartmentId(1), InboxId(inbox)), ());
+                turns.push(B, ());
+            }
+        }
+        let ran: Vec<_> = (0..1_000).filter_map(|_| run(&mut turns, Pace::Quick, |_| 100)).collect();
+        assert!((450..=550).contains(&count(&ran, B)), "{} of 1000", count(&ran, B));
+    }
+
+    #[test]
     fn whoever_was_idle_has_saved_nothing() {
         let mut turns = Turns::default();
         turns.push(B, ());
@@ -225,8 +301,8 @@ mod tests {
         for _ in 0..100 {
             turns.push(A, ());
         }
-        let ((), lane, charged) = turns.take(Pace::Quick).unwrap().into_parts();
-        assert_eq!(turns.done(lane, charged, 500_000), Some(Pace::Slow));
+        let ((), lane, charge) = turns.take(Pace::Quick).unwrap().into_parts();
+        assert_eq!(turns.done(lane, charge, 500_000), Some(Pace::Slow));
         assert!(turns.take(Pace::Quick).is_none());
         let mut slow = 0;
         while run(&mut turns, Pace::Slow, |_| 10).is_some() {

@@ -25,13 +25,17 @@ pub(crate) async fn a_case_has_all_that_was_asked_for(world: World) {
     assert_eq!(case.history[0].view.text, item("a", &[]).text);
 
     world.store.release_claims(&[case.claim]).await.unwrap();
-    let spare = world.store.claim_cases(10, CaseNeeds::default()).await.unwrap().remove(0);
+    let spare =
+        world.store.claim_cases(world.inbox.department, 10, CaseNeeds::default()).await.unwrap().remove(0);
     assert_eq!((spare.history.len(), spare.other_open_conversations), (0, 0));
 }
 
 pub(crate) async fn a_conversation_is_claimed_by_one(world: World) {
     world.take([inbound("a", &[]), inbound("b", &[]), inbound("c", &["a"])]).await;
-    let (one, other) = tokio::join!(world.store.claim_cases(1, NEEDS), world.store.claim_cases(10, NEEDS));
+    let (one, other) = tokio::join!(
+        world.store.claim_cases(world.inbox.department, 1, NEEDS),
+        world.store.claim_cases(world.inbox.department, 10, NEEDS)
+    );
     let (one, other) = (one.unwrap(), other.unwrap());
     assert_eq!(one.len() + other.len(), 2);
     assert!(world.claim().await.is_empty());
@@ -154,9 +158,9 @@ pub(crate) async fn a_busy_conversation_hides_no_other(world: World) {
         (0..50).map(|it| inbound(&format!("m{it}"), if it == 0 { &[] } else { &["m0"] })).collect();
     world.take(burst).await;
     let quiet = world.take_one(inbound("quiet", &[])).await;
-    let busy = world.store.claim_cases(1, NEEDS).await.unwrap();
+    let busy = world.store.claim_cases(world.inbox.department, 1, NEEDS).await.unwrap();
     assert_ne!(busy[0].conversation.id, quiet);
-    let next = world.store.claim_cases(1, NEEDS).await.unwrap();
+    let next = world.store.claim_cases(world.inbox.department, 1, NEEDS).await.unwrap();
     assert_eq!(next[0].conversation.id, quiet);
 }
 

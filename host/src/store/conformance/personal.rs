@@ -157,7 +157,7 @@ pub(crate) async fn a_record_of_an_import_that_is_erased_is_not_taken_in_again(w
 
 pub(crate) async fn an_answer_that_was_under_way_says_nothing_more_about_who_was_erased(world: World) {
     let (id, way_out) = answer(&world).await;
-    let claimed = world.store.claim_outbox(world.now(), 10, &[]).await.unwrap();
+    let claimed = world.store.claim_outbox(world.inbox.id, world.now(), 10).await.unwrap();
     assert_eq!(claimed.len(), 1);
     let erased = world.erase(world.contact_of(id).await).await.erased;
     assert_eq!(erased.replies_cancelled, 1);
@@ -168,12 +168,15 @@ pub(crate) async fn an_answer_that_was_under_way_says_nothing_more_about_who_was
     let notes = world.store.notes(id).await.unwrap();
     let told = format!("{entry:?} {notes:?}");
     assert!(!told.contains("mika"), "{told}");
-    assert_eq!(world.store.claim_outbox(Timestamp::from_ms(i64::MAX / 2), 10, &[]).await.unwrap().len(), 0);
+    assert_eq!(
+        world.store.claim_outbox(world.inbox.id, Timestamp::from_ms(i64::MAX / 2), 10).await.unwrap().len(),
+        0
+    );
 }
 
 pub(crate) async fn what_the_channel_shows_of_an_answer_to_who_was_erased_brings_nothing_back(world: World) {
     let (id, way_out) = answer(&world).await;
-    world.store.claim_outbox(world.now(), 10, &[]).await.unwrap();
+    world.store.claim_outbox(world.inbox.id, world.now(), 10).await.unwrap();
     world.store.begin_send(way_out, world.now()).await.unwrap();
     world.erase(world.contact_of(id).await).await;
     let sent = SendEnd::Sent(Some("channel-7".into()));
@@ -191,7 +194,7 @@ pub(crate) async fn nothing_comes_back_under_an_id_that_cannot_be_stored_as_it_i
         let committed = world.take([by(odd, item(&own, &[]))]).await;
         let (said, id) = committed[0].items[0];
         let way_out = write(&world, id, Some(said), &[&own]).await.unwrap();
-        world.store.claim_outbox(world.now(), 10, &[]).await.unwrap();
+        world.store.claim_outbox(world.inbox.id, world.now(), 10).await.unwrap();
         world.store.begin_send(way_out, world.now()).await.unwrap();
         world.erase(world.contact_of(id).await).await;
         world.store.end_send(way_out, &SendEnd::Sent(Some(odd.into())), world.now()).await.unwrap();

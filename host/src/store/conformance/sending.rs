@@ -50,13 +50,13 @@ pub(crate) async fn write(
 pub(crate) async fn an_answer_is_handed_out_once(world: World) {
     let (id, outbox) = answer(&world).await;
     assert!(world.store.next_send().await.unwrap().is_some());
-    let work = world.store.claim_outbox(world.now(), 10, &[]).await.unwrap().remove(0);
+    let work = world.store.claim_outbox(world.inbox.id, world.now(), 10).await.unwrap().remove(0);
     assert_eq!((work.entry.id, work.entry.conversation), (outbox, id));
     assert_eq!(work.reply.item.external_id, outbox.to_string());
     assert_eq!(work.recipient.unwrap().author.external_id, "mika@example.com");
     assert_eq!(work.answers.unwrap().item.external_id, "a");
     assert_eq!(work.references, ["a"]);
-    assert!(world.store.claim_outbox(world.now(), 10, &[]).await.unwrap().is_empty());
+    assert!(world.store.claim_outbox(world.inbox.id, world.now(), 10).await.unwrap().is_empty());
 }
 
 pub(crate) async fn whoever_was_answered_gets_the_answer_wherever_the_conversation_goes(world: World) {
@@ -67,7 +67,7 @@ pub(crate) async fn whoever_was_answered_gets_the_answer_wherever_the_conversati
     assert_eq!(world.take_one(by("mia", item("c", &["a", "b"]))).await, vera.1);
     let again = write(&world, vera.1, Some(otto.0), &["b"]).await.unwrap();
     let to_vera = write(&world, vera.1, None, &[]).await.unwrap();
-    let work = world.store.claim_outbox(world.now(), 10, &[]).await.unwrap();
+    let work = world.store.claim_outbox(world.inbox.id, world.now(), 10).await.unwrap();
     let recipient = |id| {
         let work = work.iter().find(|it| it.entry.id == id).unwrap();
         work.recipient.as_ref().unwrap().author.external_id.as_str()
@@ -93,7 +93,7 @@ pub(crate) async fn nothing_is_answered_that_is_erased_or_elsewhere(world: World
 
 pub(crate) async fn a_sent_answer_is_known_by_the_channels_id(world: World) {
     let (id, outbox) = answer(&world).await;
-    let work = world.store.claim_outbox(world.now(), 10, &[]).await.unwrap().remove(0);
+    let work = world.store.claim_outbox(world.inbox.id, world.now(), 10).await.unwrap().remove(0);
     let sent = SendEnd::Sent(Some("channel-7".into()));
     world.store.end_send(outbox, &sent, world.now()).await.unwrap();
     let entries = world.store.outbox(id).await.unwrap();
@@ -102,7 +102,7 @@ pub(crate) async fn a_sent_answer_is_known_by_the_channels_id(world: World) {
     assert_eq!(reply.item.external_id, "channel-7");
     assert_eq!(world.take_one(inbound("b", &["channel-7"])).await, id);
     assert_eq!(world.take_one(inbound("c", &[&outbox.to_string()])).await, id);
-    assert!(world.store.claim_outbox(world.now(), 10, &[]).await.unwrap().is_empty());
+    assert!(world.store.claim_outbox(world.inbox.id, world.now(), 10).await.unwrap().is_empty());
 }
 
 /// Ids that a channel may give, and that cannot be stored as they are.
@@ -112,7 +112,7 @@ pub(crate) async fn an_answer_is_known_by_whatever_id_the_channel_gives(world: W
     let (id, _) = answer(&world).await;
     for odd in ODD_IDS {
         let outbox = write(&world, id, None, &[]).await.unwrap();
-        world.store.claim_outbox(world.now(), 10, &[]).await.unwrap();
+        world.store.claim_outbox(world.inbox.id, world.now(), 10).await.unwrap();
         world.store.end_send(outbox, &SendEnd::Sent(Some(odd.into())), world.now()).await.unwrap();
         let shown = world.take([echo(odd, &["a"])]).await.remove(0);
         assert_eq!((shown.duplicates, shown.items.len()), (1, 0), "{odd:?} is there twice");
@@ -120,7 +120,7 @@ pub(crate) async fn an_answer_is_known_by_whatever_id_the_channel_gives(world: W
     }
     // An id that says nothing is none: the answer keeps the one it went out under.
     let outbox = write(&world, id, None, &[]).await.unwrap();
-    let work = world.store.claim_outbox(world.now(), 10, &[]).await.unwrap().remove(0);
+    let work = world.store.claim_outbox(world.inbox.id, world.now(), 10).await.unwrap().remove(0);
     world.store.end_send(outbox, &SendEnd::Sent(Some(String::new())), world.now()).await.unwrap();
     let sent = world.store.item(work.reply.id).await.unwrap().unwrap();
     assert_eq!(sent.item.external_id, outbox.to_string());
@@ -128,7 +128,7 @@ pub(crate) async fn an_answer_is_known_by_whatever_id_the_channel_gives(world: W
 
 pub(crate) async fn a_failed_answer_leaves_a_note(world: World) {
     let (id, outbox) = answer(&world).await;
-    world.store.claim_outbox(world.now(), 10, &[]).await.unwrap();
+    world.store.claim_outbox(world.inbox.id, world.now(), 10).await.unwrap();
     world.store.end_send(outbox, &SendEnd::Failed("no such mailbox".into()), world.now()).await.unwrap();
     assert_eq!(world.store.outbox(id).await.unwrap()[0].state, OutboxState::Failed);
     assert!(world.store.notes(id).await.unwrap()[0].text.contains("no such mailbox"));
@@ -136,26 +136,26 @@ pub(crate) async fn a_failed_answer_leaves_a_note(world: World) {
 
 pub(crate) async fn an_answer_that_failed_for_now_is_due_later(world: World) {
     let (id, outbox) = answer(&world).await;
-    world.store.claim_outbox(world.now(), 10, &[]).await.unwrap();
+    world.store.claim_outbox(world.inbox.id, world.now(), 10).await.unwrap();
     let at = Timestamp::MAX;
     let again = SendEnd::Again { at, error: "busy".into() };
     world.store.end_send(outbox, &again, world.now()).await.unwrap();
     assert_eq!(world.store.next_send().await.unwrap(), Some(at));
-    assert!(world.store.claim_outbox(world.now(), 10, &[]).await.unwrap().is_empty());
-    assert_eq!(world.store.claim_outbox(at, 10, &[]).await.unwrap().len(), 1);
+    assert!(world.store.claim_outbox(world.inbox.id, world.now(), 10).await.unwrap().is_empty());
+    assert_eq!(world.store.claim_outbox(world.inbox.id, at, 10).await.unwrap().len(), 1);
     assert_eq!(world.store.outbox(id).await.unwrap()[0].last_error.as_deref(), Some("busy"));
 }
 
 pub(crate) async fn an_answer_that_was_being_sent_is_parked_and_not_sent_again(world: World) {
     let (id, outbox) = answer(&world).await;
-    world.store.claim_outbox(world.now(), 10, &[]).await.unwrap();
+    world.store.claim_outbox(world.inbox.id, world.now(), 10).await.unwrap();
     world.store.begin_send(outbox, world.now()).await.unwrap();
     assert_eq!(world.store.park_unfinished(world.now()).await.unwrap(), 0, "it is being sent");
 
     // As after a restart: nobody has it any more.
     world.store.release_outbox(&[outbox]).await.unwrap();
     assert_eq!(world.store.next_send().await.unwrap(), None);
-    assert!(world.store.claim_outbox(world.now(), 10, &[]).await.unwrap().is_empty());
+    assert!(world.store.claim_outbox(world.inbox.id, world.now(), 10).await.unwrap().is_empty());
     assert_eq!(world.store.park_unfinished(world.now()).await.unwrap(), 1);
     assert_eq!(world.store.park_unfinished(world.now()).await.unwrap(), 0, "once");
     let entries = world.store.outbox(id).await.unwrap();
@@ -165,13 +165,13 @@ pub(crate) async fn an_answer_that_was_being_sent_is_parked_and_not_sent_again(w
 
 pub(crate) async fn an_answer_that_is_handed_back_is_handed_out_again(world: World) {
     let (_, outbox) = answer(&world).await;
-    world.store.claim_outbox(world.now(), 10, &[]).await.unwrap();
+    world.store.claim_outbox(world.inbox.id, world.now(), 10).await.unwrap();
     world.store.release_outbox(&[outbox]).await.unwrap();
     assert_eq!(world.store.park_unfinished(world.now()).await.unwrap(), 0, "it was not begun");
-    assert_eq!(world.store.claim_outbox(world.now(), 10, &[]).await.unwrap()[0].entry.id, outbox);
+    assert_eq!(world.store.claim_outbox(world.inbox.id, world.now(), 10).await.unwrap()[0].entry.id, outbox);
     let again = SendEnd::Again { at: world.now(), error: "busy".into() };
     world.store.begin_send(outbox, world.now()).await.unwrap();
     world.store.end_send(outbox, &again, world.now()).await.unwrap();
     assert_eq!(world.store.park_unfinished(world.now()).await.unwrap(), 0, "that attempt ended");
-    assert_eq!(world.store.claim_outbox(world.now(), 10, &[]).await.unwrap().len(), 1);
+    assert_eq!(world.store.claim_outbox(world.inbox.id, world.now(), 10).await.unwrap().len(), 1);
 }

@@ -49,7 +49,7 @@ impl World {
     /// Judges what waits, each item as its author is quoted; those of others say nothing.
     pub(crate) async fn judge_quoting(&self, authors: &[&str]) {
         loop {
-            let cases = self.store.claim_cases(10, NO_HISTORY).await.unwrap();
+            let cases = self.store.claim_cases(self.inbox.department, 10, NO_HISTORY).await.unwrap();
             if cases.is_empty() {
                 return;
             }
@@ -205,7 +205,7 @@ pub(crate) async fn why_an_answer_was_not_sent_goes_with_whom_it_was_for(world: 
     let id = vera.1;
     for ((to, _), named, reason) in [(vera, "a", "is unknown"), (otto, "b", "otto is unknown")] {
         let way_out = write(&world, id, Some(to), &[named]).await.unwrap();
-        world.store.claim_outbox(world.now(), 10, &[]).await.unwrap();
+        world.store.claim_outbox(world.inbox.id, world.now(), 10).await.unwrap();
         world.store.end_send(way_out, &SendEnd::Failed(reason.into()), world.now()).await.unwrap();
     }
     let texts = async || {

@@ -62,7 +62,7 @@ pub(crate) async fn events_of_a_merged_conversation_are_claimed_in_the_survivor(
 
     let mut judged = Vec::new();
     loop {
-        let cases = world.store.claim_cases(10, NEEDS).await.unwrap();
+        let cases = world.store.claim_cases(world.inbox.department, 10, NEEDS).await.unwrap();
         let Some(case) = cases.first() else { break };
         assert_eq!((cases.len(), case.conversation.id), (1, older));
         judged.push(case.item.item.external_id.clone());

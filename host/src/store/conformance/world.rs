@@ -143,7 +143,7 @@ impl World {
     }
 
     pub(crate) async fn claim(&self) -> Vec<ClaimedCase> {
-        self.store.claim_cases(100, NEEDS).await.unwrap()
+        self.store.claim_cases(self.inbox.department, 100, NEEDS).await.unwrap()
     }
 
     /// A decision on a case that changes nothing yet.

@@ -41,14 +41,18 @@ impl EventRows {
         self.rows.len()
     }
 
-    /// Writes them. The first of a conversation is its next one unless others wait already.
+    /// Writes them, each as the work of the department whose inbox has the conversation. The first of a
+    /// conversation is its next one unless others wait already.
     pub(super) fn write(self, script: &mut Script) {
-        let sql = "INSERT INTO events (id, conversation, item, occasion, at, depth, is_next)
+        let sql = "INSERT INTO events (id, conversation, item, occasion, at, depth, is_next, department)
             SELECT
                 r.value ->> 0, r.value ->> 1, r.value ->> 2, r.value ->> 3, r.value ->> 4, r.value ->> 5,
                 r.value ->> 6
-                    AND NOT EXISTS (SELECT 1 FROM events AS e WHERE e.conversation = r.value ->> 1)
-            FROM jsonb_each(?1) AS r";
+                    AND NOT EXISTS (SELECT 1 FROM events AS e WHERE e.conversation = r.value ->> 1),
+                i.department
+            FROM jsonb_each(?1) AS r
+            CROSS JOIN conversations AS c ON c.id = r.value ->> 1
+            CROSS JOIN inboxes AS i ON i.id = c.inbox";
         script.each("events added", sql, self.rows);
     }
 }

@@ -3,7 +3,7 @@
 mod begin;
 mod end;
 mod recipient;
-mod work;
+pub(super) mod work;
 
 pub(super) use self::recipient::recipient_of;
 use async_trait::async_trait;
@@ -27,13 +27,12 @@ use outbox_columns;
 
 #[async_trait]
 impl OutboxStore for SqliteStore {
-    async fn claim_outbox(
-        &self,
-        now: Timestamp,
-        max: usize,
-        except: &[InboxId],
-    ) -> StoreResult<Vec<OutboxWork>> {
-        work::claim(self, now, max, except).await
+    async fn due_inboxes(&self, now: Timestamp) -> StoreResult<Vec<InboxId>> {
+        work::due_inboxes(self, now).await
+    }
+
+    async fn claim_outbox(&self, inbox: InboxId, now: Timestamp, max: usize) -> StoreResult<Vec<OutboxWork>> {
+        work::claim(self, inbox, now, max).await
     }
 
     async fn begin_send(&self, entry: OutboxId, now: Timestamp) -> StoreResult<()> {

@@ -13,8 +13,10 @@ use crate::store::{AuditEntry, QuotaChange, QuotaStore, QuotaUse, StoreResult};
 const COMPANY: i64 = 0;
 
 /// What is counted for each owner. Each statement gives owners (absent for the company) and how much.
-const USES: [(Quota, &str); 1] =
-    [(Quota::Activations, "SELECT owner, count(*) FROM activations GROUP BY owner")];
+const USES: [(Quota, &str); 2] = [
+    (Quota::Activations, "SELECT owner, count(*) FROM activations GROUP BY owner"),
+    (Quota::WaitingTimers, "SELECT department, policies FROM timer_counts"),
+];
 
 #[async_trait]
 impl QuotaStore for SqliteStore {

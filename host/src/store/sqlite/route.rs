@@ -1,20 +1,30 @@
 //! Routing: claims, cases, and the commit of what was decided.
 
 mod case;
-mod claim;
+pub(super) mod claim;
 mod commit;
 mod wait;
 
 use async_trait::async_trait;
 
 use super::{SqliteStore, timers};
+use crate::domain::ids::DepartmentId;
 use crate::domain::time::Timestamp;
 use crate::store::{CaseNeeds, Claim, ClaimedCase, Postponed, RouteCommit, RouteStore, Routed, StoreResult};
 
 #[async_trait]
 impl RouteStore for SqliteStore {
-    async fn claim_cases(&self, max: usize, needs: CaseNeeds) -> StoreResult<Vec<ClaimedCase>> {
-        claim::claim(self, max, needs).await
+    async fn waiting_departments(&self) -> StoreResult<Vec<DepartmentId>> {
+        claim::departments(self).await
+    }
+
+    async fn claim_cases(
+        &self,
+        department: DepartmentId,
+        max: usize,
+        needs: CaseNeeds,
+    ) -> StoreResult<Vec<ClaimedCase>> {
+        claim::claim(self, department, max, needs).await
     }
 
     async fn commit_routed(&self, routed: &[Routed]) -> StoreResult<Vec<RouteCommit>> {
@@ -41,6 +51,14 @@ impl RouteStore for SqliteStore {
 
     async fn fire_timers(&self, now: Timestamp, max: usize) -> StoreResult<usize> {
         timers::fire(self, now, max).await
+    }
+
+    async fn timers_are_due(&self, now: Timestamp) -> StoreResult<bool> {
+        timers::are_due(self, now).await
+    }
+
+    async fn waiting_timers(&self) -> StoreResult<Vec<(DepartmentId, u64)>> {
+        timers::waiting(self).await
     }
 
     async fn next_timer(&self) -> StoreResult<Option<Timestamp>> {

@@ -46,7 +46,7 @@ async fn a_restart_keeps_everything_and_frees_claims() {
 
     let (store, ids) = open_file(&file).await.unwrap();
     assert!(store.directory().await.unwrap().inbox(inbox.id).is_some());
-    let claimed = store.claim_cases(10, Default::default()).await.unwrap();
+    let claimed = store.claim_cases(inbox.department, 10, Default::default()).await.unwrap();
     assert_eq!(claimed[0].conversation, before);
     // The clock may stand where it stood before: ids grow all the same.
     let next: InboxId = ids.next(before.opened_at);
@@ -84,12 +84,13 @@ async fn a_case_is_the_same_from_memory_and_from_the_file() {
     for arrivals in [["a", "b"], ["c", "d"]] {
         world.take(arrivals.map(|it| inbound(it, &[]))).await;
     }
-    let from_memory = world.store.claim_cases(10, NEEDS).await.unwrap();
+    let from_memory = world.store.claim_cases(world.inbox.department, 10, NEEDS).await.unwrap();
     assert_eq!(from_memory.len(), 4);
+    let department = world.inbox.department;
     drop(world);
 
     let (store, _) = open_file(&file).await.unwrap();
-    let from_file = store.claim_cases(10, NEEDS).await.unwrap();
+    let from_file = store.claim_cases(department, 10, NEEDS).await.unwrap();
     assert_eq!(from_memory, from_file);
 }
 
@@ -180,9 +181,11 @@ async fn what_is_on_an_items_path_is_found_by_index() {
         "UPDATE conversations SET revision = 1 FROM jsonb_each(?1) AS r
          WHERE conversations.id = r.value ->> 0",
         "DELETE FROM events WHERE id IN (SELECT value ->> 0 FROM jsonb_each(?1))",
-        "SELECT id FROM events WHERE is_next = 1 ORDER BY id LIMIT ?",
-        "SELECT id FROM outbox WHERE state = 'queued' AND begun_at IS NULL AND next_attempt_at <= ?
-         ORDER BY next_attempt_at",
+        "SELECT id FROM events WHERE is_next = 1 AND department = ? ORDER BY id LIMIT ?",
+        "SELECT id FROM outbox WHERE inbox = ? AND state = 'queued' AND begun_at IS NULL
+         AND next_attempt_at <= ? ORDER BY next_attempt_at",
+        "SELECT conversation FROM timers WHERE department = ? AND due_at <= ? ORDER BY due_at LIMIT ?",
+        "SELECT EXISTS (SELECT 1 FROM timers WHERE due_at <= ?)",
         "SELECT id FROM outbox WHERE begun_at IS NOT NULL",
         "DELETE FROM timers WHERE (conversation, purpose) IN (SELECT value ->> 0, value ->> 1 FROM jsonb_each(?1))",
     ] {
@@ -199,6 +202,27 @@ async fn what_is_on_an_items_path_is_found_by_index() {
                 && !step.contains("jsonb_each")
         });
         assert!(!walks, "{sql}: {plan:?}");
+    }
+}
+
+/// Walks from one department or inbox to the next go by an index, whatever waits at each.
+#[tokio::test]
+async fn what_waits_is_found_without_reading_all_of_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, _) = open_file(&directory.path().join("switchboard.db")).await.unwrap();
+    for (sql, table) in [
+        (super::route::claim::WAITING_DEPARTMENTS, "events"),
+        (super::timers::DUE_DEPARTMENTS, "timers"),
+        (super::outbox::work::DUE_INBOXES, "outbox"),
+    ] {
+        let plan: Vec<(i64, i64, i64, String)> =
+            sqlx::query_as(sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}")))
+                .fetch_all(&store.readers)
+                .await
+                .unwrap();
+        let walks = plan.iter().any(|(.., step)| step.starts_with("SCAN") && step.contains(table));
+        let asks = plan.iter().filter(|(.., step)| step.starts_with("SEARCH")).count();
+        assert!(!walks && asks >= 2, "{sql}: {plan:?}");
     }
 }
 

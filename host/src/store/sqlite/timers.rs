@@ -10,7 +10,7 @@ use super::script::Script;
 use crate::crash::{self, Point};
 use crate::domain::apply::TimerChanges;
 use crate::domain::case::{Event, Occasion};
-use crate::domain::ids::ConversationId;
+use crate::domain::ids::{ConversationId, DepartmentId};
 use crate::domain::time::Timestamp;
 use crate::domain::timer::{Timer, TimerPurpose};
 use crate::store::StoreResult;
@@ -76,9 +76,12 @@ impl TimerRows {
         }
         delete(cancelled, script);
         // Whoever was judged just before a timer fired may set it to that moment again: its event waits.
-        let sql = "INSERT INTO timers (conversation, purpose, due_at, until_answered, depth)
-            SELECT r.value ->> 0, r.value ->> 1, r.value ->> 2, r.value ->> 3, r.value ->> 4
+        let sql = "INSERT INTO timers (conversation, purpose, due_at, until_answered, depth, department)
+            SELECT
+                r.value ->> 0, r.value ->> 1, r.value ->> 2, r.value ->> 3, r.value ->> 4, i.department
             FROM jsonb_each(?1) AS r
+            CROSS JOIN conversations AS c ON c.id = r.value ->> 0
+            CROSS JOIN inboxes AS i ON i.id = c.inbox
             WHERE NOT EXISTS (
                 SELECT 1
                 FROM events AS e
@@ -119,31 +122,37 @@ pub(super) async fn next(store: &SqliteStore) -> StoreResult<Option<Timestamp>> 
     Ok(due.map(Timestamp::from_ms))
 }
 
-/// Turns due timers into events. Pointless ones go without counting, so that a page full of them
-/// does not hide the others.
+pub(super) async fn waiting(store: &SqliteStore) -> StoreResult<Vec<(DepartmentId, u64)>> {
+    let counts: Vec<(i64, i64)> =
+        sqlx::query_as("SELECT department, policies FROM timer_counts").fetch_all(&store.readers).await?;
+    Ok(counts.into_iter().map(|(id, count)| (DepartmentId(id), count.max(0).unsigned_abs())).collect())
+}
+
+pub(super) async fn are_due(store: &SqliteStore, now: Timestamp) -> StoreResult<bool> {
+    let due = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM timers WHERE due_at <= ?)").bind(now.as_ms());
+    Ok(due.fetch_one(&store.readers).await?)
+}
+
+/// Turns due timers into events, as many of each department that has some. Pointless ones count, so that one
+/// transaction has an end.
 pub(super) async fn fire(store: &SqliteStore, now: Timestamp, max: usize) -> StoreResult<usize> {
     let mut writer = store.writer.lock().await;
     let mut tx = writer.begin().await?;
-    let mut events = EventRows::default();
-    while events.len() < max {
-        let due = load_due(now, max - events.len(), &mut tx).await?;
-        if due.is_empty() {
-            break;
-        }
-        let mut gone = Rows::default();
-        for timer in &due {
+    let departments = due_departments(now, max, &mut tx).await?;
+    let share = max / departments.len().max(1);
+    let (mut events, mut gone) = (EventRows::default(), Rows::default());
+    for department in departments {
+        for timer in load_due(department, now, share, &mut tx).await? {
             let _ = gone.row().int(timer.conversation.0).text(&timer.purpose);
             if !timer.is_pointless {
                 let event = timer.event(store.ids.next(now))?;
                 events.add(&event, timer.conversation, None)?;
             }
         }
-        let mut script = Script::default();
-        delete(gone, &mut script);
-        script.run(&mut tx).await?;
     }
     let fired = events.len();
     let mut script = Script::default();
+    delete(gone, &mut script);
     events.write(&mut script);
     script.run(&mut tx).await?;
     if fired > 0 {
@@ -166,7 +175,42 @@ struct Due {
     is_pointless: bool,
 }
 
-async fn load_due(now: Timestamp, max: usize, connection: &mut SqliteConnection) -> StoreResult<Vec<Due>> {
+/// Up to `max` departments that have due timers, those that have waited longest first. The index is walked from
+/// one department to the next, however many timers each has.
+async fn due_departments(
+    now: Timestamp,
+    max: usize,
+    connection: &mut SqliteConnection,
+) -> StoreResult<Vec<i64>> {
+    let found = sqlx::query_scalar(DUE_DEPARTMENTS).bind(now.as_ms()).bind(max as i64);
+    Ok(found.fetch_all(connection).await?)
+}
+
+pub(super) const DUE_DEPARTMENTS: &str = "WITH RECURSIVE owners (department) AS (
+         SELECT min(department) FROM timers
+         UNION ALL
+         SELECT (SELECT min(t.department) FROM timers AS t WHERE t.department > o.department)
+         FROM owners AS o
+         WHERE o.department IS NOT NULL
+     )
+     SELECT f.department
+     FROM (
+         SELECT
+             o.department,
+             (SELECT min(t.due_at) FROM timers AS t WHERE t.department = o.department) AS due_at
+         FROM owners AS o
+         WHERE o.department IS NOT NULL
+     ) AS f
+     WHERE f.due_at <= ?
+     ORDER BY f.due_at
+     LIMIT ?";
+
+async fn load_due(
+    department: i64,
+    now: Timestamp,
+    max: usize,
+    connection: &mut SqliteConnection,
+) -> StoreResult<Vec<Due>> {
     let rows = sqlx::query(
         "SELECT
              t.conversation, t.purpose, t.due_at, t.depth,
@@ -174,11 +218,12 @@ async fn load_due(now: Timestamp, max: usize, connection: &mut SqliteConnection)
                  OR c.merged_into IS NOT NULL
                  OR (t.until_answered = 1 AND c.waiting_since IS NULL)
          FROM timers AS t
-         JOIN conversations AS c ON c.id = t.conversation
-         WHERE t.due_at <= ?
+         CROSS JOIN conversations AS c ON c.id = t.conversation
+         WHERE t.department = ? AND t.due_at <= ?
          ORDER BY t.due_at
          LIMIT ?",
     )
+    .bind(department)
     .bind(now.as_ms())
     .bind(max as i64)
     .fetch_all(connection)

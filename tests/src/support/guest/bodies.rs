@@ -33,6 +33,18 @@ pub fn burning() -> String {
     format!("(loop $again {} (br $again)) unreachable", "(drop (i32.const 0))".repeat(10_000))
 }
 
+/// A part of a body that burns about so much fuel and goes on. It counts in the global `$burnt`, which the guest
+/// has to have.
+pub fn burning_some(fuel: u32) -> String {
+    // Eight instructions go round that count; the loop itself does not.
+    let rounds = fuel / 8;
+    format!(
+        "(loop $burn
+            (global.set $burnt (i32.add (global.get $burnt) (i32.const 1)))
+            (br_if $burn (i32.lt_u (global.get $burnt) (i32.const {rounds}))))"
+    )
+}
+
 /// A body of an adapter's step that wants this sent, and that much remembered.
 pub fn sending(state_bytes: usize) -> String {
     // The request begins at 528 with its method and its URL; the state is behind the request.

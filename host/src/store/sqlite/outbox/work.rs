@@ -14,14 +14,39 @@ use crate::store::{OutboxWork, StoreResult};
 /// How many of a conversation's items an answer refers to, as [`OutboxWork::references`] says.
 const REFERENCES_MAX: i64 = 50;
 
+/// Walks the index from one inbox to the next, however many replies each has.
+pub(in crate::store::sqlite) const DUE_INBOXES: &str = "WITH RECURSIVE waiting (inbox) AS (
+         SELECT min(inbox) FROM outbox WHERE state = 'queued' AND begun_at IS NULL
+         UNION ALL
+         SELECT (
+             SELECT min(o.inbox)
+             FROM outbox AS o
+             WHERE o.state = 'queued' AND o.begun_at IS NULL AND o.inbox > w.inbox
+         )
+         FROM waiting AS w
+         WHERE w.inbox IS NOT NULL
+     )
+     SELECT w.inbox
+     FROM waiting AS w
+     WHERE EXISTS (
+         SELECT 1
+         FROM outbox AS o
+         WHERE o.state = 'queued' AND o.begun_at IS NULL AND o.inbox = w.inbox AND o.next_attempt_at <= ?
+     )";
+
+pub(super) async fn due_inboxes(store: &SqliteStore, now: Timestamp) -> StoreResult<Vec<InboxId>> {
+    let due: Vec<i64> = sqlx::query_scalar(DUE_INBOXES).bind(now.as_ms()).fetch_all(&store.readers).await?;
+    Ok(due.into_iter().map(InboxId).collect())
+}
+
 pub(super) async fn claim(
     store: &SqliteStore,
+    inbox: InboxId,
     now: Timestamp,
     max: usize,
-    except: &[InboxId],
 ) -> StoreResult<Vec<OutboxWork>> {
     let mut reader = store.readers.acquire().await?;
-    let claimed = take(store, now, max, except, &mut reader).await?;
+    let claimed = take(store, inbox, now, max, &mut reader).await?;
     let mut works = Vec::with_capacity(claimed.len());
     for entry in &claimed {
         match load(entry.clone(), &mut reader).await {
@@ -42,9 +67,9 @@ pub(super) async fn claim(
 /// cannot be seen as due after it was sent.
 async fn take(
     store: &SqliteStore,
+    inbox: InboxId,
     now: Timestamp,
     max: usize,
-    except: &[InboxId],
     connection: &mut SqliteConnection,
 ) -> StoreResult<Vec<OutboxEntry>> {
     let _order = store.claim_order.lock().await;
@@ -53,13 +78,11 @@ async fn take(
         "SELECT ",
         outbox_columns!(),
         " FROM outbox
-          WHERE state = 'queued' AND begun_at IS NULL AND next_attempt_at <= ?
-              AND inbox NOT IN (SELECT value FROM json_each(?))
+          WHERE inbox = ? AND state = 'queued' AND begun_at IS NULL AND next_attempt_at <= ?
           ORDER BY next_attempt_at
           LIMIT ?"
     );
-    let except = serde_json::to_string(&except.iter().map(|it| it.0).collect::<Vec<_>>())?;
-    let rows = sqlx::query(sql).bind(now.as_ms()).bind(except).bind(limit as i64);
+    let rows = sqlx::query(sql).bind(inbox.0).bind(now.as_ms()).bind(limit as i64);
     let rows = rows.fetch_all(connection).await?;
     let due = rows.iter().map(read).collect::<StoreResult<Vec<_>>>()?;
     let mut held = store.outbox_claims();

@@ -4,7 +4,7 @@ use sqlx::{Connection as _, SqliteConnection};
 
 use super::case;
 use crate::domain::case::{Event, Occasion};
-use crate::domain::ids::{ConversationId, EventId, ItemId};
+use crate::domain::ids::{ConversationId, DepartmentId, EventId, ItemId};
 use crate::domain::time::Timestamp;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{CaseNeeds, Claim, ClaimedCase, StoreResult};
@@ -50,6 +50,7 @@ pub(super) struct Claimed {
 
 pub(super) async fn claim(
     store: &SqliteStore,
+    department: DepartmentId,
     max: usize,
     needs: CaseNeeds,
 ) -> StoreResult<Vec<ClaimedCase>> {
@@ -58,7 +59,7 @@ pub(super) async fn claim(
     let mut writer = store.writer.lock().await;
     writer.heal().await?;
     let mut tx = writer.connection.begin().await?;
-    let claimed = take(store, max, &mut tx).await?;
+    let claimed = take(store, department, max, &mut tx).await?;
     let held = Held::new(store, claimed.iter().map(|it| (it.claim.conversation, it.claim.fence)).collect());
     let cases = case::load(store, claimed, needs, &mut tx).await?;
     tx.commit().await?;
@@ -69,17 +70,34 @@ pub(super) async fn claim(
 /// An event as the file has it: its id, its conversation, its occasion, when, how deep, its item.
 type Waiting = (i64, i64, Occasion, i64, u8, i64);
 
-/// Takes the oldest claimable events. Every conversation has one at most, and only those held
-/// already are passed over, so the limit bounds what is read.
+/// The departments that wait. The index is walked from one to the next, so that as many rows are read as
+/// there are departments, however many events each has.
+pub(super) async fn departments(store: &SqliteStore) -> StoreResult<Vec<DepartmentId>> {
+    let found: Vec<i64> = sqlx::query_scalar(WAITING_DEPARTMENTS).fetch_all(&store.readers).await?;
+    Ok(found.into_iter().map(DepartmentId).collect())
+}
+
+pub(in crate::store::sqlite) const WAITING_DEPARTMENTS: &str = "WITH RECURSIVE waiting (department) AS (
+         SELECT min(department) FROM events WHERE is_next = 1
+         UNION ALL
+         SELECT (SELECT min(e.department) FROM events AS e WHERE e.is_next = 1 AND e.department > w.department)
+         FROM waiting AS w
+         WHERE w.department IS NOT NULL
+     )
+     SELECT department FROM waiting WHERE department IS NOT NULL";
+
+/// Takes a department's oldest claimable events. Every conversation has one at most, and only those held
+/// for the department already are passed over, so the limit bounds what is read.
 ///
 /// They come as one value: a row of its own for each would cost more than the event.
 async fn take(
     store: &SqliteStore,
+    department: DepartmentId,
     max: usize,
     connection: &mut SqliteConnection,
 ) -> StoreResult<Vec<Claimed>> {
     let _order = store.claim_order.lock().await;
-    let limit = max + store.claims().len();
+    let limit = max + store.claims().held_for(department);
     let waiting: String = sqlx::query_scalar(
         "SELECT json_group_array(json_array(id, conversation, json(occasion), at, depth, item))
          FROM (
@@ -97,11 +115,12 @@ async fn take(
                      (SELECT max(i.id) FROM items AS i WHERE i.conversation = e.conversation)
                  ) AS item
              FROM events AS e
-             WHERE e.is_next = 1
+             WHERE e.is_next = 1 AND e.department = ?
              ORDER BY e.id
              LIMIT ?
          )",
     )
+    .bind(department.0)
     .bind(limit as i64)
     .fetch_one(connection)
     .await?;
@@ -113,7 +132,7 @@ async fn take(
             break;
         }
         let conversation = ConversationId(conversation);
-        if let Some(fence) = claims.take(conversation) {
+        if let Some(fence) = claims.take(conversation, department) {
             let event = Event { id: EventId(id), occasion, at: Timestamp::from_ms(at), depth };
             taken.push(Claimed { claim: Claim { event, conversation, fence }, item: ItemId(item) });
         }

@@ -71,8 +71,12 @@ async fn postpone_one(
     Ok(Postponed::Until(due_at))
 }
 
-/// Marks events whose wait is over as the next ones of their conversations, and forgets the waits of
-/// those that are done.
+/// How many waits one transaction ends at most: a policy that is away for a while has the events of a whole
+/// flood wait until the same moment.
+const ENDED_AT_ONCE: i64 = 256;
+
+/// Marks some events whose wait is over as the next ones of their conversations; after the last of them, forgets
+/// the waits of those that are done.
 pub(super) async fn end(store: &SqliteStore, now: Timestamp) -> StoreResult<usize> {
     // Nearly always nothing waits: the writer is not kept from its work for that.
     let waits: bool = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM event_waits WHERE due_at <= ?)")
@@ -84,25 +88,32 @@ pub(super) async fn end(store: &SqliteStore, now: Timestamp) -> StoreResult<usiz
     }
     let mut writer = store.writer.lock().await;
     let mut tx = writer.begin().await?;
+    let over: Vec<i64> = sqlx::query_scalar(
+        "UPDATE event_waits SET due_at = NULL
+         WHERE event IN (SELECT event FROM event_waits WHERE due_at <= ? ORDER BY due_at LIMIT ?)
+         RETURNING event",
+    )
+    .bind(now.as_ms())
+    .bind(ENDED_AT_ONCE)
+    .fetch_all(&mut *tx)
+    .await?;
     let ended = sqlx::query(
         "UPDATE events AS e
          SET is_next = 1
-         WHERE e.id IN (SELECT event FROM event_waits WHERE due_at <= ?)
+         WHERE e.id IN (SELECT value FROM json_each(?))
              AND e.id = (SELECT min(o.id) FROM events AS o WHERE o.conversation = e.conversation)",
     )
-    .bind(now.as_ms())
+    .bind(serde_json::to_string(&over)?)
     .execute(&mut *tx)
     .await?;
-    sqlx::query("UPDATE event_waits SET due_at = NULL WHERE due_at <= ?")
-        .bind(now.as_ms())
+    if over.len() < ENDED_AT_ONCE as usize {
+        sqlx::query(
+            "DELETE FROM event_waits
+             WHERE due_at IS NULL AND NOT EXISTS (SELECT 1 FROM events AS e WHERE e.id = event_waits.event)",
+        )
         .execute(&mut *tx)
         .await?;
-    sqlx::query(
-        "DELETE FROM event_waits
-         WHERE due_at IS NULL AND NOT EXISTS (SELECT 1 FROM events AS e WHERE e.id = event_waits.event)",
-    )
-    .execute(&mut *tx)
-    .await?;
+    }
     tx.commit().await?;
     Ok(ended.rows_affected() as usize)
 }

@@ -26,7 +26,7 @@ async fn nobody_gets_an_answer_who_is_erased_while_it_is_fetched() {
     let (store, world) = open().await;
     let (_, outbox) = answer(&world).await;
     execute(&store, "UPDATE contacts SET erased_at = 1").await;
-    let work = store.claim_outbox(world.now(), 10, &[]).await.unwrap().remove(0);
+    let work = store.claim_outbox(world.inbox.id, world.now(), 10).await.unwrap().remove(0);
     assert_eq!((work.entry.id, work.recipient), (outbox, None));
 }
 
@@ -41,7 +41,7 @@ async fn an_older_answer_goes_to_whom_it_answers_or_else_to_whom_its_conversatio
     let to_vera = write(&world, vera.1, None, &[]).await.unwrap();
     execute(&store, "UPDATE outbox SET recipient = NULL").await;
     execute(&store, &MIGRATION[MIGRATION.find("UPDATE").unwrap()..]).await;
-    let work = store.claim_outbox(world.now(), 10, &[]).await.unwrap();
+    let work = store.claim_outbox(world.inbox.id, world.now(), 10).await.unwrap();
     let recipient = |id| {
         let work = work.iter().find(|it| it.entry.id == id).unwrap();
         work.recipient.as_ref().unwrap().author.external_id.as_str()

@@ -97,7 +97,7 @@ async fn alone(world: &World) -> ContactId {
     write(world, own[1].1, Some(own[1].0), &["own-1"]).await.unwrap();
     let sent = write(world, own[2].1, Some(own[2].0), &["own-2"]).await.unwrap();
     let failed = write(world, own[3].1, Some(own[3].0), &["own-3"]).await.unwrap();
-    world.store.claim_outbox(world.now(), 10, &[]).await.unwrap();
+    world.store.claim_outbox(world.inbox.id, world.now(), 10).await.unwrap();
     let end = SendEnd::Sent(Some("channel-2".into()));
     world.store.end_send(sent, &end, world.now()).await.unwrap();
     let end = SendEnd::Failed("vera is unknown".into());
