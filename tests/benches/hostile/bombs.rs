@@ -32,8 +32,10 @@ pub async fn measure() {
             tokio::spawn(async move {
                 while !stop.load(Ordering::Relaxed) {
                     let (bomb, event, case) = (bomb.clone(), event.clone(), case.clone());
-                    let call =
-                        plugins.executor().run(Lane::Judging, move || bomb.evaluate(&event, &case)).await;
+                    let call = plugins
+                        .executor()
+                        .run(Lane::Trying(None), move || bomb.evaluate(&event, &case))
+                        .await;
                     let failure = call.expect("a call").result.expect_err("a bomb is stopped");
                     assert_eq!(failure.kind.name(), "memory", "{failure:?}");
                     calls.fetch_add(1, Ordering::Relaxed);

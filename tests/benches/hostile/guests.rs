@@ -8,11 +8,16 @@ use switchboard::domain::case::{Case, Event};
 use switchboard::domain::release::PluginKind;
 use switchboard::plugin::{Plugins, Policy};
 
-use crate::guest::{Guest, LOOP};
+use crate::guest::{Guest, LOOP, burning_some};
 
 /// Burns fuel as fast as it can.
 pub fn burning() -> Guest {
     Guest::policy("burning", LOOP)
+}
+
+/// The same guest, which first burns 47 of a policy's 50 million units of fuel.
+pub fn nearly_all_fuel(guest: Guest) -> Guest {
+    guest.with("(global $burnt (mut i32) (i32.const 0))").saying_first(&burning_some(47_000_000))
 }
 
 /// Does what takes long for little fuel, so that the clock stops it: each root waits for the one before.

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use switchboard::app::clock::SystemClock;
 use switchboard::app::{App, Parts};
-use switchboard::domain::ids::InboxId;
+use switchboard::domain::ids::{DepartmentId, InboxId};
 use switchboard::egress::{Answer, Egress, EgressError, Request};
 use switchboard::plugin::budget::Budget;
 use switchboard::plugin::{Lane, PluginConfig, Plugins, Policy};
@@ -82,7 +82,12 @@ async fn measure_with(loopers: usize, config: PluginConfig) {
     app.stop().await;
 }
 
-async fn host(plugins: PluginConfig) -> (App, SocketAddr) {
+/// A host as it is by itself, whose workers do not work yet.
+pub async fn open() -> App {
+    open_with(PluginConfig::default()).await
+}
+
+async fn open_with(plugins: PluginConfig) -> App {
     let app = App::open(Parts {
         repository: StorePath::Temporary,
         artefact_shelf: None,
@@ -90,9 +95,12 @@ async fn host(plugins: PluginConfig) -> (App, SocketAddr) {
         secrets_key: None,
         clock: Arc::new(SystemClock),
         egress: Arc::new(NoEgress),
-    })
-    .await
-    .expect("open a repository");
+    });
+    app.await.expect("open a repository")
+}
+
+async fn host(plugins: PluginConfig) -> (App, SocketAddr) {
+    let app = open_with(plugins).await;
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("listen");
     let address = listener.local_addr().expect("an address");
     let options = switchboard::http::ServeOptions::default();
@@ -155,7 +163,7 @@ struct Stops {
 /// Has one plugin called again and again, until enough of its kind were stopped.
 async fn run(plugins: Arc<Plugins>, policy: Policy, left: Arc<[AtomicUsize; 2]>, number: usize) -> Stops {
     let (event, case) = guests::asked();
-    let (kind, lane) = (number % 2, Lane::Receiving(InboxId(number as i64 + 1)));
+    let (kind, lane) = (number % 2, owned_by(number as i64 + 1));
     let mut stops = Stops::default();
     // It goes on until the other kind is done too, so that the load stays.
     while left.iter().any(|left| left.load(Ordering::Relaxed) > 0) {
@@ -187,5 +195,10 @@ async fn slice(plugins: &Arc<Plugins>, good: &Policy) -> usize {
         }
         calls
     };
-    plugins.executor().run(Lane::Receiving(InboxId(0)), work).await.expect("a slice")
+    plugins.executor().run(owned_by(0), work).await.expect("a slice")
+}
+
+/// The lane of an inbox whose department has no other.
+fn owned_by(number: i64) -> Lane {
+    Lane::Receiving(DepartmentId(number), InboxId(number))
 }

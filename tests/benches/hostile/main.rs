@@ -1,7 +1,8 @@
-//! What hostile plugins can take from everybody else: `cargo bench -p switchboard-tests`.
+//! What hostile plugins can take from everybody else: `cargo bench -p switchboard-tests`, or one part of it by
+//! its name: `cargo bench -p switchboard-tests -- isolation`.
 //!
-//! Loops beside a good plugin and a caller of `/healthz`, and memory bombs by the dozen; each measured
-//! beside an idle control in the same run.
+//! Each part is a file, and is measured beside an idle control in the same run: loops beside a good plugin and a
+//! caller of `/healthz`, memory bombs by the dozen, and a department that floods its inbox beside another.
 
 use std::process::ExitCode;
 
@@ -11,7 +12,11 @@ mod bombs;
 mod guest;
 mod guests;
 mod health;
+mod isolation;
 mod loops;
+#[allow(dead_code, reason = "shared with the tests, which use more of it")]
+#[path = "../../src/support/timing.rs"]
+mod timing;
 
 /// The sandbox compiles in a child process: this same program, under another first argument.
 const CHILD: &str = "compile-child";
@@ -27,10 +32,29 @@ fn main() -> ExitCode {
         if cfg!(debug_assertions) {
             println!("this is a debug build: the figures mean nothing");
         }
-        loops::measure().await;
-        bombs::measure().await;
+        for part in PARTS.iter().filter(|it| is_wanted(it)) {
+            measure(part).await;
+        }
     });
     ExitCode::SUCCESS
+}
+
+/// The parts, in their order.
+const PARTS: [&str; 3] = ["loops", "bombs", "isolation"];
+
+async fn measure(part: &str) {
+    match part {
+        "loops" => loops::measure().await,
+        "bombs" => bombs::measure().await,
+        "isolation" => isolation::measure().await,
+        _ => {}
+    }
+}
+
+/// Whether a part is named on the command line, or none is. (`--bench` is cargo's own.)
+fn is_wanted(part: &str) -> bool {
+    let mut named = std::env::args().skip(1).filter(|it| !it.starts_with("--")).peekable();
+    named.peek().is_none() || named.any(|it| part.contains(it.as_str()))
 }
 
 fn cores() -> usize {
