@@ -23,6 +23,7 @@
 //! | [`principal`], [`token`], [`allowance`] | who asks, what they show, how much they may ask for |
 //! | [`secret`] | what is known of a secret, without its value |
 //! | [`erasure`], [`retention`] | what is about a person and goes, at once or in time |
+//! | [`visible_text`], [`look_alike`] | texts and names that say what they seem to say |
 //! | [`installation`] | what holds for the whole installation |
 
 pub mod activation;
@@ -42,6 +43,7 @@ pub mod generation;
 pub mod ids;
 pub mod installation;
 pub mod item;
+pub mod look_alike;
 pub mod marks;
 pub mod merge;
 pub mod organisation;
@@ -57,3 +59,4 @@ pub mod threading;
 pub mod time;
 pub mod timer;
 pub mod token;
+pub mod visible_text;

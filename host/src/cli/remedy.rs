@@ -12,9 +12,11 @@ use std::path::PathBuf;
 use anyhow::Context;
 use tokio::net::TcpListener;
 
+use super::terminal::lines_shown;
 use crate::config::Config;
 use crate::egress::EgressError;
 use crate::flow::FlowError;
+use crate::flow::error::SETTINGS_TOO_COSTLY_REMEDY;
 use crate::store::StoreError;
 
 /// What to do, where nobody knows better.
@@ -51,7 +53,7 @@ pub(super) fn refused(why: impl Into<String>, remedy: impl Into<String>) -> anyh
 
 /// Tells people why a command did not do what it was asked for, and what to do.
 pub(super) fn tell(error: &anyhow::Error) {
-    eprintln!("{}", told(error));
+    eprintln!("{}", lines_shown(&told(error)));
 }
 
 fn told(error: &anyhow::Error) -> String {
@@ -89,6 +91,7 @@ fn of_flow(error: &FlowError) -> Option<Cow<'_, str>> {
         FlowError::NotFound(_) => "name one that is there, as it is spelled there",
         FlowError::Gone(_) => "nothing brings it back: go on without it",
         FlowError::Conflict(_) => "look at what is there, and ask for what agrees with it",
+        FlowError::SettingsTooCostly(_) => SETTINGS_TOO_COSTLY_REMEDY,
         FlowError::Invalid { .. } => "correct it and run it again; `--help` says what is taken",
         FlowError::Forbidden(_) | FlowError::Unauthenticated(_) => "have somebody do it who may",
         FlowError::TooLarge(_) => "give less at once",

@@ -9,7 +9,7 @@ use super::{FieldError, Flow, FlowError, enable};
 use crate::domain::activation::Activation;
 use crate::domain::case::CaseField;
 use crate::domain::generation::{Generation, GenerationEntry};
-use crate::domain::ids::{ActivationId, GenerationId};
+use crate::domain::ids::{ActivationId, DepartmentId, GenerationId};
 use crate::domain::proposal::ProposalKind;
 use crate::domain::release::{Manifest, PluginKind};
 use crate::plugin::{Adapter, Lane, Policy, PrepareFailure, settings_digest};
@@ -253,9 +253,10 @@ impl Flow {
         }
     }
 
-    /// Checks an inbox's settings as its adapter would.
+    /// Checks an inbox's settings as its adapter would, on the account of the department whose inbox it is.
     pub async fn check_inbox_settings(
         &self,
+        department: DepartmentId,
         adapter: &str,
         settings: &serde_json::Value,
     ) -> Result<(), FlowError> {
@@ -269,12 +270,14 @@ impl Flow {
                 .adapter(adapter)
                 .ok_or_else(|| FlowError::unknown("enabled adapter", adapter, pipeline.adapter_names()))?,
         );
-        refuse_settings(crate::plugin::validate_settings(&enabled.manifest.settings_schema, settings))?;
+        let owner = Some(department);
+        let schema = &enabled.manifest.settings_schema;
+        refuse_settings(self.plugins.check_settings(owner, schema, settings).await?)?;
         let settings = settings.clone();
         let call = self
             .plugins
             .executor()
-            .run(Lane::Trying(None), move || enabled.adapter.check_settings(&settings))
+            .run(Lane::Trying(owner), move || enabled.adapter.check_settings(&settings))
             .await
             .map_err(|error| FlowError::Unavailable(error.to_string()))?;
         match call.result {

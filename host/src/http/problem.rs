@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 pub use self::kind::ProblemKind;
+use crate::flow::error::{SETTINGS_TOO_COSTLY, SETTINGS_TOO_COSTLY_REMEDY};
 use crate::flow::{FieldError, FlowError};
 use crate::store::StoreError;
 
@@ -17,6 +18,15 @@ mod kind;
 
 /// The media type of every answer that says no.
 pub const MEDIA_TYPE: &str = "application/problem+json";
+
+/// The most places that are named. More help nobody, and what is wrong may be every byte of what was sent.
+const ERRORS_MAX: usize = 64;
+
+/// What is sent of a detail and of one error's message. Both may quote what was sent, a megabyte of it.
+const DETAIL_BYTES_MAX: usize = 8 * 1024;
+
+/// What is sent of the place of an error.
+const POINTER_BYTES_MAX: usize = 1024;
 
 /// Why something is not done.
 #[derive(Debug)]
@@ -50,7 +60,8 @@ pub struct ProblemBody<'a> {
     /// Each wrong place of what was sent. Places in the query are written `/query/NAME`.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub errors: &'a [FieldError],
-    /// The stable name of the refusal, for a component that was not accepted.
+    /// The stable name of the refusal, for a component that was not accepted and for settings that take too
+    /// much to check.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<&'a str>,
     /// What to do.
@@ -104,13 +115,14 @@ impl Problem {
     /// The answer to the request of this id.
     pub fn response(&self, request: &str) -> Response<Body> {
         let (slug, status, title) = self.kind.description();
+        let errors: Vec<_> = self.errors.iter().take(ERRORS_MAX).map(shortened).collect();
         let body = ProblemBody {
             kind: format!("urn:switchboard:problem:{slug}"),
             title,
             status: status.as_u16(),
-            detail: &self.detail,
+            detail: beginning(&self.detail, DETAIL_BYTES_MAX),
             instance: format!("urn:switchboard:request:{request}"),
-            errors: &self.errors,
+            errors: &errors,
             name: self.name.as_deref(),
             remedy: self.remedy.as_deref().unwrap_or_else(|| self.kind.remedy()),
         };
@@ -129,6 +141,18 @@ impl Problem {
     }
 }
 
+fn shortened(error: &FieldError) -> FieldError {
+    let FieldError { pointer, message } = error;
+    FieldError {
+        pointer: beginning(pointer, POINTER_BYTES_MAX).to_owned(),
+        message: beginning(message, DETAIL_BYTES_MAX).to_owned(),
+    }
+}
+
+fn beginning(text: &str, bytes_max: usize) -> &str {
+    &text[..text.floor_char_boundary(bytes_max)]
+}
+
 impl From<FlowError> for Problem {
     fn from(error: FlowError) -> Self {
         let detail = error.to_string();
@@ -144,6 +168,13 @@ impl From<FlowError> for Problem {
             FlowError::Damaged(_) => ProblemKind::Damaged,
             FlowError::Invalid { errors, .. } => {
                 return Self { errors, ..Self::new(ProblemKind::Invalid, detail) };
+            }
+            FlowError::SettingsTooCostly(_) => {
+                return Self {
+                    name: Some(SETTINGS_TOO_COSTLY.to_owned()),
+                    ..Self::invalid("/settings", detail)
+                }
+                .with_remedy(SETTINGS_TOO_COSTLY_REMEDY);
             }
             FlowError::Refused { name, remedy, .. } => {
                 return Self { name: Some(name), ..Self::new(ProblemKind::Refused, detail) }

@@ -42,8 +42,25 @@ pub enum InspectError {
     /// It breaks a rule; its author can do something about it.
     #[error("accept the plugin: {0}")]
     Refused(Refusal),
+    /// As many jobs of this owner wait as may: ask again later.
+    #[error("check the plugin: {0}")]
+    TooMany(String),
     /// The compile child does not work; the operator can do something about it.
     #[error("run the compile child: {0}")]
+    Unavailable(String),
+}
+
+/// Settings were not checked against their schema to a good end.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ValidationError {
+    /// Schema and settings together take more time, memory or stack than a check has.
+    #[error("check the settings against the plugin's schema: {0}")]
+    TooCostly(String),
+    /// As many checks of this owner wait as may: ask again later.
+    #[error("check the settings: {0}")]
+    TooMany(String),
+    /// The child does not work, or had no time on this machine.
+    #[error("run the child that checks settings: {0}")]
     Unavailable(String),
 }
 

@@ -150,7 +150,7 @@ async fn check_new(
     let manifest = check_adapter(flow, &new.adapter)?;
     let bindings = Bindings { wanted: &new.secrets, present: &BTreeMap::new() };
     let bound = check_bindings(flow, principal, department, &manifest, bindings).await?;
-    flow.check_inbox_settings(&new.adapter, &new.settings).await?;
+    flow.check_inbox_settings(department, &new.adapter, &new.settings).await?;
     Ok(bound)
 }
 

@@ -59,7 +59,7 @@ pub async fn change_inbox(
         return Err(FlowError::Stale(format!("inbox {name}")));
     }
     if let Some(settings) = &change.settings {
-        flow.check_inbox_settings(&inbox.adapter, settings).await?;
+        flow.check_inbox_settings(inbox.department, &inbox.adapter, settings).await?;
     }
     let mut bound = None;
     if let Some(wanted) = &change.secrets {
