@@ -132,7 +132,7 @@ impl ChildLimits {
     /// Settings of ordinary plugins take milliseconds and a few megabytes; the largest that are taken, half a
     /// second. Only a machine that has no time for the child reaches its time by the wall clock.
     pub const VALIDATION: ChildLimits = ChildLimits {
-        wall: Duration::from_secs(30),
+        wall: Duration::from_secs(120),
         cpu: Duration::from_secs(2),
         memory_bytes: 256 * MIB as u64,
         // Its pipes, and the file of its own address space for as long as it reads that.
@@ -161,7 +161,7 @@ mod tests {
         assert_eq!((wall.as_secs(), cpu.as_secs(), memory_bytes >> 30), (120, 240, 4));
         assert_eq!((open_files, threads), (256, 4));
         let ChildLimits { wall, cpu, memory_bytes, .. } = ChildLimits::VALIDATION;
-        assert_eq!((wall.as_secs(), cpu.as_secs(), memory_bytes >> 20), (30, 2, 256));
+        assert_eq!((wall.as_secs(), cpu.as_secs(), memory_bytes >> 20), (120, 2, 256));
     }
 
     #[test]

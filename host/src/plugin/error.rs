@@ -4,6 +4,7 @@ use std::io;
 
 use serde::{Deserialize, Serialize};
 
+use super::failure::explanation;
 use super::settings::SettingError;
 use super::upload::Refusal;
 
@@ -90,7 +91,8 @@ impl From<LoadError> for PrepareFailure {
 
 impl PrepareFailure {
     pub(super) fn new(name: &str, reason: impl Into<String>) -> Self {
-        Self { name: name.to_owned(), reason: reason.into(), setting_errors: Vec::new() }
+        // It may quote names of the component, or the last words of a child.
+        Self { name: name.to_owned(), reason: explanation(&reason.into()), setting_errors: Vec::new() }
     }
 
     /// Something outside the plugin is missing: the same may work later.

@@ -122,7 +122,7 @@ async fn a_refusal_quotes_only_the_beginning_of_what_was_given() {
 #[tokio::test]
 async fn lists_of_very_many_entries_are_refused() {
     let app = TestApp::company().await;
-    let many = |entry: &str| vec![entry; 300];
+    let many = |entry: &'static str| vec![entry; 300];
     for (field, entries) in [
         ("inboxes", many("chat")),
         ("departments", many("service")),

@@ -31,7 +31,7 @@ pub enum ChildError {
 
 /// Confines this process, does the job that stands on `input` and writes its answer to `output`.
 pub fn serve(limits: &ChildLimits, input: impl Read, output: impl Write) -> Result<(), ChildError> {
-    confine::begin(limits).map_err(unconfined)?;
+    confine::begin(limits, confine::COMPILING).map_err(unconfined)?;
     confine::leave_network();
     let engine = Engine::new(1)?;
     confine::end(limits).map_err(unconfined)?;
@@ -48,7 +48,7 @@ pub fn serve_validation(
     input: impl Read,
     output: impl Write,
 ) -> Result<(), ChildError> {
-    confine::begin(limits).map_err(unconfined)?;
+    confine::begin(limits, confine::VALIDATING).map_err(unconfined)?;
     confine::end(limits).map_err(unconfined)?;
     let message = read(input)?;
     let (job, _) = protocol::decode(&message).map_err(ChildError::Protocol)?;

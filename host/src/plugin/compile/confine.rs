@@ -12,8 +12,11 @@ use rustix::thread::UnshareFlags;
 
 use super::{ChildLimits, syscalls};
 
-/// As far back as the system lets a process stand: whoever routes an item goes first.
-const NICENESS: i32 = 19;
+/// How far back a child stands that compiles, as far as the system lets it: whoever routes an item goes first.
+pub(super) const COMPILING: i32 = 19;
+
+/// How far back a child stands that checks settings: behind routing, and a caller waits for it.
+pub(super) const VALIDATING: i32 = 10;
 
 /// How a child begins to say that the system did not let it leave the network.
 pub(super) const KEEPS_NETWORK: &str = "the system does not let the compile child leave the network";
@@ -22,8 +25,8 @@ pub(super) const KEEPS_NETWORK: &str = "the system does not let the compile chil
 pub(super) const KEEPS_CALLS: &str = "the system does not let the compile child give up system calls";
 
 /// Takes away what needs no engine to be there: everything but the address space.
-pub(super) fn begin(limits: &ChildLimits) -> io::Result<()> {
-    nice(NICENESS)?;
+pub(super) fn begin(limits: &ChildLimits, niceness: i32) -> io::Result<()> {
+    nice(niceness)?;
     limit(Resource::Core, 0)?;
     limit(Resource::Nofile, limits.open_files)?;
     // Not of processes: the system counts those of the whole user, the host's threads among them.

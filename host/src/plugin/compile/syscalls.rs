@@ -148,7 +148,7 @@ mod tests {
     const NAME: &str = "plugin::compile::syscalls::tests::few_calls_left_reach_no_file_socket_or_process";
 
     /// What it is refused, of what it could do before: the host is another process, the limit one of its own.
-    fn try_everything(host: Pid, limit: &Rlimit) -> Vec<(&'static str, io::Result<()>)> {
+    fn try_everything(host: Pid, limit: Rlimit) -> Vec<(&'static str, io::Result<()>)> {
         vec![
             ("read a file", File::open("/proc/self/status").map(drop)),
             ("write a file", File::create(env::temp_dir().join(IN_CHILD)).map(drop)),
@@ -156,7 +156,7 @@ mod tests {
             ("open a socket", UdpSocket::bind("127.0.0.1:0").map(drop)),
             ("start a program", Command::new("/bin/true").spawn().map(drop)),
             ("signal the host", test_kill_process(host).map_err(Into::into)),
-            ("change its limits", setrlimit(Resource::Core, limit.clone()).map_err(Into::into)),
+            ("change its limits", setrlimit(Resource::Core, limit).map_err(Into::into)),
         ]
     }
 
@@ -164,11 +164,11 @@ mod tests {
     fn few_calls_left_reach_no_file_socket_or_process() {
         if env::args().any(|argument| argument == IN_CHILD) {
             let (host, limit) = (getppid().unwrap(), getrlimit(Resource::Core));
-            for (what, done) in try_everything(host, &limit) {
+            for (what, done) in try_everything(host, limit) {
                 assert!(done.is_ok(), "it cannot {what} before: {done:?}");
             }
             give_up_the_rest().unwrap();
-            for (what, done) in try_everything(host, &limit) {
+            for (what, done) in try_everything(host, limit) {
                 let refused = done.err().and_then(|error| error.raw_os_error());
                 assert_eq!(refused, Some(libc::EPERM), "{what}");
             }
