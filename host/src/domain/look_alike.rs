@@ -3,7 +3,7 @@
 //! Names are strict ASCII (see [`check_name`](super::release::check_name)), so what is left are letters and
 //! digits of the same look.
 
-/// What is left of a name when all that looks alike is written alike; equal for names that people confuse.
+/// The name with all that looks alike written alike; equal for names that people confuse.
 fn skeleton(name: &str) -> String {
     let alike = name.chars().filter_map(|character| match character {
         '-' => None,

@@ -19,13 +19,13 @@ mod kind;
 /// The media type of every answer that says no.
 pub const MEDIA_TYPE: &str = "application/problem+json";
 
-/// The most places that are named. More help nobody, and what is wrong may be every byte of what was sent.
+/// The most places that are named: every byte of a body can be wrong.
 const ERRORS_MAX: usize = 64;
 
-/// What is sent of a detail and of one error's message. Both may quote what was sent, a megabyte of it.
+/// The longest detail and the longest message of one error. Both may quote a megabyte of the request.
 const DETAIL_BYTES_MAX: usize = 8 * 1024;
 
-/// What is sent of the place of an error.
+/// The longest place of an error.
 const POINTER_BYTES_MAX: usize = 1024;
 
 /// Why something is not done.

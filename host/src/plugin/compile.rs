@@ -1,12 +1,12 @@
 //! Compiling, and checking settings against a schema, in a process of its own.
 //!
 //! Whoever uploads a component decides what the compiler chews on, and wasmtime does not promise to
-//! bound that; whoever writes a schema decides how many steps its check takes, and how deep they go. So the
+//! bound that; the author of a schema decides how many steps its check takes, and how deep they go. So the
 //! host re-executes its own binary for every job, hands the bytes in and takes an answer out. The child
 //! limits itself (see [`confine`]), the host limits its time and ends it, and one that dies takes nothing
 //! with it.
 //!
-//! Checks have places and lines of their own: they take milliseconds, somebody waits for them, and
+//! Checks have places and lines of their own: they take milliseconds, a caller waits for them, and
 //! compiling takes minutes.
 
 pub mod child;

@@ -32,7 +32,7 @@ const VALIDATIONS_MAX: usize = 3;
 /// Slots for calls outside the executor, such as settings' checks and benchmarks.
 const SPARE_THREADS: usize = 2;
 
-/// What is kept of the last words of a child that checked settings.
+/// The most that is kept of the last words of a child that checked settings, in bytes.
 const EXPLANATION_BYTES_MAX: usize = 200;
 
 /// How the room is set up.
@@ -188,7 +188,7 @@ impl Plugins {
     }
 
     /// Checks settings against the schema that a manifest declares, in a child of their own, when it is this
-    /// owner's turn. What is wrong with them; nothing when a plugin may see them.
+    /// owner's turn. Returns their errors; none when a plugin may see them.
     pub async fn check_settings(
         &self,
         owner: Owner,

@@ -92,7 +92,7 @@ fn compile(schema: &Value) -> Result<Validator, String> {
         .map_err(|error| error.to_string())
 }
 
-/// What is wrong with settings before anybody looks into them.
+/// Refuses settings by their size alone.
 pub(super) fn check_size(settings: &Value) -> Option<SettingError> {
     if depth(settings) > SETTINGS_DEPTH_MAX {
         let message = format!("settings are nested deeper than {SETTINGS_DEPTH_MAX} levels");

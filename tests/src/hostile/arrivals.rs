@@ -90,7 +90,7 @@ async fn id_too_long_to_be_kept_leaves_its_delivery_unparsed() {
         assert_eq!(received["outcome"], "unparsed", "{received}");
         assert!(text(&received, "/reason").contains("the most is 4096"), "{received}");
     }
-    // A reference to nothing costs nobody an item.
+    // A reference to nothing costs no item.
     let item = json!({ "id": "two", "author": "u-1", "text": "hello", "in_reply_to": [long] });
     assert_eq!(app.tell(item).await["outcome"], "accepted");
 }

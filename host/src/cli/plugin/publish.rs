@@ -45,7 +45,7 @@ impl Publish {
         let answer = wait(self.send(request))?;
         let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
         let said = |pointer: &str| {
-            // Whatever listens there: it is shown as one line.
+            // Any server can listen there: its texts are shown as one line.
             shown(body.pointer(pointer).and_then(Value::as_str).unwrap_or_default()).into_owned()
         };
         match answer.status {

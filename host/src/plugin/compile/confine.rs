@@ -12,7 +12,7 @@ use rustix::thread::UnshareFlags;
 
 use super::{ChildLimits, syscalls};
 
-/// How far back a child stands that compiles, as far as the system lets it: whoever routes an item goes first.
+/// How far back a child stands that compiles, as far as the system lets it: routing goes first.
 pub(super) const COMPILING: i32 = 19;
 
 /// How far back a child stands that checks settings: behind routing, and a caller waits for it.

@@ -56,7 +56,7 @@ pub(in crate::plugin) struct Validation {
 /// What came of that.
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::plugin) enum ValidationResult {
-    /// What is wrong with the settings; nothing if they are valid.
+    /// The errors of the settings; none if they are valid.
     Validated(Vec<SettingError>),
     /// The schema is none.
     SchemaUnusable(String),
