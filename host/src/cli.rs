@@ -26,6 +26,7 @@ mod remedy;
 pub mod schema;
 pub mod serve;
 mod signals;
+mod terminal;
 pub mod token;
 
 /// Switchboard: the missing operator between customers and departments.
@@ -63,6 +64,9 @@ enum Command {
     /// Compile one plugin; started by Switchboard itself
     #[command(hide = true)]
     CompileChild(compile_child::CompileChild),
+    /// Check settings against a schema; started by Switchboard itself
+    #[command(hide = true)]
+    ValidationChild(compile_child::CompileChild),
 }
 
 /// Runs the command of this process's arguments.
@@ -94,6 +98,7 @@ fn run(command: Command) -> ExitCode {
         Command::Bench(bench) => bench.run(),
         Command::BenchLoad(load) => load.run(),
         Command::CompileChild(child) => return child.run(),
+        Command::ValidationChild(child) => return child.validate(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

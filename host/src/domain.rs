@@ -24,6 +24,7 @@
 //! | [`fair_share`] | how several parties share one resource |
 //! | [`secret`] | what is known of a secret, without its value |
 //! | [`erasure`], [`retention`] | what is about a person and goes, at once or in time |
+//! | [`visible_text`], [`look_alike`] | texts and names that say what they seem to say |
 //! | [`installation`] | what holds for the whole installation |
 //! | [`quota`] | how much of each shared thing one department may have |
 
@@ -45,6 +46,7 @@ pub mod generation;
 pub mod ids;
 pub mod installation;
 pub mod item;
+pub mod look_alike;
 pub mod marks;
 pub mod merge;
 pub mod merging;
@@ -63,3 +65,4 @@ pub mod time;
 pub mod timer;
 pub mod timer_room;
 pub mod token;
+pub mod visible_text;

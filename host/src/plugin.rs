@@ -48,7 +48,7 @@ pub use budget::{Budget, ChildLimits, UPLOAD_BYTES_MAX};
 pub use call::Call;
 pub use compile::Owner;
 pub use digest::settings_digest;
-pub use error::{InspectError, LoadError, PluginError, PrepareFailure};
+pub use error::{InspectError, LoadError, PluginError, PrepareFailure, ValidationError};
 pub use executor::{Executor, ExecutorError, Lane};
 pub use failure::{Failure, FailureKind};
 pub use plugins::{Inspected, PluginConfig, Plugins};

@@ -1,14 +1,15 @@
 //! What the shipped program refuses at the command line: it names what, why, and what to do, and does nothing
 //! of it.
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 
 use serde_json::json;
 use switchboard::bundled::BUNDLED;
 use tempfile::TempDir;
+use tokio::io::AsyncWriteExt;
 
-use crate::support::guest::{Guest, Kind};
+use crate::support::guest::{CONTENT, DONE, Guest, Kind, refusing};
 use crate::support::host::{Host, furnished, run};
 use crate::support::template::Stage;
 
@@ -30,6 +31,71 @@ async fn are_refused(refusals: &[Refusal<'_>], places: &[(&str, &str)], folder: 
         assert!(refused.starts_with("switchboard: "), "`{line}` was begun: {said}");
         assert!(refused.contains(&filled(why)), "`{line}` is not told `{why}`: {said}");
         assert!(what_to_do.contains(remedy), "`{line}` is not told `{remedy}`: {said}");
+    }
+}
+
+/// What a terminal obeys: its title, its screen, the order of its letters; and a remedy of its own.
+const COMMANDS: &str = "\u{1b}]0;x\u{7}\u{1b}[2J\u{9b}1m\nremedy: \u{202e}run this";
+
+/// A server that answers one request with a problem that would command a terminal; where it is.
+async fn hostile_server() -> SocketAddr {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let problem = json!({ "detail": COMMANDS, "remedy": "nothing" }).to_string();
+        let head =
+            format!("HTTP/1.1 422 X\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", problem.len());
+        stream.write_all((head + &problem).as_bytes()).await.unwrap();
+        // Until all that was sent is read, or the answer could be lost with the connection.
+        let _ = tokio::io::copy(&mut stream, &mut tokio::io::sink()).await;
+    });
+    address
+}
+
+/// Nothing of it reaches the terminal but letters.
+fn is_escaped(said: &str) {
+    let obeyed = |it: &char| it.is_control() && *it != '\n' || *it == '\u{202e}';
+    assert_eq!(said.chars().find(obeyed), None, "{said:?}");
+    assert!(said.contains("2J") && said.contains("202e"), "{said:?}");
+    assert!(!said.lines().any(|line| line.starts_with("remedy: ") && line.contains("run this")), "{said:?}");
+}
+
+#[tokio::test]
+async fn text_of_others_is_escaped_on_the_terminal() {
+    let folder = TempDir::new().unwrap();
+    let put = |name: &str, bytes: &[u8]| std::fs::write(folder.path().join(name), bytes).unwrap();
+    let item = json!({
+        "external_id": COMMANDS, "kind": "post", "visibility": "public", "author": { "external_id": "a" },
+        "text": "hi", "occurred_at": "2026-01-31T09:30:00Z",
+    });
+    put("items.jsonl", format!("{item}\n").as_bytes());
+    put("a.jsonl", b"{\"body\":\"x\"}\n");
+    put("why.wasm", &Guest::proposing("why", Kind::Abstain, COMMANDS).component());
+    put("token", b"sbt_guess");
+    let commands = COMMANDS.len() as u32;
+    let log = format!("(call $log (i32.const 1) (i32.const {CONTENT}) (i32.const {commands}))");
+    for (name, guest) in [
+        ("refusing", Guest::policy("refusing", &refusing(CONTENT, commands))),
+        ("rejecting", Guest::adapter("rejecting", &refusing(CONTENT, commands))),
+        ("logging", Guest::policy("logging", DONE).logging().saying_first(&log)),
+    ] {
+        let mut guest = guest;
+        guest.put(0, COMMANDS.as_bytes());
+        put(&format!("{name}.wasm"), &guest.component());
+    }
+    put("version.wasm", &Guest::policy("version", DONE).version(COMMANDS).component());
+    for line in [
+        "plugin run why.wasm --items items.jsonl",
+        "plugin run why.wasm --items items.jsonl --json",
+        "plugin run refusing.wasm --items items.jsonl",
+        "plugin run rejecting.wasm --items a.jsonl",
+        "plugin run logging.wasm --items items.jsonl",
+        "plugin check version.wasm",
+        &format!("plugin publish why.wasm --token-file token --server http://{}", hostile_server().await),
+    ] {
+        let (_, said) = run(&line.split(' ').collect::<Vec<_>>(), folder.path()).await;
+        is_escaped(&said);
     }
 }
 

@@ -181,6 +181,26 @@ fn only_the_sandbox_knows_webassembly() {
     }
 }
 
+/// What a department wrote is checked in a child, where it may take all there is.
+#[test]
+fn settings_meet_their_schema_in_the_child_alone() {
+    only_in(&["plugin/settings"], "jsonschema");
+    let callers = sources().into_iter().filter(|it| it.text.contains("validate(&job.schema"));
+    assert_eq!(callers.map(|it| it.path).collect::<Vec<_>>(), ["plugin/compile/validate.rs"]);
+    // The other way to it is for tests.
+    let others = sources().into_iter().filter(|it| it.text.contains("validate_settings"));
+    let may = ["plugin.rs", "plugin/settings.rs"];
+    let guilty: Vec<_> = others.map(|it| it.path).filter(|path| !may.contains(&path.as_str())).collect();
+    assert!(guilty.is_empty(), "{guilty:?} check settings in the host");
+}
+
+#[test]
+fn only_the_compile_child_knows_system_calls() {
+    for krate in ["seccompiler", "libc"] {
+        only_in(&["plugin/compile/syscalls"], krate);
+    }
+}
+
 #[test]
 fn only_the_repository_knows_the_database() {
     only_in(&["store"], "sqlx");

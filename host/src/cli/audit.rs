@@ -7,6 +7,7 @@ use anyhow::Context;
 use clap::{Args, Subcommand};
 
 use crate::cli::remedy;
+use crate::cli::terminal::{json, shown};
 use crate::config::{PlaceArgs, Settings};
 use crate::store::AuditVerification;
 use crate::store::sqlite::verify_file;
@@ -53,7 +54,7 @@ impl Verify {
         let file = remedy::existing_repository(&place.resolve(Settings::default())?)?;
         let verification = verify(&file)?;
         match self.json {
-            true => println!("{}", serde_json::to_string(&verification)?),
+            true => println!("{}", json(&verification)?),
             false => tell(&verification),
         }
         Ok(verification.broken.is_none())
@@ -67,12 +68,12 @@ fn verify(file: &Path) -> anyhow::Result<AuditVerification> {
 
 fn tell(verification: &AuditVerification) {
     let AuditVerification { verified, before_chain, last_link, broken } = verification;
-    println!("{verified} entries fit, the last link is {last_link}");
+    println!("{verified} entries fit, the last link is {}", shown(last_link));
     if *before_chain > 0 {
         println!("{before_chain} entries are from before there was a chain; nothing is known of them");
     }
     if let Some(broken) = broken {
         let entry = broken.entry.map(|it| format!(" ({it})")).unwrap_or_default();
-        println!("BROKEN at number {}{entry}: {}", broken.number, broken.why);
+        println!("BROKEN at number {}{entry}: {}", broken.number, shown(&broken.why));
     }
 }

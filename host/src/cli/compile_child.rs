@@ -1,4 +1,4 @@
-//! `switchboard compile-child`: the other end of the compile boundary. Not for people.
+//! `switchboard compile-child` and `validation-child`: the other end of the compile boundary. Not for people.
 
 use std::io;
 use std::process::ExitCode;
@@ -9,7 +9,7 @@ use clap::Args;
 use crate::plugin::ChildLimits;
 use crate::plugin::compile::{UNABLE, child};
 
-/// Flags of `compile-child`: the limits that it sets itself.
+/// Flags of both: the limits that it sets itself.
 #[derive(Args)]
 pub struct CompileChild {
     /// Memory, and address space beyond what the engine reserves
@@ -24,21 +24,30 @@ pub struct CompileChild {
 }
 
 impl CompileChild {
-    /// Does the one job on standard input.
+    /// Compiles what stands on standard input.
     pub fn run(self) -> ExitCode {
-        match child::serve(&self.limits(), io::stdin().lock(), io::stdout().lock()) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                // The host keeps what stands here with the job's failure.
-                eprintln!("{:#}", anyhow::Error::from(error));
-                ExitCode::from(UNABLE)
-            }
-        }
+        ended(child::serve(&self.limits(), io::stdin().lock(), io::stdout().lock()))
+    }
+
+    /// Checks the settings on standard input.
+    pub fn validate(self) -> ExitCode {
+        ended(child::serve_validation(&self.limits(), io::stdin().lock(), io::stdout().lock()))
     }
 
     fn limits(&self) -> ChildLimits {
         let Self { memory_bytes, cpu_seconds, open_files } = *self;
         let cpu = Duration::from_secs(cpu_seconds);
         ChildLimits { memory_bytes, cpu, open_files, ..ChildLimits::ORDINARY }
+    }
+}
+
+fn ended(done: Result<(), child::ChildError>) -> ExitCode {
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // The host keeps what stands here with the job's failure.
+            eprintln!("{:#}", anyhow::Error::from(error));
+            ExitCode::from(UNABLE)
+        }
     }
 }

@@ -18,6 +18,7 @@ use self::report::Report;
 use self::show::Show;
 use self::story::Cast;
 use super::signals::stop_on_signal;
+use super::terminal::json;
 use crate::app::{App, Parts};
 use crate::cli::{print, remedy, wait};
 use crate::flow::organise;
@@ -107,10 +108,7 @@ impl Demo {
     fn tell(&self, report: &Report) -> anyhow::Result<()> {
         let mut out = print::out();
         match self.json {
-            true => {
-                serde_json::to_writer(&mut out, report).context("write the report")?;
-                writeln!(out)?;
-            }
+            true => writeln!(out, "{}", json(report).context("write the report")?)?,
             false => Show { out, paint: Paint::of_stdout() }.report(report)?,
         }
         Ok(())

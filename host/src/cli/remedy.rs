@@ -12,9 +12,11 @@ use std::path::PathBuf;
 use anyhow::Context;
 use tokio::net::TcpListener;
 
+use super::terminal::lines_shown;
 use crate::config::Config;
 use crate::egress::EgressError;
 use crate::flow::FlowError;
+use crate::flow::error::SETTINGS_TOO_COSTLY_REMEDY;
 use crate::plugin::PluginError;
 use crate::store::StoreError;
 use crate::telemetry::outlet;
@@ -53,7 +55,7 @@ pub(super) fn refused(why: impl Into<String>, remedy: impl Into<String>) -> anyh
 
 /// Tells people why a command did not do what it was asked for, and what to do.
 pub(super) fn tell(error: &anyhow::Error) {
-    outlet::stderr().line(told(error));
+    outlet::stderr().line(lines_shown(&told(error)));
     // The command may end right after this.
     outlet::stderr().finish();
 }
@@ -96,6 +98,7 @@ fn of_flow(error: &FlowError) -> Option<Cow<'_, str>> {
         FlowError::Gone(_) => "nothing brings it back: go on without it",
         FlowError::OverQuota(over) => return Some(over.remedy().into()),
         FlowError::Conflict(_) => "look at what is there, and ask for what agrees with it",
+        FlowError::SettingsTooCostly(_) => SETTINGS_TOO_COSTLY_REMEDY,
         FlowError::Invalid { .. } => "correct it and run it again; `--help` says what is taken",
         FlowError::Forbidden(_) | FlowError::Unauthenticated(_) => "have somebody do it who may",
         FlowError::TooLarge(_) => "give less at once",

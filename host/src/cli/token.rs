@@ -11,6 +11,7 @@ use clap::{Args, Subcommand};
 use crate::app::clock::SystemClock;
 use crate::app::{App, Parts};
 use crate::cli::remedy::{Remedy, existing_repository};
+use crate::cli::terminal::shown;
 use crate::cli::wait;
 use crate::config::{Config, LogArgs, OpenArgs, Settings};
 use crate::domain::ids::TokenId;
@@ -140,11 +141,11 @@ fn wanted(new: New) -> NewToken {
 fn said_of(flow: &Flow, token: &Token) -> String {
     let directory = flow.directory.load();
     let department = token.department.and_then(|id| directory.department(id));
-    let of = department.map_or_else(String::new, |it| format!(" of {}", it.name));
+    let of = department.map_or_else(String::new, |it| format!(" of {}", shown(&it.name)));
     let state = match (token.revoked_at, token.expires_at) {
         (Some(at), _) => format!("revoked at {at}"),
         (None, Some(at)) => format!("counts until {at}"),
         (None, None) => "does not expire".to_owned(),
     };
-    format!("{}  {}{of}  {}  {state}", token.id, token.role, token.title)
+    format!("{}  {}{of}  {}  {state}", token.id, token.role, shown(&token.title))
 }

@@ -9,6 +9,10 @@ use super::time::Timestamp;
 /// The most arrivals that one delivery may bring; a larger one is refused whole and kept.
 pub const ARRIVALS_MAX: usize = 1_000;
 
+/// The longest id that a channel gives to an item or a person. Message-IDs have a line's length, links that feeds
+/// call their entries by two thousand characters; ids are looked up and stand in every index.
+pub const EXTERNAL_ID_BYTES_MAX: usize = 4 * 1024;
+
 /// An item was changed on its channel; absent parts stay.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Edit {
@@ -150,6 +154,32 @@ impl Arrival {
             Self::Status(status) => &status.external_id,
         }
     }
+}
+
+impl Arrival {
+    /// Refuses an id that is too long to be kept, and leaves references out that are: nothing has such an id.
+    pub fn bound_ids(&mut self) -> Result<(), IdTooLong> {
+        let check = |what, id: &str| match id.len() {
+            bytes if bytes > EXTERNAL_ID_BYTES_MAX => Err(IdTooLong { what, bytes }),
+            _ => Ok(()),
+        };
+        check("item's", self.external_id())?;
+        if let Self::Item(item) | Self::Echo(item) = self {
+            check("author's", &item.author.external_id)?;
+            item.in_reply_to.retain(|id| id.len() <= EXTERNAL_ID_BYTES_MAX);
+        }
+        Ok(())
+    }
+}
+
+/// An id is too long to be kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the {what} id has {bytes} bytes, the most is {EXTERNAL_ID_BYTES_MAX}")]
+pub struct IdTooLong {
+    /// Whose id.
+    what: &'static str,
+    /// How long it is.
+    bytes: usize,
 }
 
 /// The answer that a channel expects to its delivery.

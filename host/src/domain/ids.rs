@@ -11,6 +11,8 @@ use std::str::FromStr;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+use super::visible_text::quote;
+
 /// Digits of the text form: Crockford's base 32, lower case.
 const DIGITS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 
@@ -89,7 +91,7 @@ macro_rules! ids {
                 text.strip_prefix(concat!($prefix, "_"))
                     .and_then(read_digits)
                     .map(Self)
-                    .ok_or_else(|| InvalidId { text: text.to_owned(), prefix: $prefix })
+                    .ok_or_else(|| InvalidId { text: quote(text).into_owned(), prefix: $prefix })
             }
         }
 

@@ -10,6 +10,7 @@ use super::proposal::ProposalKind;
 use super::secret::SecretNeed;
 use super::signing::KnownSignature;
 use super::time::Timestamp;
+use super::visible_text::quote;
 
 /// What a plugin is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -85,7 +86,15 @@ pub struct Release {
     pub published_at: Timestamp,
 }
 
+/// The longest version, its build metadata included: it stands in addresses, decisions and generations.
+pub const VERSION_CHARS_MAX: usize = 64;
+
 impl Release {
+    /// Whether this is what it is called by: its version, or its digest.
+    pub fn is_called(&self, version: &str) -> bool {
+        self.manifest.version == version || self.digest == version
+    }
+
     /// Why it was taken back, if it was.
     pub fn yanked(&self) -> Option<&str> {
         match &self.state {
@@ -98,7 +107,7 @@ impl Release {
 /// Why a name is not one.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a name: 2 to 63 of a-z, 0-9 and -, starting with a letter, not ending with -")]
-pub struct InvalidName(pub String);
+pub struct InvalidName(String);
 
 /// Checks a name: strict ASCII, so that look-alike letters cannot pass for another name.
 pub fn check_name(name: &str) -> Result<(), InvalidName> {
@@ -107,7 +116,7 @@ pub fn check_name(name: &str) -> Result<(), InvalidName> {
         && bytes[0].is_ascii_lowercase()
         && bytes[bytes.len() - 1] != b'-'
         && bytes.iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'-');
-    if right { Ok(()) } else { Err(InvalidName(name.to_owned())) }
+    if right { Ok(()) } else { Err(InvalidName(quote(name).into_owned())) }
 }
 
 #[cfg(test)]

@@ -24,9 +24,11 @@ use serde_json::json;
 
 use crate::domain::conversation::{Conversation, Status};
 use crate::domain::ids::{AgentId, ConversationId};
+use crate::domain::merge::limits::LABEL_CHARS_MAX;
 use crate::domain::organisation::Agent;
 use crate::domain::principal::Principal;
 use crate::domain::time::Timestamp;
+use crate::domain::visible_text::{check_line, check_paragraphs};
 use crate::flow::{Flow, FlowError, access};
 use crate::store::{Note, PersonChange, StoreError};
 
@@ -232,13 +234,14 @@ async fn load(flow: &Flow, act: &Act) -> Result<Conversation, FlowError> {
 
 /// Checks a text that a person wrote.
 fn check_text(pointer: &str, text: &str, chars_max: usize) -> Result<(), FlowError> {
-    let chars = text.chars().count();
-    if text.trim().is_empty() || chars > chars_max {
-        let message =
-            format!("a text has 1 to {chars_max} characters that are not all blank; this has {chars}");
-        return Err(FlowError::invalid(pointer, message));
-    }
-    Ok(())
+    check_paragraphs(text, chars_max)
+        .map_err(|why| FlowError::invalid(pointer, format!("this is no text to be read: {why}")))
+}
+
+/// Checks a label that a person wrote: a line on every list.
+fn check_label(pointer: &str, label: &str) -> Result<(), FlowError> {
+    check_line(label, LABEL_CHARS_MAX)
+        .map_err(|why| FlowError::invalid(pointer, format!("this is no label: {why}")))
 }
 
 /// An agent's name for people; its id if the agent is gone.

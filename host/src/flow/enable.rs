@@ -22,7 +22,6 @@ use crate::domain::activation::{
 use crate::domain::failure_policy::FailurePolicy;
 use crate::domain::principal::Principal;
 use crate::domain::release::{PluginKind, Release, check_name};
-use crate::plugin::validate_settings;
 use crate::store::{AuditEntry, StoreError, StoreResult};
 
 mod find;
@@ -105,7 +104,7 @@ pub async fn enable(
     let name = wanted.name.clone().unwrap_or_else(|| wanted.plugin.clone());
     check_name(&name).map_err(|error| FlowError::invalid("/name", error.to_string()))?;
     let release = find_usable(flow, &wanted.plugin, wanted.version.as_deref()).await?;
-    check_settings(&release, &wanted.settings)?;
+    check_settings(flow, principal, &release, &wanted.settings).await?;
     check_scope(flow, principal, &wanted.applies_to)?;
     let owner = owner_of(flow, principal, wanted.owner.as_deref())?;
     confine_kind(principal, release.manifest.kind)?;
@@ -174,7 +173,7 @@ pub async fn change(
         let version = change.version.unwrap_or_else(|| after.version.clone());
         let settings = change.settings.unwrap_or_else(|| after.settings.clone());
         let release = find_usable(flow, &after.plugin, Some(&version)).await?;
-        check_settings(&release, &settings)?;
+        check_settings(flow, principal, &release, &settings).await?;
         after.next = Some(next_version(&after, &release, settings));
     }
     let changed = commit(flow, principal, "activation.change", &before, after).await?;
@@ -286,9 +285,18 @@ pub(super) fn next_version(activation: &Activation, release: &Release, settings:
     }
 }
 
-fn check_settings(release: &Release, settings: &Value) -> Result<(), FlowError> {
+/// Checks settings as the plugin's schema has it, on the caller's account.
+async fn check_settings(
+    flow: &Flow,
+    principal: &Principal,
+    release: &Release,
+    settings: &Value,
+) -> Result<(), FlowError> {
     match release.manifest.kind {
-        PluginKind::Policy => refuse_settings(validate_settings(&release.manifest.settings_schema, settings)),
+        PluginKind::Policy => {
+            let schema = &release.manifest.settings_schema;
+            refuse_settings(flow.plugins.check_settings(principal.department, schema, settings).await?)
+        }
         PluginKind::ChannelAdapter if *settings == no_settings() => Ok(()),
         PluginKind::ChannelAdapter => Err(FlowError::invalid(
             "/settings",

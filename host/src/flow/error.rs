@@ -4,6 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::quota::OverQuota;
+use crate::domain::visible_text::quote;
+use crate::plugin::ValidationError;
 use crate::store::StoreError;
 
 /// One thing wrong with what was sent.
@@ -46,6 +48,9 @@ pub enum FlowError {
         /// Each place.
         errors: Vec<FieldError>,
     },
+    /// Settings whose check against the plugin's schema takes too much time, memory or stack.
+    #[error("{0}")]
+    SettingsTooCostly(String),
     /// The caller may not.
     #[error("{0}")]
     Forbidden(String),
@@ -93,6 +98,13 @@ pub enum FlowError {
     Failed(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
+/// The name of a refusal of settings that take too much to check.
+pub const SETTINGS_TOO_COSTLY: &str = "settings-too-costly";
+
+/// What to do about it.
+pub const SETTINGS_TOO_COSTLY_REMEDY: &str = "give the plugin fewer or simpler settings, or have its author make the \
+                                              schema of its settings simpler; GET /v1/plugins/NAME shows the schema";
+
 impl FlowError {
     /// A single wrong value.
     pub fn invalid(pointer: &str, message: impl Into<String>) -> Self {
@@ -103,7 +115,8 @@ impl FlowError {
 
     /// Something of this kind and name is not there; `known` are the names that are.
     pub fn unknown<'a>(kind: &str, name: &str, known: impl IntoIterator<Item = &'a str>) -> Self {
-        let known: Vec<_> = known.into_iter().take(50).collect();
+        let name = quote(name);
+        let known: Vec<_> = known.into_iter().take(50).map(quote).collect();
         let exists = match known.is_empty() {
             true => "there is none yet".to_owned(),
             false => format!("there is: {}", known.join(", ")),
@@ -114,6 +127,22 @@ impl FlowError {
     /// A surprise.
     pub fn failed(source: impl std::error::Error + Send + Sync + 'static) -> Self {
         Self::Failed(Box::new(source))
+    }
+}
+
+/// When a check of settings is worth asking for again that found too many others waiting: each takes
+/// milliseconds, or the two seconds of processor time that it has at most.
+const VALIDATION_AGAIN_MS: i64 = 1_000;
+
+impl From<ValidationError> for FlowError {
+    fn from(error: ValidationError) -> Self {
+        match error {
+            ValidationError::TooCostly(_) => Self::SettingsTooCostly(error.to_string()),
+            ValidationError::TooMany(_) => {
+                Self::TooMany { detail: error.to_string(), retry_after_ms: VALIDATION_AGAIN_MS }
+            }
+            ValidationError::Unavailable(_) => Self::Unavailable(error.to_string()),
+        }
     }
 }
 

@@ -10,6 +10,7 @@
 
 use crate::domain::principal::Principal;
 use crate::domain::release::check_name;
+use crate::domain::visible_text::check_line;
 use crate::flow::FlowError;
 
 mod agent;
@@ -45,12 +46,10 @@ fn name_of_new(name: &str) -> Result<(), FlowError> {
 /// The title given, or the name in its stead.
 pub(super) fn title_of_new(title: Option<String>, name: &str) -> Result<String, FlowError> {
     let title = title.unwrap_or_else(|| name.to_owned());
-    let chars = title.chars().count();
-    if title.trim().is_empty() || chars > TITLE_CHARS_MAX {
-        let message = format!("a title has 1 to {TITLE_CHARS_MAX} characters, not {chars}");
-        return Err(FlowError::invalid("/title", message));
+    match check_line(&title, TITLE_CHARS_MAX) {
+        Ok(()) => Ok(title),
+        Err(why) => Err(FlowError::invalid("/title", format!("this is no title: {why}"))),
     }
-    Ok(title)
 }
 
 /// Refuses a caller who is confined to a department what is the whole company's.

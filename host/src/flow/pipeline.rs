@@ -272,7 +272,9 @@ impl Flow {
                 .adapter(adapter)
                 .ok_or_else(|| FlowError::unknown("enabled adapter", adapter, pipeline.adapter_names()))?,
         );
-        refuse_settings(crate::plugin::validate_settings(&enabled.manifest.settings_schema, settings))?;
+        let owner = Some(department);
+        let schema = &enabled.manifest.settings_schema;
+        refuse_settings(self.plugins.check_settings(owner, schema, settings).await?)?;
         let settings = settings.clone();
         let call = self
             .plugins

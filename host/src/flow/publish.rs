@@ -71,6 +71,10 @@ pub async fn publish(
             before.manifest.name, before.manifest.version, before.digest, release.digest
         ))),
         Published::OtherOwner(first) => Err(belongs_to_another(flow, &first)),
+        Published::LookAlike(other) => Err(FlowError::Conflict(format!(
+            "the name {} is easily taken for {}, which is another owner's; choose a name that looks different",
+            release.manifest.name, other.manifest.name
+        ))),
     }
 }
 
@@ -152,6 +156,9 @@ fn release_of(flow: &Flow, inspected: &Inspected, bytes: usize, owner: Option<De
     }
 }
 
+/// When an upload is worth sending again that found too many others of its department waiting.
+const UPLOAD_AGAIN_MS: i64 = 10_000;
+
 fn refused(error: InspectError) -> FlowError {
     match error {
         InspectError::Refused(refusal) => FlowError::Refused {
@@ -159,6 +166,9 @@ fn refused(error: InspectError) -> FlowError {
             found: refusal.found,
             remedy: refusal.remedy,
         },
-        other => FlowError::Unavailable(other.to_string()),
+        InspectError::TooMany(_) => {
+            FlowError::TooMany { detail: error.to_string(), retry_after_ms: UPLOAD_AGAIN_MS }
+        }
+        InspectError::Unavailable(_) => FlowError::Unavailable(error.to_string()),
     }
 }

@@ -15,6 +15,7 @@ use crate::domain::ids::{DepartmentId, SigningKeyId};
 use crate::domain::principal::Principal;
 use crate::domain::release::Release;
 use crate::domain::signing::{KnownSignature, Revocation, Signature, SigningKey};
+use crate::domain::visible_text::check_line;
 use crate::plugin::signing::{check_public_key, verify};
 use crate::store::StoreError;
 
@@ -154,11 +155,9 @@ pub async fn distrust(flow: &Flow, release: &Release) -> Result<Option<FlowError
 
 /// Checks a reason that a person gives.
 pub(super) fn check_reason(reason: &str) -> Result<(), FlowError> {
-    let chars = reason.chars().count();
-    match reason.trim().is_empty() || chars > REASON_CHARS_MAX {
-        false => Ok(()),
-        true => Err(FlowError::invalid("/reason", format!("say why, in 1 to {REASON_CHARS_MAX} characters"))),
-    }
+    check_line(reason, REASON_CHARS_MAX).map_err(|why| {
+        FlowError::invalid("/reason", format!("say why, in 1 to {REASON_CHARS_MAX} characters: {why}"))
+    })
 }
 
 fn refused(name: &str, found: &str, remedy: &str) -> FlowError {

@@ -44,7 +44,7 @@ pub(super) fn routes() -> Vec<Route> {
         Route::get(
             "/v1/plugins/{name}/{version}",
             permission::ALL,
-            "Shows a release: its manifest, imports and settings schema",
+            "Shows a release, by its version or its digest: its manifest, imports and settings schema",
             show,
         ),
         Route::post(
@@ -173,7 +173,7 @@ async fn versions(call: Call, (): ()) -> Result<Answer<Entries<ReleaseEntry>>, P
 async fn show(call: Call, (): ()) -> Result<Answer<ReleaseEntry>, Problem> {
     let (name, version) = (call.segment("name"), call.segment("version"));
     let releases = releases_of(call.flow(), name).await?;
-    let found = releases.iter().find(|it| it.manifest.version == version).cloned().ok_or_else(|| {
+    let found = releases.iter().find(|it| it.is_called(version)).cloned().ok_or_else(|| {
         let known = releases.iter().map(|it| it.manifest.version.as_str());
         FlowError::unknown(&format!("version of {name}"), version, known)
     })?;

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 pub use self::kind::ProblemKind;
 use crate::domain::quota::{OverQuota, Quota};
+use crate::flow::error::{SETTINGS_TOO_COSTLY, SETTINGS_TOO_COSTLY_REMEDY};
 use crate::flow::{FieldError, FlowError};
 use crate::gate::NoTurn;
 use crate::store::StoreError;
@@ -19,6 +20,15 @@ mod kind;
 
 /// The media type of every answer that says no.
 pub const MEDIA_TYPE: &str = "application/problem+json";
+
+/// The most places that are named: every byte of a body can be wrong.
+const ERRORS_MAX: usize = 64;
+
+/// The longest detail and the longest message of one error. Both may quote a megabyte of the request.
+const DETAIL_BYTES_MAX: usize = 8 * 1024;
+
+/// The longest place of an error.
+const POINTER_BYTES_MAX: usize = 1024;
 
 /// Why something is not done.
 #[derive(Debug)]
@@ -53,7 +63,8 @@ pub struct ProblemBody<'a> {
     /// Each wrong place of what was sent. Places in the query are written `/query/NAME`.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub errors: &'a [FieldError],
-    /// The stable name of the refusal, for a component that was not accepted, or of the limit that was met.
+    /// The stable name of the refusal, for a component that was not accepted and for settings that take too
+    /// much to check, or of the limit that was met.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<&'a str>,
     /// The quota that would be exceeded, where one would be.
@@ -149,13 +160,14 @@ impl Problem {
     /// The answer to the request of this id.
     pub fn response(&self, request: &str) -> Response<Body> {
         let (slug, status, title) = self.kind.description();
+        let errors: Vec<_> = self.errors.iter().take(ERRORS_MAX).map(shortened).collect();
         let body = ProblemBody {
             kind: format!("urn:switchboard:problem:{slug}"),
             title,
             status: status.as_u16(),
-            detail: &self.detail,
+            detail: beginning(&self.detail, DETAIL_BYTES_MAX),
             instance: format!("urn:switchboard:request:{request}"),
-            errors: &self.errors,
+            errors: &errors,
             name: self.name.as_deref(),
             quota: self.quota.as_deref().map(QuotaBody::of),
             remedy: self.remedy.as_deref().unwrap_or_else(|| self.kind.remedy()),
@@ -175,6 +187,18 @@ impl Problem {
     }
 }
 
+fn shortened(error: &FieldError) -> FieldError {
+    let FieldError { pointer, message } = error;
+    FieldError {
+        pointer: beginning(pointer, POINTER_BYTES_MAX).to_owned(),
+        message: beginning(message, DETAIL_BYTES_MAX).to_owned(),
+    }
+}
+
+fn beginning(text: &str, bytes_max: usize) -> &str {
+    &text[..text.floor_char_boundary(bytes_max)]
+}
+
 impl From<FlowError> for Problem {
     fn from(error: FlowError) -> Self {
         let detail = error.to_string();
@@ -192,6 +216,13 @@ impl From<FlowError> for Problem {
             FlowError::Damaged(_) => ProblemKind::Damaged,
             FlowError::Invalid { errors, .. } => {
                 return Self { errors, ..Self::new(ProblemKind::Invalid, detail) };
+            }
+            FlowError::SettingsTooCostly(_) => {
+                return Self {
+                    name: Some(SETTINGS_TOO_COSTLY.into()),
+                    ..Self::invalid("/settings", detail)
+                }
+                .with_remedy(SETTINGS_TOO_COSTLY_REMEDY);
             }
             FlowError::Refused { name, remedy, .. } => {
                 return Self { name: Some(name.into()), ..Self::new(ProblemKind::Refused, detail) }

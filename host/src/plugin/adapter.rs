@@ -22,7 +22,7 @@ use super::request;
 use super::settings::SettingError;
 use super::state::{CallState, Imports};
 use super::task::{Answer, Outbound, ReceiveResult, STATE_BYTES_MAX, Step, StepResult};
-use crate::domain::arrival::ARRIVALS_MAX;
+use crate::domain::arrival::{ARRIVALS_MAX, Arrival, Rejection};
 use crate::domain::delivery::RawDelivery;
 use crate::domain::organisation::Inbox;
 use crate::domain::release::Manifest;
@@ -86,9 +86,13 @@ impl Adapter {
                 &format!("{} arrivals from one delivery, the most is {ARRIVALS_MAX}", intake.arrivals.len()),
             )),
             Ok(intake) => {
-                let intake = raise_intake(intake);
+                let mut intake = raise_intake(intake);
                 intake.response.as_ref().map_or(Ok(()), request::check_response)?;
-                Ok(Ok(intake))
+                // Senders choose ids: a long one is no failure of the adapter.
+                match intake.arrivals.iter_mut().try_for_each(Arrival::bound_ids) {
+                    Ok(()) => Ok(Ok(intake)),
+                    Err(too_long) => Ok(Err(Rejection::Malformed(too_long.to_string()))),
+                }
             }
             Err(rejection) => Ok(Err(raise_rejection(rejection))),
         })

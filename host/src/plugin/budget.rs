@@ -148,6 +148,17 @@ impl ChildLimits {
         // More would take a small machine's processors from everybody else and gain little.
         threads: 4,
     };
+
+    /// Settings of ordinary plugins take milliseconds and a few megabytes; the largest that are taken, half a
+    /// second. Only a machine that has no time for the child reaches its time by the wall clock.
+    pub const VALIDATION: ChildLimits = ChildLimits {
+        wall: Duration::from_secs(120),
+        cpu: Duration::from_secs(2),
+        memory_bytes: 256 * MIB as u64,
+        // Its pipes, and the file of its own address space for as long as it reads that.
+        open_files: 8,
+        threads: 1,
+    };
 }
 
 #[cfg(test)]
@@ -169,6 +180,8 @@ mod tests {
         let ChildLimits { wall, cpu, memory_bytes, open_files, threads } = ChildLimits::ORDINARY;
         assert_eq!((wall.as_secs(), cpu.as_secs(), memory_bytes >> 30), (120, 240, 4));
         assert_eq!((open_files, threads), (256, 4));
+        let ChildLimits { wall, cpu, memory_bytes, .. } = ChildLimits::VALIDATION;
+        assert_eq!((wall.as_secs(), cpu.as_secs(), memory_bytes >> 20), (120, 2, 256));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::io;
 
 use serde::{Deserialize, Serialize};
 
+use super::failure::explanation;
 use super::settings::SettingError;
 use super::upload::Refusal;
 
@@ -42,8 +43,25 @@ pub enum InspectError {
     /// It breaks a rule; its author can do something about it.
     #[error("accept the plugin: {0}")]
     Refused(Refusal),
+    /// As many jobs of this owner wait as may: ask again later.
+    #[error("check the plugin: {0}")]
+    TooMany(String),
     /// The compile child does not work; the operator can do something about it.
     #[error("run the compile child: {0}")]
+    Unavailable(String),
+}
+
+/// Settings were not checked against their schema to a good end.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ValidationError {
+    /// Schema and settings together take more time, memory or stack than a check has.
+    #[error("check the settings against the plugin's schema: {0}")]
+    TooCostly(String),
+    /// As many checks of this owner wait as may: ask again later.
+    #[error("check the settings: {0}")]
+    TooMany(String),
+    /// The child does not work, or had no time on this machine.
+    #[error("run the child that checks settings: {0}")]
     Unavailable(String),
 }
 
@@ -73,7 +91,8 @@ impl From<LoadError> for PrepareFailure {
 
 impl PrepareFailure {
     pub(super) fn new(name: &str, reason: impl Into<String>) -> Self {
-        Self { name: name.to_owned(), reason: reason.into(), setting_errors: Vec::new() }
+        // It may quote names of the component, or the last words of a child.
+        Self { name: name.to_owned(), reason: explanation(&reason.into()), setting_errors: Vec::new() }
     }
 
     /// Something outside the plugin is missing: the same may work later.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use wasmtime::Trap;
 
 use super::limiter::Limiter;
+use crate::domain::visible_text::is_deceptive;
 
 /// What is kept of a failure's text, and of any other that a guest explains itself with.
 const DETAIL_BYTES_MAX: usize = 4 * 1024;
@@ -123,12 +124,12 @@ pub(super) fn explanation(text: &str) -> String {
     cut(text, DETAIL_BYTES_MAX)
 }
 
-/// A guest's text, made harmless: control characters escaped, then cut at a character's border.
+/// A guest's text, made harmless: what is not shown as it is escaped, then cut at a character's border.
 pub(super) fn cut(text: &str, bytes_max: usize) -> String {
     let mut kept = String::with_capacity(text.len().min(bytes_max));
     for character in text.chars() {
         let before = kept.len();
-        if character.is_control() {
+        if is_deceptive(character) {
             kept.extend(character.escape_default());
         } else {
             kept.push(character);
@@ -154,5 +155,6 @@ mod tests {
     #[test]
     fn control_characters_are_escaped() {
         assert_eq!(cut("a\u{1b}[31m\0", 100), "a\\u{1b}[31m\\u{0}");
+        assert_eq!(cut("a\u{202e}b", 100), "a\\u{202e}b");
     }
 }

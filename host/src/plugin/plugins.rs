@@ -10,22 +10,30 @@ use serde_json::Value;
 
 use super::adapter::Adapter;
 use super::budget::{Budget, ChildLimits};
-use super::compile::{Answer, ChildError, Compiler, Job, Owner};
+use super::compile::{Answer, ChildError, Compiler, Job, Lanes, Owner, Validation, ValidationResult};
 use super::digest::{canonical, digest};
 use super::engine::Engine;
-use super::error::{InspectError, LoadError, PluginError, PrepareFailure};
+use super::error::{InspectError, LoadError, PluginError, PrepareFailure, ValidationError};
 use super::executor::Executor;
+use super::failure::cut;
 use super::load::load;
 use super::policy::Policy;
 use super::seal::{Artefact, MadeOf, Seal};
+use super::settings::{SettingError, check_size, unusable_schema};
 use super::upload::{Refusal, RefusalKind};
 use crate::domain::release::{Manifest, PluginKind};
 
 /// Compiles at once; each takes a few hundred megabytes. One owner has all but one of them at most.
 const CHILDREN_MAX: usize = 3;
 
+/// Checks of settings at once: they are short, and one owner has all but one of the places at most.
+const VALIDATIONS_MAX: usize = 3;
+
 /// Slots for calls outside the executor, such as settings' checks and benchmarks.
 const SPARE_THREADS: usize = 2;
+
+/// The most that is kept of the last words of a child that checked settings, in bytes.
+const EXPLANATION_BYTES_MAX: usize = 200;
 
 /// How the room is set up.
 #[derive(Clone, Debug)]
@@ -38,6 +46,8 @@ pub struct PluginConfig {
     pub children_max: usize,
     /// What one compile child may use.
     pub child_limits: ChildLimits,
+    /// What one check of settings may use.
+    pub validation_limits: ChildLimits,
 }
 
 impl PluginConfig {
@@ -48,6 +58,7 @@ impl PluginConfig {
             threads: thread::available_parallelism().map_or(1, usize::from),
             children_max: CHILDREN_MAX,
             child_limits: ChildLimits::ORDINARY,
+            validation_limits: ChildLimits::VALIDATION,
         }
     }
 }
@@ -129,9 +140,13 @@ impl Plugins {
     pub fn new(config: PluginConfig) -> Result<Arc<Self>, PluginError> {
         let threads = config.threads.max(1);
         let slots = u32::try_from(threads + SPARE_THREADS).unwrap_or(u32::MAX);
+        let lanes = Lanes {
+            compile: (config.children_max, config.child_limits),
+            validate: (VALIDATIONS_MAX, config.validation_limits),
+        };
         Ok(Arc::new(Self {
             engine: Engine::new(slots)?,
-            compiler: Compiler::new(config.child_program, config.children_max, config.child_limits),
+            compiler: Compiler::new(config.child_program, lanes),
             executor: Executor::new(threads).map_err(PluginError::Thread)?,
         }))
     }
@@ -151,22 +166,62 @@ impl Plugins {
         &self.executor
     }
 
-    /// Checks an upload in a compile child, when it is this owner's turn.
+    /// Checks an upload in a compile child, when it is this owner's turn, and the schema that it declares in
+    /// another.
     pub async fn inspect(&self, owner: Owner, component: Bytes) -> Result<Inspected, InspectError> {
         let digest = digest(&component);
-        match self.compiler.run(owner, &Job::Inspect, component).await {
-            Ok((Answer::Inspected { manifest, imports }, artefact)) => {
-                Ok(Inspected { manifest, imports, digest, artefact: Artefact::made(artefact) })
+        let (manifest, imports, artefact) = match self.compiler.compile(owner, &Job::Inspect, component).await
+        {
+            Ok((Answer::Inspected { manifest, imports }, artefact)) => (manifest, imports, artefact),
+            Ok((Answer::Refused(refusal), _)) => return Err(InspectError::Refused(refusal)),
+            Ok(_) => return Err(InspectError::Unavailable("it answered something else".into())),
+            Err(error) => return Err(inspect_error(&error)),
+        };
+        self.check_schema(owner, &manifest.settings_schema).await?;
+        Ok(Inspected { manifest, imports, digest, artefact: Artefact::made(artefact) })
+    }
+
+    /// Refuses a schema that is none, or with which not even empty settings can be checked within bounds.
+    async fn check_schema(&self, owner: Owner, schema: &Value) -> Result<(), InspectError> {
+        let job = Validation { schema: schema.clone(), settings: Value::Object(serde_json::Map::new()) };
+        let (kind, found) = match self.compiler.validate(owner, &job).await {
+            Ok(ValidationResult::Validated(_)) => return Ok(()),
+            Ok(ValidationResult::SchemaUnusable(reason)) => {
+                (RefusalKind::BadManifest, format!("the manifest is wrong: settings-schema: {reason}"))
             }
-            Ok((Answer::Refused(refusal), _)) => Err(InspectError::Refused(refusal)),
-            Ok(_) => Err(InspectError::Unavailable("it answered something else".into())),
-            Err(error) => Err(inspect_error(&error)),
+            Err(error) => match validation_error(&error) {
+                ValidationError::TooCostly(found) => (
+                    RefusalKind::SchemaTooCostly,
+                    format!("check empty settings against the schema: {found}"),
+                ),
+                ValidationError::TooMany(why) => return Err(InspectError::TooMany(why)),
+                ValidationError::Unavailable(why) => return Err(InspectError::Unavailable(why)),
+            },
+        };
+        Err(InspectError::Refused(Refusal::new(kind, found)))
+    }
+
+    /// Checks settings against the schema that a manifest declares, in a child of their own, when it is this
+    /// owner's turn. Returns their errors; none when a plugin may see them.
+    pub async fn check_settings(
+        &self,
+        owner: Owner,
+        schema: &Value,
+        settings: &Value,
+    ) -> Result<Vec<SettingError>, ValidationError> {
+        if let Some(error) = check_size(settings) {
+            return Ok(vec![error]);
+        }
+        let job = Validation { schema: schema.clone(), settings: settings.clone() };
+        match self.compiler.validate(owner, &job).await {
+            Ok(ValidationResult::Validated(errors)) => Ok(errors),
+            Ok(ValidationResult::SchemaUnusable(reason)) => Ok(vec![unusable_schema(&reason)]),
+            Err(error) => Err(validation_error(&error)),
         }
     }
 
     /// Makes an inspected component ready to be called with these settings, in a compile child, when
-    /// it is this owner's turn. The settings match the schema already; see
-    /// [`validate_settings`](super::validate_settings).
+    /// it is this owner's turn. The settings match the schema already; see [`Plugins::check_settings`].
     pub async fn prepare(
         &self,
         owner: Owner,
@@ -175,7 +230,7 @@ impl Plugins {
         settings: &Value,
     ) -> Result<Artefact, PrepareFailure> {
         let job = Job::Prepare { kind, settings: canonical(settings).to_string() };
-        match self.compiler.run(owner, &job, component).await {
+        match self.compiler.compile(owner, &job, component).await {
             Ok((Answer::Prepared, artefact)) => Ok(Artefact::made(artefact)),
             Ok((Answer::PrepareFailed(failure), _)) => Err(failure),
             Ok(_) => Err(PrepareFailure::unavailable("the compile child answered something else")),
@@ -196,8 +251,9 @@ impl Plugins {
 
 fn inspect_error(error: &ChildError) -> InspectError {
     let kind = match error {
-        ChildError::Unavailable(reason) => return InspectError::Unavailable(reason.clone()),
-        ChildError::TooSlow(_) => RefusalKind::TooSlowToCompile,
+        ChildError::Unavailable(why) => return InspectError::Unavailable(why.clone()),
+        ChildError::LineFull => return InspectError::TooMany(error.to_string()),
+        ChildError::TooSlow(_) | ChildError::Late(_) => RefusalKind::TooSlowToCompile,
         ChildError::TooLarge(_) => RefusalKind::TooLargeToCompile,
         ChildError::Crashed(_) => RefusalKind::Crashed,
     };
@@ -206,10 +262,22 @@ fn inspect_error(error: &ChildError) -> InspectError {
 
 fn prepare_failure(error: &ChildError) -> PrepareFailure {
     let name = match error {
-        ChildError::Unavailable(_) => "unavailable",
-        ChildError::TooSlow(_) => RefusalKind::TooSlowToCompile.name(),
+        ChildError::Unavailable(_) | ChildError::LineFull => "unavailable",
+        ChildError::TooSlow(_) | ChildError::Late(_) => RefusalKind::TooSlowToCompile.name(),
         ChildError::TooLarge(_) => RefusalKind::TooLargeToCompile.name(),
         ChildError::Crashed(_) => RefusalKind::Crashed.name(),
     };
     PrepareFailure::new(name, format!("configuring and compiling: {error}"))
+}
+
+/// Nothing that a check does waits for anything, so one that is late had no time on this machine; one that
+/// ended otherwise had the time and the memory that it may have, or no stack left.
+fn validation_error(error: &ChildError) -> ValidationError {
+    let why = error.to_string();
+    match error {
+        ChildError::Unavailable(_) | ChildError::Late(_) => ValidationError::Unavailable(why),
+        ChildError::LineFull => ValidationError::TooMany(why),
+        ChildError::TooSlow(_) | ChildError::TooLarge(_) => ValidationError::TooCostly(why),
+        ChildError::Crashed(_) => ValidationError::TooCostly(cut(&why, EXPLANATION_BYTES_MAX)),
+    }
 }

@@ -1,4 +1,8 @@
 //! Settings against the schema that a manifest declares.
+//!
+//! Both are a department's: a few links of a schema can ask for more steps than there is time, or for
+//! more stack than any thread has. So this runs in the compile child; the host asks
+//! [`Plugins::check_settings`](super::Plugins::check_settings).
 
 use jsonschema::{PatternOptions, Validator};
 use serde::{Deserialize, Serialize};
@@ -24,6 +28,10 @@ const MESSAGE_BYTES_MAX: usize = 500;
 /// What one compiled pattern of a schema may take.
 const PATTERN_BYTES_MAX: usize = 1024 * 1024;
 
+/// The validator collects every error before it hands out the first, one and a half kilobytes each. So
+/// settings of more values than this get the first error alone.
+const COLLECTED_VALUES_MAX: usize = 10_000;
+
 /// One thing wrong with settings.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SettingError {
@@ -40,30 +48,39 @@ impl SettingError {
     }
 }
 
-/// Everything that is wrong with `settings`; empty when a plugin may see them.
+/// Everything that is wrong with `settings`, up to a bound; empty when a plugin may see them. For the
+/// child, and for tests with schemas of their own.
 pub fn validate_settings(schema: &Value, settings: &Value) -> Vec<SettingError> {
-    if let Some(error) = check_size(settings) {
-        return vec![error];
-    }
-    match compile(schema) {
-        Ok(validator) => validator
-            .iter_errors(settings)
-            .flat_map(|error| errors_of(schema, &error))
-            .take(ERRORS_MAX)
-            .collect(),
-        Err(message) => vec![SettingError::new("", &format!("the plugin's schema is not usable: {message}"))],
-    }
+    validate(schema, settings).unwrap_or_else(|reason| vec![unusable_schema(&reason)])
 }
 
-/// Whether a schema is one; else why not.
-pub(super) fn check_schema(schema: &Value) -> Result<(), String> {
+/// The same, unless the schema is none: then why not.
+pub(super) fn validate(schema: &Value, settings: &Value) -> Result<Vec<SettingError>, String> {
+    let validator = compile(schema)?;
+    if let Some(error) = check_size(settings) {
+        return Ok(vec![error]);
+    }
+    let errors = match values(settings) > COLLECTED_VALUES_MAX {
+        true => errors_of(schema, validator.validate(settings).err()),
+        false => errors_of(schema, validator.iter_errors(settings)),
+    };
+    Ok(errors)
+}
+
+/// What settings are told whose plugin has no usable schema.
+pub(super) fn unusable_schema(reason: &str) -> SettingError {
+    SettingError::new("", &format!("the plugin's schema is not usable: {reason}"))
+}
+
+/// Whether a schema has the form of one, which costs little; else why not.
+pub(super) fn check_form(schema: &Value) -> Result<(), String> {
     if !schema.is_object() {
         return Err("it is not a JSON object".into());
     }
     if depth(schema) > SETTINGS_DEPTH_MAX {
         return Err(format!("it is nested deeper than {SETTINGS_DEPTH_MAX} levels"));
     }
-    compile(schema).map(drop)
+    Ok(())
 }
 
 /// Schemas come from uploads: no retrieval of references, and patterns in linear time.
@@ -75,7 +92,8 @@ fn compile(schema: &Value) -> Result<Validator, String> {
         .map_err(|error| error.to_string())
 }
 
-fn check_size(settings: &Value) -> Option<SettingError> {
+/// Refuses settings by their size alone.
+pub(super) fn check_size(settings: &Value) -> Option<SettingError> {
     if depth(settings) > SETTINGS_DEPTH_MAX {
         let message = format!("settings are nested deeper than {SETTINGS_DEPTH_MAX} levels");
         return Some(SettingError::new("", &message));
@@ -87,19 +105,28 @@ fn check_size(settings: &Value) -> Option<SettingError> {
     })
 }
 
-/// Levels of nesting, without recursion: the value may be hostile.
+/// Levels of nesting.
 fn depth(value: &Value) -> usize {
-    let mut deepest = 0;
+    nested(value).map(|(_, level)| level).max().unwrap_or_default()
+}
+
+/// How many values there are, one in another.
+fn values(value: &Value) -> usize {
+    nested(value).count()
+}
+
+/// Every value with its level, without recursion: the outermost may be hostile.
+fn nested(value: &Value) -> impl Iterator<Item = (&Value, usize)> {
     let mut open = vec![(value, 1)];
-    while let Some((value, level)) = open.pop() {
-        deepest = deepest.max(level);
+    std::iter::from_fn(move || {
+        let (value, level) = open.pop()?;
         match value {
             Value::Array(entries) => open.extend(entries.iter().map(|entry| (entry, level + 1))),
             Value::Object(fields) => open.extend(fields.values().map(|field| (field, level + 1))),
             _ => {}
         }
-    }
-    deepest
+        Some((value, level))
+    })
 }
 
 #[cfg(test)]
@@ -230,8 +257,39 @@ mod tests {
 
     #[test]
     fn schemas_do_not_reach_outside() {
-        assert!(check_schema(&json!({"$ref": "https://example.com/schema.json"})).is_err());
-        assert!(check_schema(&json!({"type": 5})).is_err());
-        assert!(check_schema(&json!({"type": "object"})).is_ok());
+        let none = json!({});
+        assert!(validate(&json!({"$ref": "https://example.com/schema.json"}), &none).is_err());
+        assert!(validate(&json!({"type": 5}), &none).is_err());
+        assert!(validate(&json!({"type": "object"}), &none).is_ok());
+    }
+
+    #[test]
+    fn errors_are_cut_to_fifty_of_five_hundred_bytes() {
+        let schema =
+            json!({"items": {"type": "string"}, "properties": {"known": {}}, "additionalProperties": false});
+        let many: Value = (0..3_000).map(|number| json!([number, "x".repeat(100)])).collect();
+        let unknown: Value = (0..9_000).map(|number| (format!("unknown-{number}"), json!(1))).collect();
+        for settings in [many, unknown] {
+            let errors = validate_settings(&schema, &settings);
+            assert_eq!(errors.len(), ERRORS_MAX);
+            assert!(errors.iter().all(|it| it.message.len() <= MESSAGE_BYTES_MAX));
+        }
+    }
+
+    #[test]
+    fn settings_of_very_many_values_get_the_first_error_alone() {
+        let schema = json!({"items": {"type": "string"}});
+        let errors = validate_settings(&schema, &json!(vec![1; COLLECTED_VALUES_MAX + 1]));
+        assert_eq!(errors.len(), 1);
+        assert_eq!(errors[0].pointer, "/0");
+    }
+
+    #[test]
+    fn a_text_that_many_alternatives_refuse_is_quoted_in_a_bounded_message() {
+        let alternatives: Vec<_> =
+            (0..200).map(|number| json!({"minimum": number, "type": "integer"})).collect();
+        let errors = validate_settings(&json!({"anyOf": alternatives}), &json!("x".repeat(500_000)));
+        assert_eq!(errors.len(), 1);
+        assert!(errors[0].message.len() <= MESSAGE_BYTES_MAX);
     }
 }

@@ -64,6 +64,8 @@ pub enum RefusalKind {
     DescribeFailed,
     /// What it says of itself breaks the contract.
     BadManifest,
+    /// Checking settings against its schema takes too much.
+    SchemaTooCostly,
 }
 
 impl Refusal {
@@ -105,6 +107,7 @@ impl RefusalKind {
             Self::Crashed => "crashed",
             Self::DescribeFailed => "describe-failed",
             Self::BadManifest => "bad-manifest",
+            Self::SchemaTooCostly => "schema-too-costly",
         }
     }
 
@@ -136,6 +139,10 @@ impl RefusalKind {
             Self::Crashed => "if the file is an ordinary build, report it with the file",
             Self::DescribeFailed => "`describe` must answer without settings, in little time and memory",
             Self::BadManifest => "correct what `describe` returns",
+            Self::SchemaTooCostly => {
+                "make the schema simpler: fewer references one behind another, no alternatives that lead to the \
+                 same place"
+            }
         }
     }
 }

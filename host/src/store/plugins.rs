@@ -22,6 +22,8 @@ pub enum Published {
     OtherBytes(Box<Release>),
     /// The name belongs to another owner, since this release.
     OtherOwner(Box<Release>),
+    /// The name is taken for another one, which belongs to another owner since this release.
+    LookAlike(Box<Release>),
 }
 
 /// Releases, activations, generations, artefacts.

@@ -7,6 +7,8 @@
 
 use std::process::ExitCode;
 
+use switchboard::plugin::compile::{CHILD_COMMAND, VALIDATION_COMMAND};
+
 mod bombs;
 #[allow(dead_code, unused_imports, reason = "shared with the tests, which use more of it")]
 #[path = "../../src/support/guest.rs"]
@@ -20,11 +22,12 @@ mod readers;
 #[path = "../../src/support/timing.rs"]
 mod timing;
 
-/// The sandbox compiles in a child process: this same program, under another first argument.
-const CHILD: &str = "compile-child";
+/// The sandbox compiles, and checks settings, in child processes: this same program, under another first
+/// argument.
+const CHILDREN: [&str; 2] = [CHILD_COMMAND, VALIDATION_COMMAND];
 
 fn main() -> ExitCode {
-    if std::env::args().nth(1).is_some_and(|first| first == CHILD) {
+    if std::env::args().nth(1).is_some_and(|first| CHILDREN.contains(&first.as_str())) {
         return switchboard::cli::main();
     }
     let runtime =

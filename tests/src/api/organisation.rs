@@ -54,6 +54,93 @@ async fn a_name_that_is_none_is_refused_at_its_place() {
 }
 
 #[tokio::test]
+async fn text_that_hides_or_reorders_itself_is_refused_everywhere() {
+    let app = TestApp::company().await;
+    let conversation = app.say("hello").await;
+    app.settle().await;
+    let act = |verb: &str| format!("/v1/conversations/{conversation}/{verb}");
+    for hidden in ["\u{200b}", "\u{2060}\u{feff} ", "\u{3164}"] {
+        for (path, body, pointer) in [
+            ("/v1/departments".to_owned(), json!({ "name": "legal", "title": hidden }), "/title"),
+            (
+                "/v1/agents".to_owned(),
+                json!({ "name": "eve", "department": "billing", "title": hidden }),
+                "/title",
+            ),
+            (
+                "/v1/queues".to_owned(),
+                json!({ "name": "q2", "department": "billing", "title": hidden }),
+                "/title",
+            ),
+            ("/v1/tokens".to_owned(), json!({ "role": "auditor", "title": hidden }), "/title"),
+            ("/v1/plugins/keyword-router/0.2.0/yank".to_owned(), json!({ "reason": hidden }), "/reason"),
+            (act("note"), json!({ "agent": "ada", "text": hidden }), "/text"),
+            (act("set"), json!({ "add_tags": [hidden] }), "/add_tags/0"),
+            (
+                act("close"),
+                json!({ "agent": "ada", "disposition": { "theme": hidden } }),
+                "/disposition/theme",
+            ),
+        ] {
+            assert_eq!(app.post(&path, body).await.pointers(), [pointer], "{path} {hidden:?}");
+        }
+    }
+    for reordered in ["a\u{202e}b", "a\u{2066}b", "a\u{200f}b", "a\u{1b}[2Jb", "a\nb"] {
+        for (path, body, pointer) in [
+            ("/v1/departments".to_owned(), json!({ "name": "legal", "title": reordered }), "/title"),
+            ("/v1/tokens".to_owned(), json!({ "role": "auditor", "title": reordered }), "/title"),
+            ("/v1/plugins/keyword-router/0.2.0/yank".to_owned(), json!({ "reason": reordered }), "/reason"),
+            (act("set"), json!({ "intent": reordered }), "/intent"),
+        ] {
+            assert_eq!(app.post(&path, body).await.pointers(), [pointer], "{path} {reordered:?}");
+        }
+    }
+    // Marks of direction belong to texts in some scripts.
+    let note = json!({ "agent": "ada", "text": "שלום\u{200f}!\nTwo lines." });
+    app.post(&act("note"), note).await.json(200);
+}
+
+#[tokio::test]
+async fn a_refusal_quotes_only_the_beginning_of_what_was_given() {
+    let app = TestApp::company().await;
+    let long = "x".repeat(500_000);
+    for (path, body) in [
+        ("/v1/departments", json!({ "name": long })),
+        ("/v1/queues", json!({ "name": "some", "department": long })),
+        ("/v1/activations", json!({ "plugin": long })),
+        ("/v1/activations", json!({ "plugin": "keyword-router", "version": long })),
+        ("/v1/activations", json!({ "plugin": "keyword-router", "applies_to": { "channels": [long] } })),
+        ("/v1/inboxes", json!({ "name": "web", "department": "service", "adapter": long })),
+        ("/v1/secrets", json!({ "name": "one", "uses": ["send"], "hosts": [long], "value": "12345678" })),
+    ] {
+        let refused = app.post(path, body).await;
+        assert!(refused.status.is_client_error(), "{path}: {}", refused.text());
+        assert!(refused.body.len() < 8_192, "{path}: {} bytes", refused.body.len());
+    }
+}
+
+#[tokio::test]
+async fn lists_of_very_many_entries_are_refused() {
+    let app = TestApp::company().await;
+    let many = |entry: &'static str| vec![entry; 300];
+    for (field, entries) in [
+        ("inboxes", many("chat")),
+        ("departments", many("service")),
+        ("channels", many("web")),
+        ("events", many("item-received")),
+    ] {
+        let activation = json!({
+            "plugin": "keyword-router", "applies_to": { field: entries },
+            "settings": { "rules": [{ "name": "a", "any": ["b"], "destination": { "department": "billing" } }] },
+        });
+        let refused = app.post("/v1/activations", activation).await;
+        assert_eq!(refused.pointers(), [format!("/applies_to/{field}")]);
+    }
+    let secret = json!({ "name": "one", "uses": vec!["verify"; 300], "value": "12345678" });
+    assert_eq!(app.post("/v1/secrets", secret).await.pointers(), ["/uses"]);
+}
+
+#[tokio::test]
 async fn a_queue_and_an_agent_need_a_department_that_exists() {
     let app = TestApp::company().await;
     for path in ["/v1/queues", "/v1/agents"] {

@@ -77,3 +77,20 @@ async fn a_delivery_in_which_nothing_is_found_is_kept_and_shown() {
     assert_eq!(again.ok()["outcome"], "unparsed");
     goes_on(&app).await;
 }
+
+#[tokio::test]
+async fn id_too_long_to_be_kept_leaves_its_delivery_unparsed() {
+    let app = TestApp::company().await;
+    let long = "x".repeat(4_097);
+    for item in [
+        json!({ "id": long, "author": "u-1", "text": "hello" }),
+        json!({ "id": "one", "author": long, "text": "hello" }),
+    ] {
+        let received = app.tell(item).await;
+        assert_eq!(received["outcome"], "unparsed", "{received}");
+        assert!(text(&received, "/reason").contains("the most is 4096"), "{received}");
+    }
+    // A reference to nothing costs no item.
+    let item = json!({ "id": "two", "author": "u-1", "text": "hello", "in_reply_to": [long] });
+    assert_eq!(app.tell(item).await["outcome"], "accepted");
+}

@@ -169,11 +169,34 @@ async fn the_child_has_confined_itself_before_it_compiles() {
         assert_eq!(nice, "19", "routing goes first");
         assert_eq!(process("oom_score_adj").trim_ascii(), b"1000");
         has_no_network(pid);
+        has_given_up_system_calls(pid).await;
     };
     let upload = app.upload(giant("looked-at"));
     tokio::select! {
         reply = upload => panic!("it was not hard enough to be looked at: {}", reply.text()),
         () = look => {}
+    }
+}
+
+/// It can get no further rights, and two filters are on each of its threads: where the system has them.
+async fn has_given_up_system_calls(pid: u32) {
+    let of = |process: &str, name: &str| {
+        let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+        status.lines().find_map(|line| line.strip_prefix(name)).map(|value| value.trim().to_owned())
+    };
+    if of("self", "Seccomp:").is_none() {
+        return;
+    }
+    // That comes right after the limit of its address space.
+    let began = Instant::now();
+    while of(&pid.to_string(), "Seccomp:").as_deref() != Some("2") {
+        assert!(began.elapsed() < LOOK_MAX, "it has no filter");
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(of(&pid.to_string(), "NoNewPrivs:").as_deref(), Some("1"));
+    for thread in fs::read_dir(format!("/proc/{pid}/task")).unwrap().flatten() {
+        let thread = format!("{pid}/task/{}", thread.file_name().to_str().unwrap());
+        assert_eq!(of(&thread, "Seccomp:").as_deref(), Some("2"), "{thread}");
     }
 }
 

@@ -12,6 +12,7 @@ mod network;
 mod record;
 mod returns;
 mod sending;
+mod settings;
 mod setup;
 mod state;
 mod upload;

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use serde_json::json;
 use switchboard::plugin::{ChildLimits, MadeOf, Seal};
 
 use super::aftermath::{compiles_on, goes_on};
@@ -203,6 +204,47 @@ async fn another_departments_name() {
     app.upload_for("service", bundled).await.problem(403);
     app.upload_for("billing", guest().version("2.0.0").component()).await.json(201);
     compiles_on(&app).await;
+}
+
+#[tokio::test]
+async fn name_that_looks_like_another_owners_is_refused() {
+    let app = TestApp::company().await;
+    app.upload_for("billing", Guest::policy("late-fees", DONE).component()).await.json(201);
+    for (name, other) in [("keyword-r0uter", "keyword-router"), ("ema1l", "email"), ("latefee5", "late-fees")]
+    {
+        let problem = app.upload_for("service", Guest::policy(name, DONE).component()).await.problem(409);
+        assert!(text(&problem, "/detail").contains(other), "{problem}");
+    }
+    // To itself an owner may look alike.
+    app.upload_for("billing", Guest::policy("late-fee5", DONE).component()).await.json(201);
+    compiles_on(&app).await;
+}
+
+#[tokio::test]
+async fn version_of_more_than_64_characters_is_refused() {
+    let long = format!("1.0.0+{}", "x".repeat(59));
+    let found = is_refused_as(&["bad-manifest"], guest().version(&long).component()).await;
+    assert!(found.contains("the most is 64"), "{found}");
+    let longer = format!("1.0.0+{}", "x".repeat(1_000_000));
+    is_refused_as(&["bad-manifest"], guest().version(&longer).component()).await;
+}
+
+#[tokio::test]
+async fn release_is_found_by_its_digest_too() {
+    let app = TestApp::company().await;
+    let published = app.upload(guest().component()).await.json(201);
+    let path = format!("/v1/plugins/hostile/{}", text(&published, "/digest"));
+    assert_eq!(app.get(&path).await.json(200)["manifest"]["version"], "1.0.0");
+    let yanked = app.post(&format!("{path}/yank"), json!({ "reason": "its version is too long" })).await;
+    assert_eq!(yanked.json(200)["state"], "yanked");
+}
+
+#[tokio::test]
+async fn summary_that_hides_or_reorders_text_is_refused() {
+    for summary in ["\u{200b}\u{2060}", "Sends \u{202e}esiarp", "Two\nlines"] {
+        let found = is_refused_as(&["bad-manifest"], guest().summed_up(summary).component()).await;
+        assert!(found.contains("summary: "), "{found}");
+    }
 }
 
 #[tokio::test]

@@ -24,6 +24,10 @@ mod bytes;
 pub const ANSWER: u32 = 512;
 /// Where the manifest is.
 const MANIFEST: u32 = 1_024;
+/// Where the texts of a manifest are that are too long to stand behind it.
+const LONG_TEXTS: u32 = 3 << 20;
+/// The most bytes that stand behind the manifest.
+const SHORT_TEXTS_BYTES_MAX: usize = 2_048;
 /// Where an answer's contents are.
 pub const CONTENT: u32 = 4_096;
 
@@ -65,6 +69,8 @@ pub enum Kind {
 pub struct Guest {
     name: String,
     version: String,
+    summary: String,
+    schema: String,
     world: &'static str,
     declares: Vec<u8>,
     /// The kinds of event a policy is asked about, by their places in the contract's list.
@@ -95,6 +101,8 @@ impl Guest {
         Self {
             name: name.to_owned(),
             version: "1.0.0".to_owned(),
+            summary: "Does exactly one thing.".to_owned(),
+            schema: "{}".to_owned(),
             world: "policy-plugin",
             declares: vec![Kind::Destination as u8],
             // New items.
@@ -230,6 +238,16 @@ impl Guest {
     /// The same with another version.
     pub fn version(self, version: &str) -> Self {
         Self { version: version.to_owned(), ..self }
+    }
+
+    /// The same, saying this of itself.
+    pub fn summed_up(self, summary: &str) -> Self {
+        Self { summary: summary.to_owned(), ..self }
+    }
+
+    /// The same, whose settings have this schema.
+    pub fn with_schema(self, schema: &serde_json::Value) -> Self {
+        Self { schema: schema.to_string(), ..self }
     }
 
     /// The same, declaring a secret of this name for what these flags say.
@@ -412,18 +430,20 @@ impl Guest {
     /// The manifest's record, and behind it what it points to.
     fn manifest(&self) -> String {
         let is_policy = self.world == "policy-plugin";
+        let bytes = self.name.len() + self.version.len() + self.summary.len() + self.schema.len();
+        let start = if bytes > SHORT_TEXTS_BYTES_MAX { LONG_TEXTS } else { MANIFEST + 256 };
         let mut behind = Vec::new();
         let mut place = |bytes: &[u8]| {
             // Records stand at multiples of their words.
             behind.resize(behind.len().next_multiple_of(4), 0);
-            let at = MANIFEST + 256 + behind.len() as u32;
+            let at = start + behind.len() as u32;
             behind.extend_from_slice(bytes);
             [at, bytes.len() as u32].map(u32::to_le_bytes).concat()
         };
-        let texts = [self.name.as_str(), self.version.as_str(), "Does exactly one thing."];
+        let texts = [&self.name, &self.version, &self.summary];
         let texts = texts.map(|text| place(text.as_bytes())).concat();
         let kind = vec![u8::from(is_policy), 0, 0, 0];
-        let schema = place(b"{}");
+        let schema = place(self.schema.as_bytes());
         let lists = [place(&self.events), place(&self.declares), place(&[])].concat();
         let secrets = self.wants.map_or_else(Vec::new, |(name, uses)| {
             [place(name.as_bytes()), place(b"To see what happens."), vec![uses, 0, 0, 0]].concat()
@@ -433,9 +453,8 @@ impl Guest {
         secrets[4..].copy_from_slice(&u32::from(self.wants.is_some()).to_le_bytes());
         let record = [texts, kind, schema, lists, secrets].concat();
         format!(
-            "(data (i32.const {MANIFEST}) \"{}\") (data (i32.const {}) \"{}\")",
+            "(data (i32.const {MANIFEST}) \"{}\") (data (i32.const {start}) \"{}\")",
             escaped(&record),
-            MANIFEST + 256,
             escaped(&behind)
         )
     }

@@ -8,6 +8,7 @@ use super::prepare::Enabled;
 use super::report::{Answered, Moved, Report, Said};
 use super::stopwatch::Step;
 use super::table::{Lean, Table, WIDTH, cut};
+use crate::cli::terminal::shown;
 use crate::domain::activation::Phase;
 use crate::domain::release::PluginKind;
 
@@ -114,7 +115,8 @@ impl<W: Write> Show<W> {
 
     fn explained(&mut self, explained: &Explained) -> io::Result<()> {
         let priority = explained.priority.as_ref().map(|it| format!(", priority {it}")).unwrap_or_default();
-        writeln!(self.out, "\n  {}: {}{priority}", self.paint.strong(&explained.title), explained.went_to)?;
+        let (title, went_to) = (shown(&explained.title), shown(&explained.went_to));
+        writeln!(self.out, "\n  {}: {went_to}{priority}", self.paint.strong(&title))?;
         self.said(&explained.customer)?;
         explained.voices.iter().try_for_each(|it| self.voice(it))
     }
@@ -141,9 +143,16 @@ impl<W: Write> Show<W> {
         self.heading(&format!("{} takes what is most urgent, answers, and closes it", answer.agent))?;
         self.said(&answer.customer)?;
         let request = &answer.request;
-        writeln!(self.out, "  what went out: {} {} ({})", request.method, request.url, request.media_type)?;
+        let (url, media_type) = (shown(&request.url), shown(&request.media_type));
+        writeln!(self.out, "  what went out: {} {url} ({media_type})", request.method)?;
         writeln!(self.out, "  {}", self.paint.faint(&cut(&request.body.replace('\n', " "), WIDTH - 2)))?;
-        writeln!(self.out, "  {} is {}, learned: {}", answer.conversation, answer.status, answer.theme)
+        writeln!(
+            self.out,
+            "  {} is {}, learned: {}",
+            answer.conversation,
+            answer.status,
+            shown(&answer.theme)
+        )
     }
 
     fn silence(&mut self, moved: &[Moved]) -> io::Result<()> {
@@ -191,7 +200,7 @@ impl<W: Write> Show<W> {
     }
 
     fn heading(&mut self, text: &str) -> io::Result<()> {
-        writeln!(self.out, "\n{}", self.paint.strong(text))
+        writeln!(self.out, "\n{}", self.paint.strong(&shown(text)))
     }
 
     fn table(&mut self, table: &Table) -> io::Result<()> {

@@ -2,6 +2,8 @@
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
+use crate::cli::terminal::shown;
+
 /// How wide a table may be: a terminal of usual size shows it without wrapping.
 pub const WIDTH: usize = 100;
 
@@ -34,7 +36,7 @@ impl Table {
     /// Adds a row.
     pub fn row<const N: usize>(&mut self, cells: [String; N]) {
         debug_assert_eq!(N, self.leans.len(), "a row has a cell for each column");
-        self.rows.push(cells.into());
+        self.rows.push(cells.map(|cell| shown(&cell).into_owned()).into());
     }
 
     /// The lines, the first of which holds the titles.
@@ -71,6 +73,7 @@ fn padded(text: &str, width: usize, lean: Lean) -> String {
 
 /// The text, or as much of it as fits and a sign that there is more.
 pub fn cut(text: &str, width: usize) -> String {
+    let text = &*shown(text);
     if text.width() <= width {
         return text.to_owned();
     }

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::source::Sourced;
 use super::tally::Tally;
+use crate::cli::terminal::shown;
 use crate::domain::delivery::{Header, RawDelivery};
 use crate::domain::principal::Principal;
 use crate::flow::import::{self, Imported};
@@ -95,8 +96,10 @@ impl TakeIn<'_> {
         self.bar.set_message(format!("{} new, {} duplicates", tally.new, tally.duplicates));
         let Some(reason) = wrong else { return };
         match tally.unparsed + tally.refused {
-            shown if shown <= SHOWN_MAX => self.bar.suspend(|| eprintln!("{place}: {reason}")),
-            shown if shown == SHOWN_MAX + 1 => self.bar.suspend(|| eprintln!("and more that are not shown")),
+            count if count <= SHOWN_MAX => {
+                self.bar.suspend(|| eprintln!("{}: {}", shown(place), shown(&reason)))
+            }
+            count if count == SHOWN_MAX + 1 => self.bar.suspend(|| eprintln!("and more that are not shown")),
             _ => {}
         }
     }

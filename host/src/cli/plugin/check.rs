@@ -7,6 +7,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::{inspect, sandbox, wait};
+use crate::cli::terminal::shown;
 use crate::plugin::Inspected;
 
 /// Flags of `plugin check`.
@@ -27,7 +28,7 @@ impl Check {
 
 fn print(inspected: &Inspected, bytes: usize) {
     let manifest = &inspected.manifest;
-    println!("{} {} is good to publish", manifest.name, manifest.version);
+    println!("{} {} is good to publish", shown(&manifest.name), shown(&manifest.version));
     line("summary", &manifest.summary);
     line("kind", words(&[manifest.kind]));
     line("events", words(&manifest.events));
@@ -40,7 +41,7 @@ fn print(inspected: &Inspected, bytes: usize) {
 
 fn line(name: &str, text: impl Display) {
     let text = text.to_string();
-    println!("  {name:<10} {}", if text.is_empty() { "-" } else { &text });
+    println!("  {name:<10} {}", if text.is_empty() { "-".into() } else { shown(&text) });
 }
 
 /// Words of the contract as they stand in JSON.

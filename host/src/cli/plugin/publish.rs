@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::sign::{beside, read_signature};
 use super::wait;
 use crate::cli::remedy::{Remedy, refused};
+use crate::cli::terminal::shown;
 use crate::egress::http::send_by_hand;
 use crate::egress::{Answer, EgressError, Request};
 
@@ -43,8 +44,10 @@ impl Publish {
         let request = self.request()?;
         let answer = wait(self.send(request))?;
         let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-        let said =
-            |pointer: &str| body.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let said = |pointer: &str| {
+            // Any server can listen there: its texts are shown as one line.
+            shown(body.pointer(pointer).and_then(Value::as_str).unwrap_or_default()).into_owned()
+        };
         match answer.status {
             200 | 201 => {
                 let (name, version) = (said("/manifest/name"), said("/manifest/version"));

@@ -15,8 +15,10 @@ use serde_json::Value;
 
 use super::{inspect, sandbox, wait};
 use crate::cli::remedy::{Remedy, refused};
+use crate::cli::terminal::{self, shown};
 use crate::domain::release::PluginKind;
-use crate::plugin::{SettingError, validate_settings};
+use crate::flow::error::SETTINGS_TOO_COSTLY_REMEDY;
+use crate::plugin::SettingError;
 
 /// What a policy is asked about.
 const QUESTIONS: &str = "give it JSON lines, each an item, a case, or `{\"event\": …, \"case\": …}`; `switchboard schema \
@@ -66,8 +68,10 @@ impl Run {
         let format = if self.json { Format::Programs } else { Format::People };
         let items = fs::read(&self.items).with_context(|| format!("read {}", self.items.display()))?;
         let (component, inspected) = wait(inspect(&plugins, &self.file))?;
-        refuse_settings(&validate_settings(&inspected.manifest.settings_schema, &settings))
-            .remedy(self.settings_remedy())?;
+        let schema = &inspected.manifest.settings_schema;
+        let errors = wait(async { Ok(plugins.check_settings(None, schema, &settings).await?) })
+            .remedy(SETTINGS_TOO_COSTLY_REMEDY)?;
+        refuse_settings(&errors).remedy(self.settings_remedy())?;
         let kind = inspected.manifest.kind;
         let manifest = inspected.manifest.into();
         match kind {
@@ -111,29 +115,31 @@ fn refuse_settings(errors: &[SettingError]) -> anyhow::Result<()> {
     if errors.is_empty() {
         return Ok(());
     }
-    let lines: Vec<_> =
-        errors.iter().map(|error| format!("\n  {}: {}", place(&error.pointer), error.message)).collect();
+    let lines: Vec<_> = errors
+        .iter()
+        .map(|error| format!("\n  {}: {}", place(&error.pointer), shown(&error.message)))
+        .collect();
     bail!("the settings do not match the plugin's schema:{}", lines.concat())
 }
 
 /// An empty pointer points at everything, and says nothing to people.
 fn place(pointer: &str) -> String {
-    if pointer.is_empty() { "the settings as a whole".to_owned() } else { format!("`{pointer}`") }
+    if pointer.is_empty() { "the settings as a whole".to_owned() } else { format!("`{}`", shown(pointer)) }
 }
 
 /// Prints one result for programs.
 fn print_json(line: &impl Serialize) -> anyhow::Result<()> {
-    println!("{}", serde_json::to_string(line)?);
+    println!("{}", terminal::json(line)?);
     Ok(())
 }
 
 /// Prints the first line of one result for people.
 fn print_cost(id: &str, cost: &Cost, log: &[String]) {
-    println!("{id}  {} us, {} fuel", cost.micros, cost.fuel);
+    println!("{}  {} us, {} fuel", shown(id), cost.micros, cost.fuel);
     if let Some(failure) = &cost.failure {
-        println!("  failed: {failure}");
+        println!("  failed: {}", shown(failure));
     }
     for line in log {
-        println!("  log: {line}");
+        println!("  log: {}", shown(line));
     }
 }

@@ -7,6 +7,7 @@ use anyhow::Context;
 use clap::Args;
 
 use crate::cli::remedy::{Remedy, refused};
+use crate::cli::terminal::shown;
 use crate::domain::signing::Signature;
 use crate::plugin::digest::digest;
 use crate::plugin::signing::{PrivateKey, verify};
@@ -71,10 +72,11 @@ impl Verify {
         let signature = read_signature(&file).remedy(unsigned)?;
         verify(&digest, &signature).with_context(|| format!("verify {component}")).remedy(CHANGED)?;
         if let Some(wanted) = self.public_key.filter(|it| *it != signature.public_key) {
-            let why = format!("{component} was signed by {}, and not by {wanted}", signature.public_key);
+            let why =
+                format!("{component} was signed by {}, and not by {wanted}", shown(&signature.public_key));
             return Err(refused(why, ANOTHERS));
         }
-        println!("{component}: signed by {}", signature.public_key);
+        println!("{component}: signed by {}", shown(&signature.public_key));
         Ok(())
     }
 }

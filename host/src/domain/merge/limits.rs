@@ -2,6 +2,7 @@
 
 use crate::domain::proposal::{Action, Destination, Proposal, ProposalKind};
 use crate::domain::time::Timestamp;
+use crate::domain::visible_text::check_line;
 
 /// The longest reason that is kept, in characters.
 pub const WHY_CHARS_MAX: usize = 1_000;
@@ -35,10 +36,8 @@ pub fn valid<'a>(
 /// Which limit of the contract a proposal breaks that is made at `now`.
 pub fn broken_limit(proposal: &Proposal, now: Timestamp) -> Option<String> {
     let label = |what: &str, text: &str| {
-        let length = text.chars().count();
-        let right = (1..=LABEL_CHARS_MAX).contains(&length) && !text.chars().any(char::is_control);
-        (!right)
-            .then(|| format!("{what} must have 1 to {LABEL_CHARS_MAX} characters and no control characters"))
+        let wrong = check_line(text, LABEL_CHARS_MAX).err()?;
+        Some(format!("{what} must have 1 to {LABEL_CHARS_MAX} characters and no control characters: {wrong}"))
     };
     let text = |what: &str, text: &str| {
         (text.chars().count() > TEXT_CHARS_MAX)

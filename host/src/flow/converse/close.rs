@@ -1,6 +1,6 @@
-use super::{Act, change, check_text};
+use super::{Act, change, check_label, check_text};
 use crate::domain::conversation::{Conversation, Disposition, Status};
-use crate::domain::merge::limits::{LABEL_CHARS_MAX, TEXT_CHARS_MAX};
+use crate::domain::merge::limits::TEXT_CHARS_MAX;
 use crate::flow::{Flow, FlowError};
 
 /// Ends a conversation with what was learned from it.
@@ -38,7 +38,7 @@ fn undisposed(conversation: &Conversation) -> FlowError {
 }
 
 fn check(disposition: &Disposition) -> Result<(), FlowError> {
-    check_text("/disposition/theme", &disposition.theme, LABEL_CHARS_MAX)?;
+    check_label("/disposition/theme", &disposition.theme)?;
     let texts = [
         ("/disposition/liked", &disposition.liked),
         ("/disposition/disliked", &disposition.disliked),

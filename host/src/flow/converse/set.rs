@@ -3,10 +3,9 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Act, change, check_text};
+use super::{Act, change, check_label};
 use crate::domain::conversation::Conversation;
 use crate::domain::conversation::limits::ConversationLimits;
-use crate::domain::merge::limits::LABEL_CHARS_MAX;
 use crate::domain::proposal::{Listening, Priority};
 use crate::flow::{Flow, FlowError};
 
@@ -50,11 +49,11 @@ fn check(facts: &Facts) -> Result<(), FlowError> {
     let texts = [("/intent", &facts.intent), ("/language", &facts.language)];
     for (pointer, text) in texts {
         if let Some(text) = text {
-            check_text(pointer, text, LABEL_CHARS_MAX)?;
+            check_label(pointer, text)?;
         }
     }
     for (index, tag) in facts.add_tags.iter().enumerate() {
-        check_text(&format!("/add_tags/{index}"), tag, LABEL_CHARS_MAX)?;
+        check_label(&format!("/add_tags/{index}"), tag)?;
     }
     Ok(())
 }

@@ -59,7 +59,7 @@ pub(in crate::flow) async fn find_release(
         return Err(unknown_plugin(flow, plugin).await?);
     }
     let found = match version {
-        Some(version) => versions.iter().find(|it| it.manifest.version == version),
+        Some(version) => versions.iter().find(|it| it.is_called(version)),
         None => versions
             .iter()
             .filter(|it| it.yanked().is_none())

@@ -8,11 +8,16 @@ use crate::domain::activation::{Activation, AppliesTo, Reach};
 use crate::domain::ids::DepartmentId;
 use crate::domain::organisation::Directory;
 use crate::domain::principal::Principal;
-use crate::domain::release::PluginKind;
+use crate::domain::release::{InvalidName, PluginKind, check_name};
+use crate::domain::visible_text::quote;
 use crate::flow::{Flow, FlowError, access};
+
+/// The most entries that each list of a scope has.
+const SCOPE_MAX: usize = 256;
 
 /// Checks that the scope names what there is and the caller may see.
 pub(super) fn check_scope(flow: &Flow, principal: &Principal, scope: &AppliesTo) -> Result<(), FlowError> {
+    check_lengths(scope)?;
     let directory = flow.directory.load();
     for (index, name) in scope.inboxes.iter().enumerate() {
         if let Err(unknown) = access::inbox(&directory, principal, name) {
@@ -23,9 +28,31 @@ pub(super) fn check_scope(flow: &Flow, principal: &Principal, scope: &AppliesTo)
         let found = directory.department_named(name);
         if !found.is_some_and(|it| principal.covers(it.id)) {
             let why = if found.is_some() { "is not yours to rule" } else { "does not exist" };
-            let message = format!("the department `{name}` {why}");
+            let message = format!("the department `{}` {why}", quote(name));
             return Err(FlowError::invalid(&format!("/applies_to/departments/{index}"), message));
         }
+    }
+    Ok(())
+}
+
+/// Checks that a scope is short enough to be looked through with every item.
+fn check_lengths(scope: &AppliesTo) -> Result<(), FlowError> {
+    let AppliesTo { inboxes, departments, channels, events } = scope;
+    for (field, length) in [
+        ("inboxes", inboxes.len()),
+        ("departments", departments.len()),
+        ("channels", channels.len()),
+        ("events", events.len()),
+    ] {
+        if length > SCOPE_MAX {
+            let message = format!("it has {length} entries, the most is {SCOPE_MAX}");
+            return Err(FlowError::invalid(&format!("/applies_to/{field}"), message));
+        }
+    }
+    for (index, channel) in channels.iter().enumerate() {
+        let wrong =
+            |why: InvalidName| FlowError::invalid(&format!("/applies_to/channels/{index}"), why.to_string());
+        check_name(channel).map_err(wrong)?;
     }
     Ok(())
 }
@@ -39,8 +66,10 @@ pub(super) fn owner_of(
     let Some(name) = name else { return Ok(principal.department) };
     match flow.directory.load().department_named(name) {
         Some(department) if principal.covers(department.id) => Ok(Some(department.id)),
-        Some(_) => Err(FlowError::invalid("/owner", format!("you do not enable anything for `{name}`"))),
-        None => Err(FlowError::invalid("/owner", format!("there is no department `{name}`"))),
+        Some(_) => {
+            Err(FlowError::invalid("/owner", format!("you do not enable anything for `{}`", quote(name))))
+        }
+        None => Err(FlowError::invalid("/owner", format!("there is no department `{}`", quote(name)))),
     }
 }
 

@@ -4,6 +4,7 @@ use crate::domain::allowance::Allowance;
 use crate::domain::organisation::FirstResponsePromise;
 use crate::domain::principal::Principal;
 use crate::domain::retention::Retention;
+use crate::domain::visible_text::quote;
 use crate::flow::{FieldError, FlowError};
 
 /// The most hosts that replies of one inbox, or a secret, may go to.
@@ -55,7 +56,8 @@ pub(super) fn check_hosts(principal: &Principal, pointer: &str, hosts: &[String]
         .map(|(index, host)| FieldError {
             pointer: format!("{pointer}/{index}"),
             message: format!(
-                "`{host}` is not a host such as `relay.example.com` or `relay.example.com:8025`"
+                "`{}` is not a host such as `relay.example.com` or `relay.example.com:8025`",
+                quote(host)
             ),
         })
         .collect();

@@ -11,7 +11,7 @@ use super::secret_text::{self, Encoding, SecretText};
 use crate::domain::ids::{DepartmentId, SecretId, SecretValueId};
 use crate::domain::principal::Principal;
 use crate::domain::release::Manifest;
-use crate::domain::secret::{ACTIVE_VALUES_MAX, Secret, SecretUse, SecretValueFacts};
+use crate::domain::secret::{ACTIVE_VALUES_MAX, NEEDS_MAX, Secret, SecretUse, SecretValueFacts};
 use crate::flow::{FieldError, Flow, FlowError, catch_up};
 use crate::store::{StoreError, StoredSecret, StoredSecretValue};
 use crate::vault::SecretValue;
@@ -212,7 +212,7 @@ pub(super) async fn check_bindings(
         let message = binding_error(department, manifest, &known, name, stored)?;
         Some(FieldError { pointer: format!("/secrets/{name}"), message })
     });
-    let errors: Vec<_> = wrong.collect();
+    let errors: Vec<_> = wrong.take(NEEDS_MAX).collect();
     match errors.is_empty() {
         true => Ok(bound),
         false => Err(FlowError::Invalid { detail: "some secrets cannot be used so".to_owned(), errors }),
@@ -263,7 +263,13 @@ fn sealed(flow: &Flow, secret: &Secret, value: &SecretValue) -> Result<StoredSec
     Ok(StoredSecretValue { facts, sealed: Some(sealed) })
 }
 
+/// As many as there are.
+const USES_MAX: usize = 3;
+
 fn check_uses(uses: &[SecretUse], hosts: &[String]) -> Result<(), FlowError> {
+    if uses.len() > USES_MAX {
+        return Err(FlowError::invalid("/uses", "say each use once: verify, challenge, send"));
+    }
     if uses.is_empty() {
         return Err(FlowError::invalid("/uses", "say what it is for: verify, challenge, send"));
     }

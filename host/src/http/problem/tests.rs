@@ -43,6 +43,28 @@ async fn a_refused_component_is_named_with_its_remedy() {
 }
 
 #[tokio::test]
+async fn what_a_problem_quotes_is_bounded() {
+    let errors =
+        (0..1_000).map(|_| FieldError { pointer: "/é".repeat(10_000), message: "é".repeat(10_000) });
+    let detail = "é".repeat(1_000_000);
+    let (_, body) = sent(FlowError::Invalid { detail, errors: errors.collect() }).await;
+    assert_eq!(body["detail"].as_str().map(str::len), Some(DETAIL_BYTES_MAX));
+    let errors = body["errors"].as_array().unwrap();
+    assert_eq!(errors.len(), ERRORS_MAX);
+    assert!(errors.iter().all(|it| it["message"].as_str().unwrap().len() <= DETAIL_BYTES_MAX));
+    assert!(errors.iter().all(|it| it["pointer"].as_str().unwrap().len() <= POINTER_BYTES_MAX));
+}
+
+#[tokio::test]
+async fn settings_that_take_too_much_are_named_with_a_remedy() {
+    let (head, body) = sent(FlowError::SettingsTooCostly("it used up its time".to_owned())).await;
+    assert_eq!(head.status(), StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(body["name"], "settings-too-costly");
+    assert_eq!(body["errors"][0]["pointer"], "/settings");
+    assert_eq!(body["remedy"], SETTINGS_TOO_COSTLY_REMEDY);
+}
+
+#[tokio::test]
 async fn a_surprise_tells_the_client_nothing_of_the_inside() {
     let (head, body) = sent(FlowError::failed(std::io::Error::other("disk table xyz"))).await;
     assert_eq!(head.status(), StatusCode::INTERNAL_SERVER_ERROR);

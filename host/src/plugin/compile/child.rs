@@ -3,8 +3,10 @@
 use std::io::{self, Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use serde::Serialize;
+
 use super::protocol::{self, Answer, Job};
-use super::{confine, inspect, prepare};
+use super::{confine, inspect, prepare, validate};
 use crate::plugin::budget::ChildLimits;
 use crate::plugin::engine::Engine;
 use crate::plugin::error::{PluginError, PrepareFailure};
@@ -28,19 +30,45 @@ pub enum ChildError {
 }
 
 /// Confines this process, does the job that stands on `input` and writes its answer to `output`.
-pub fn serve(limits: &ChildLimits, mut input: impl Read, mut output: impl Write) -> Result<(), ChildError> {
-    let unconfined = |error: rustix::io::Errno| ChildError::Confine(error.into());
-    confine::begin(limits).map_err(unconfined)?;
+pub fn serve(limits: &ChildLimits, input: impl Read, output: impl Write) -> Result<(), ChildError> {
+    confine::begin(limits, confine::COMPILING).map_err(unconfined)?;
+    confine::leave_network();
     let engine = Engine::new(1)?;
     confine::end(limits).map_err(unconfined)?;
-    let mut message = Vec::new();
-    input.read_to_end(&mut message)?;
+    let message = read(input)?;
     let (job, component) = protocol::decode(&message).map_err(ChildError::Protocol)?;
     let (answer, artefact) = work(&engine, &job, component);
-    output.write_all(&protocol::encode_header(&answer).map_err(ChildError::Protocol)?)?;
-    output.write_all(&artefact)?;
-    output.flush()?;
-    Ok(())
+    write(output, &answer, &artefact)
+}
+
+/// The same for a job that needs no engine: to start one takes longer than to check settings, and so does to
+/// leave the network, which nothing here could be made to use.
+pub fn serve_validation(
+    limits: &ChildLimits,
+    input: impl Read,
+    output: impl Write,
+) -> Result<(), ChildError> {
+    confine::begin(limits, confine::VALIDATING).map_err(unconfined)?;
+    confine::end(limits).map_err(unconfined)?;
+    let message = read(input)?;
+    let (job, _) = protocol::decode(&message).map_err(ChildError::Protocol)?;
+    write(output, &validate::check(job)?, &[])
+}
+
+fn unconfined(error: rustix::io::Errno) -> ChildError {
+    ChildError::Confine(error.into())
+}
+
+fn read(mut input: impl Read) -> Result<Vec<u8>, ChildError> {
+    let mut message = Vec::new();
+    input.read_to_end(&mut message)?;
+    Ok(message)
+}
+
+fn write(mut output: impl Write, answer: &impl Serialize, artefact: &[u8]) -> Result<(), ChildError> {
+    output.write_all(&protocol::encode_header(answer).map_err(ChildError::Protocol)?)?;
+    output.write_all(artefact)?;
+    Ok(output.flush()?)
 }
 
 /// Does one job. The snapshotting crate panics on what it does not expect; here that is an answer.

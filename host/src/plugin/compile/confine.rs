@@ -2,7 +2,8 @@
 //!
 //! The upload decides what the compiler does, and a compiler that big has defects. So the process in
 //! which it runs can do little: it gives way to the host's own work, leaves no core dump, and has a
-//! limit on files, their size, processor time and memory; where the system lets it, it has no network either.
+//! limit on files, their size, processor time and memory; where the system lets it, it has no network
+//! and no system calls but those that [`syscalls`](super::syscalls) lists.
 //! Time by the wall clock is the host's to limit, because a process that waits cannot.
 
 use std::io::Write as _;
@@ -11,17 +12,23 @@ use rustix::io;
 use rustix::process::{Resource, Rlimit, nice, setrlimit};
 use rustix::thread::UnshareFlags;
 
-use super::ChildLimits;
+use super::{ChildLimits, syscalls};
 
-/// As far back as the system lets a process stand: whoever routes an item goes first.
-const NICENESS: i32 = 19;
+/// How far back a child stands that compiles, as far as the system lets it: routing goes first.
+pub(super) const COMPILING: i32 = 19;
+
+/// How far back a child stands that checks settings: behind routing, and a caller waits for it.
+pub(super) const VALIDATING: i32 = 10;
 
 /// How a child begins to say that the system did not let it leave the network.
 pub(super) const KEEPS_NETWORK: &str = "the system does not let the compile child leave the network";
 
+/// How a child begins to say that the system did not let it give up system calls.
+pub(super) const KEEPS_CALLS: &str = "the system does not let the compile child give up system calls";
+
 /// Takes away what needs no engine to be there: everything but the address space.
-pub(super) fn begin(limits: &ChildLimits) -> io::Result<()> {
-    nice(NICENESS)?;
+pub(super) fn begin(limits: &ChildLimits, niceness: i32) -> io::Result<()> {
+    nice(niceness)?;
     limit(Resource::Core, 0)?;
     limit(Resource::Nofile, limits.open_files)?;
     // Not of processes: the system counts those of the whole user, the host's threads among them.
@@ -30,20 +37,33 @@ pub(super) fn begin(limits: &ChildLimits) -> io::Result<()> {
     // Private pages that can be written, whether or not they have been.
     limit(Resource::Data, limits.memory_bytes)?;
     prefer_as_victim();
-    if let Err(error) = leave_network() {
-        // Its last words, which the host reads.
-        let _ = writeln!(std::io::stderr(), "{KEEPS_NETWORK}: {error}");
-    }
     Ok(())
 }
 
 /// Limits the address space, once the engine has reserved what it never fills: its slots take
-/// hundreds of gigabytes of addresses and no memory.
+/// hundreds of gigabytes of addresses and no memory. Then gives up what is not needed any more: all
+/// files and all system calls but a few.
 pub(super) fn end(limits: &ChildLimits) -> io::Result<()> {
-    match address_bytes() {
-        Some(reserved) => limit(Resource::As, reserved.saturating_add(limits.memory_bytes)),
-        // Without `/proc` the limit on writable pages stands alone.
-        None => Ok(()),
+    // Without `/proc` the limit on writable pages stands alone.
+    if let Some(reserved) = address_bytes() {
+        limit(Resource::As, reserved.saturating_add(limits.memory_bytes))?;
+    }
+    if let Err(error) = syscalls::give_up_the_rest() {
+        // Its last words, which the host reads.
+        let _ = writeln!(std::io::stderr(), "{KEEPS_CALLS}: {error}");
+    }
+    Ok(())
+}
+
+/// Goes where there is no network. A system may keep that for its administrator or forbid it
+/// altogether; the guest has no way to a socket in any case, so this is a second wall and its absence
+/// no reason not to compile, but one to say so.
+pub(super) fn leave_network() {
+    // As an administrator alone, else as the administrator of a user's own name space.
+    let left =
+        unshare(UnshareFlags::NEWNET).or_else(|_| unshare(UnshareFlags::NEWUSER | UnshareFlags::NEWNET));
+    if let Err(error) = left {
+        let _ = writeln!(std::io::stderr(), "{KEEPS_NETWORK}: {error}");
     }
 }
 
@@ -74,14 +94,6 @@ fn address_bytes() -> Option<u64> {
 fn prefer_as_victim() {
     // A wish: a system that does not grant it is no reason not to compile.
     let _ = std::fs::write("/proc/self/oom_score_adj", "1000");
-}
-
-/// Goes where there is no network. A system may keep that for its administrator or forbid it
-/// altogether; the guest has no way to a socket in any case, so this is a second wall and its absence
-/// no reason not to compile, but one to say so.
-fn leave_network() -> io::Result<()> {
-    // As an administrator alone, else as the administrator of a user's own name space.
-    unshare(UnshareFlags::NEWNET).or_else(|_| unshare(UnshareFlags::NEWUSER | UnshareFlags::NEWNET))
 }
 
 #[expect(

@@ -5,9 +5,11 @@
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::domain::release::{Manifest, PluginKind};
 use crate::plugin::error::PrepareFailure;
+use crate::plugin::settings::SettingError;
 use crate::plugin::upload::Refusal;
 
 /// What a child is to do with a component.
@@ -40,6 +42,24 @@ pub(in crate::plugin) enum Answer {
     Prepared,
     /// It cannot be made ready with these settings.
     PrepareFailed(PrepareFailure),
+}
+
+/// What a child without an engine is to do.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::plugin) struct Validation {
+    /// The schema that a plugin's manifest declares.
+    pub(in crate::plugin) schema: Value,
+    /// The settings to check against it.
+    pub(in crate::plugin) settings: Value,
+}
+
+/// What came of that.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::plugin) enum ValidationResult {
+    /// The errors of the settings; none if they are valid.
+    Validated(Vec<SettingError>),
+    /// The schema is none.
+    SchemaUnusable(String),
 }
 
 const LENGTH_BYTES: usize = 4;

@@ -4,35 +4,51 @@
 //! where none of several alternatives fits it.
 
 use std::cmp::Reverse;
+use std::fmt::{self, Write};
 
 use jsonschema::ValidationError;
 use jsonschema::error::ValidationErrorKind as Kind;
 use serde_json::Value;
 
-use super::SettingError;
+use super::{ERRORS_MAX, MESSAGE_BYTES_MAX, SettingError};
 
 /// What is wrong with a value, seen as one of the alternatives that its schema allows.
 type Alternative = Vec<ValidationError<'static>>;
 
-/// What the validator found, at the places people look at.
-pub(super) fn errors_of(schema: &Value, error: &ValidationError<'_>) -> Vec<SettingError> {
+/// What the validator found, at the places people look at: the first errors.
+pub(super) fn errors_of<'a>(
+    schema: &Value,
+    errors: impl IntoIterator<Item = ValidationError<'a>>,
+) -> Vec<SettingError> {
+    let mut found = Vec::new();
+    errors.into_iter().take(ERRORS_MAX).for_each(|error| add_errors(schema, &error, &mut found));
+    found.truncate(ERRORS_MAX);
+    found
+}
+
+fn add_errors(schema: &Value, error: &ValidationError<'_>, found: &mut Vec<SettingError>) {
+    if found.len() >= ERRORS_MAX {
+        return;
+    }
     let place = error.instance_path().as_str();
     match error.kind() {
         Kind::AdditionalProperties { unexpected } => {
             let known = known_settings(schema, error.schema_path().as_str());
-            unexpected.iter().map(|name| unknown_setting(place, name, &known)).collect()
+            found.extend(unexpected.iter().take(ERRORS_MAX).map(|name| unknown_setting(place, name, &known)));
         }
         Kind::AnyOf { context } | Kind::OneOfNotValid { context } => {
             let possible = of_its_type(place, context);
             if let Some(choices) = none_of_the_choices(&possible) {
-                return vec![choices];
+                return found.push(choices);
             }
             match meant(place, &possible) {
-                Some(meant) => meant.iter().flat_map(|error| errors_of(schema, error)).collect(),
-                None => vec![none_fits(place, &possible)],
+                Some(meant) => {
+                    meant.iter().take(ERRORS_MAX).for_each(|error| add_errors(schema, error, found));
+                }
+                None => found.push(none_fits(place, &possible)),
             }
         }
-        _ => vec![SettingError::new(place, &error.to_string())],
+        _ => found.push(SettingError::new(place, &brief([error]))),
     }
 }
 
@@ -125,7 +141,48 @@ fn wanted(error: &ValidationError<'_>) -> Option<Vec<String>> {
 
 /// What is wrong with the value as each of the alternatives.
 fn none_fits(place: &str, possible: &[&Alternative]) -> SettingError {
-    let reason = |it: &&Alternative| it.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    let reasons: Vec<_> = possible.iter().map(reason).collect();
-    SettingError::new(place, &format!("it is none of what it can be: {}", reasons.join("; or ")))
+    let mut message = Brief::of("it is none of what it can be: ");
+    for (index, alternative) in possible.iter().enumerate() {
+        let separator = if index == 0 { "" } else { "; or " };
+        if message.add(format_args!("{separator}{}", brief(alternative.iter()))).is_err() {
+            break;
+        }
+    }
+    SettingError::new(place, &message.text)
+}
+
+/// The texts of errors, as far as they are kept. Each may quote a value as large as all settings.
+fn brief<'a, T: fmt::Display + 'a>(errors: impl IntoIterator<Item = &'a T>) -> String {
+    let mut texts = Brief::of("");
+    for (index, error) in errors.into_iter().enumerate() {
+        let separator = if index == 0 { "" } else { ", " };
+        if texts.add(format_args!("{separator}{error}")).is_err() {
+            break;
+        }
+    }
+    texts.text
+}
+
+/// A text that ends when it is as long as a message may be.
+struct Brief {
+    text: String,
+}
+
+impl Brief {
+    fn of(text: &str) -> Self {
+        Self { text: text.to_owned() }
+    }
+
+    /// Fails when there is no room for more.
+    fn add(&mut self, text: fmt::Arguments<'_>) -> fmt::Result {
+        self.write_fmt(text)
+    }
+}
+
+impl fmt::Write for Brief {
+    fn write_str(&mut self, piece: &str) -> fmt::Result {
+        let room = MESSAGE_BYTES_MAX.saturating_sub(self.text.len());
+        self.text.push_str(&piece[..piece.floor_char_boundary(room)]);
+        if piece.len() > room { Err(fmt::Error) } else { Ok(()) }
+    }
 }

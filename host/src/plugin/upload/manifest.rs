@@ -4,9 +4,10 @@ use std::collections::HashSet;
 use std::hash::Hash;
 
 use super::{Refusal, RefusalKind};
-use crate::domain::release::{Manifest, PluginKind, check_name};
+use crate::domain::release::{Manifest, PluginKind, VERSION_CHARS_MAX, check_name};
 use crate::domain::secret::NEEDS_MAX;
-use crate::plugin::settings::check_schema;
+use crate::domain::visible_text::{check_line, quote};
+use crate::plugin::settings::check_form;
 
 /// What a list of plugins has room for.
 const SUMMARY_CHARS_MAX: usize = 200;
@@ -24,9 +25,7 @@ pub(in crate::plugin) fn check_manifest(
     if let Err(error) = check_name(&told.name) {
         wrong.push(format!("name: {error}"));
     }
-    if let Err(error) = semver::Version::parse(&told.version) {
-        wrong.push(format!("version: `{}` is no semantic version: {error}", told.version));
-    }
+    wrong.extend(check_version(&told.version));
     wrong.extend(check_summary(&told.summary));
     if told.kind != exported {
         wrong.push(format!("kind: it says {:?} but exports {exported:?}", told.kind));
@@ -43,15 +42,18 @@ pub(in crate::plugin) fn check_manifest(
     Err(Refusal::new(RefusalKind::BadManifest, format!("the manifest is wrong: {}", wrong.join("; "))))
 }
 
+/// Where it stands, a version is looked up and shown as it is, its build metadata with it.
+fn check_version(version: &str) -> Option<String> {
+    let chars = version.chars().count();
+    if chars > VERSION_CHARS_MAX {
+        return Some(format!("version: it has {chars} characters, the most is {VERSION_CHARS_MAX}"));
+    }
+    let error = semver::Version::parse(version).err()?;
+    Some(format!("version: `{}` is no semantic version: {error}", quote(version)))
+}
+
 fn check_summary(summary: &str) -> Option<String> {
-    let chars = summary.chars().count();
-    if summary.trim().is_empty() {
-        return Some("summary: it is empty".into());
-    }
-    if chars > SUMMARY_CHARS_MAX {
-        return Some(format!("summary: {chars} characters, the most is {SUMMARY_CHARS_MAX}"));
-    }
-    summary.chars().any(char::is_control).then(|| "summary: it has control characters".into())
+    check_line(summary, SUMMARY_CHARS_MAX).err().map(|why| format!("summary: {why}"))
 }
 
 fn check_lists(told: &Manifest) -> Vec<String> {
@@ -117,7 +119,7 @@ fn read_schema(schema: &str) -> Result<serde_json::Value, String> {
         return Err(format!("{} bytes, the most is {SCHEMA_BYTES_MAX}", schema.len()));
     }
     let schema = serde_json::from_str(schema).map_err(|error| format!("it is not JSON: {error}"))?;
-    check_schema(&schema)?;
+    check_form(&schema)?;
     Ok(schema)
 }
 
@@ -160,6 +162,31 @@ mod tests {
         assert_eq!(refusal.name.name(), "bad-manifest");
         for part in ["name:", "version:", "summary:", "kind:", "events:", "settings-schema:"] {
             assert!(refusal.found.contains(part), "{part} in {}", refusal.found);
+        }
+    }
+
+    #[test]
+    fn a_version_of_65_characters_is_refused() {
+        let long = Manifest { version: format!("1.0.0+{}", "x".repeat(59)), ..manifest() };
+        let refusal = check_manifest(long, "{}", PluginKind::Policy).unwrap_err();
+        assert!(refusal.found.contains("version: it has 65 characters, the most is 64"), "{}", refusal.found);
+    }
+
+    #[test]
+    fn a_version_of_64_characters_is_good() {
+        let long = Manifest { version: format!("1.0.0+{}", "x".repeat(58)), ..manifest() };
+        assert!(check_manifest(long, "{}", PluginKind::Policy).is_ok());
+    }
+
+    #[test]
+    fn a_summary_that_hides_something_is_refused() {
+        for (summary, wrong) in [
+            ("\u{200b}\u{200d}", "summary: it has no visible character"),
+            ("Sends \u{202e}praise", "summary: it has the character U+202E"),
+        ] {
+            let hiding = Manifest { summary: summary.into(), ..manifest() };
+            let refusal = check_manifest(hiding, "{}", PluginKind::Policy).unwrap_err();
+            assert!(refusal.found.contains(wrong), "{}", refusal.found);
         }
     }
 }

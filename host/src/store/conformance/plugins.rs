@@ -47,6 +47,9 @@ pub(crate) async fn a_release_is_published_once(world: World) {
     assert_eq!(publish(&world, &other).await, Published::OtherBytes(Box::new(first.clone())));
     let squatter = Release { owner: Some(world.agent.department), ..release(&world, "2.0.0", "d4") };
     assert_eq!(publish(&world, &squatter).await, Published::OtherOwner(Box::new(first.clone())));
+    let mut imitator = Release { owner: Some(world.agent.department), ..release(&world, "1.0.0", "d5") };
+    imitator.manifest.name = "keyword-r0uter".into();
+    assert_eq!(publish(&world, &imitator).await, Published::LookAlike(Box::new(first.clone())));
     let second = release(&world, "1.1.0", "d3");
     assert_eq!(publish(&world, &second).await, Published::New);
 

@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{Cost, Format, print_cost, print_json};
+use crate::cli::terminal::{json, shown};
 use crate::domain::arrival::Arrival;
 use crate::domain::delivery::RawDelivery;
 use crate::domain::ids::{DepartmentId, InboxId, QueueId};
@@ -52,10 +53,10 @@ pub(super) fn run(
 
 fn print_found(arrivals: &[Arrival], rejection: Option<&str>) -> anyhow::Result<()> {
     if let Some(rejection) = rejection {
-        println!("  rejected: {rejection}");
+        println!("  rejected: {}", shown(rejection));
     }
     for arrival in arrivals {
-        println!("  {}", serde_json::to_string(arrival)?);
+        println!("  {}", json(arrival)?);
     }
     Ok(())
 }

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::questions::Question;
 use super::{Cost, Format, print_cost, print_json};
+use crate::cli::terminal::{json, shown};
 use crate::domain::proposal::Proposal;
 use crate::plugin::Policy;
 
@@ -28,7 +29,7 @@ pub(super) fn run(policy: &Policy, questions: &[Question], format: Format) -> an
             Format::People => {
                 print_cost(id, &cost, &call.log);
                 for proposal in &proposals {
-                    println!("  {}: {}", serde_json::to_string(&proposal.action)?, proposal.why);
+                    println!("  {}: {}", json(&proposal.action)?, shown(&proposal.why));
                 }
             }
         }

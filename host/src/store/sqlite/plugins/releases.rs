@@ -2,6 +2,7 @@
 
 use sqlx::SqliteConnection;
 
+use crate::domain::look_alike::is_confusable;
 use crate::domain::release::Release;
 use crate::store::sqlite::error::Explain;
 use crate::store::sqlite::paging::{self, Fitting};
@@ -20,10 +21,14 @@ pub(super) async fn publish(
     if let Some(before) = by_digest(&release.digest, &mut tx).await? {
         return Ok(Published::Before(Box::new(before)));
     }
-    if let Some(first) = first_of_name(&release.manifest.name, &mut tx).await?
-        && first.owner != release.owner
-    {
-        return Ok(Published::OtherOwner(Box::new(first)));
+    match first_of_name(&release.manifest.name, &mut tx).await? {
+        Some(first) if first.owner != release.owner => return Ok(Published::OtherOwner(Box::new(first))),
+        Some(_) => {}
+        None => {
+            if let Some(other) = look_alike(release, &mut tx).await? {
+                return Ok(Published::LookAlike(Box::new(other)));
+            }
+        }
     }
     if let Some(other) = by_version(release, &mut tx).await? {
         return Ok(Published::OtherBytes(Box::new(other)));
@@ -99,6 +104,23 @@ async fn first_of_name(name: &str, connection: &mut SqliteConnection) -> StoreRe
             .fetch_optional(connection)
             .await?;
     Ok(content.map(|it| serde_json::from_str(&it)).transpose()?)
+}
+
+/// The first release of another owner under a name that people take for this one's. What the company itself
+/// publishes may have any name: its admins rule the marketplace.
+async fn look_alike(release: &Release, connection: &mut SqliteConnection) -> StoreResult<Option<Release>> {
+    if release.owner.is_none() {
+        return Ok(None);
+    }
+    let names: Vec<String> =
+        sqlx::query_scalar("SELECT DISTINCT name FROM releases").fetch_all(&mut *connection).await?;
+    for name in names.iter().filter(|it| is_confusable(it, &release.manifest.name)) {
+        let first = first_of_name(name, connection).await?;
+        if first.as_ref().is_some_and(|it| it.owner != release.owner) {
+            return Ok(first);
+        }
+    }
+    Ok(None)
 }
 
 async fn by_version(release: &Release, connection: &mut SqliteConnection) -> StoreResult<Option<Release>> {
