@@ -23,7 +23,7 @@ use crate::flow::artefact::Artefacts;
 use crate::flow::pipeline::Pipeline;
 use crate::flow::route::{Door, Judges};
 use crate::flow::safe::Safe;
-use crate::flow::{Flow, Wake, catch_up, ingest, publish};
+use crate::flow::{Flow, Wake, catch_up, enable, ingest, publish};
 use crate::plugin::digest::digest;
 use crate::plugin::{PluginConfig, Plugins, Seal};
 use crate::store::Store;
@@ -146,6 +146,7 @@ impl App {
             door,
             wake,
             tasks: TaskTracker::new(),
+            preparations: Arc::new(enable::Preparations::until(watch.stop().clone())),
             artefacts: Arc::new(artefacts),
             refreshing: Arc::new(Mutex::new(())),
         };

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use super::artefact::Wanted;
 use super::health::Health;
@@ -15,6 +17,9 @@ use crate::domain::release::{Manifest, PluginKind};
 use crate::plugin::{Adapter, Lane, Policy, PrepareFailure, settings_digest};
 use crate::store::{CaseNeeds, StoreError};
 use crate::telemetry::CallTimes;
+
+/// How long after a refresh that failed it is tried again: a disk that was full may have room by then.
+const REFRESH_AGAIN_AFTER: Duration = Duration::from_millis(500);
 
 /// A policy, ready to be asked.
 pub struct EnabledPolicy {
@@ -112,6 +117,13 @@ impl Pipeline {
         policy.or_else(|| adapter().map(|it| &*it.health))
     }
 
+    /// Whether it holds this activation as it stands now.
+    pub fn is_at_work(&self, activation: &Activation) -> bool {
+        let mut at_work = self.policies.iter().map(|it| &it.activation);
+        let is_it = |it: &Activation| it.id == activation.id && it.updated_at == activation.updated_at;
+        at_work.any(is_it) || self.adapters.values().any(|it| is_it(&it.activation))
+    }
+
     fn add_policy(&mut self, enabled: EnabledPolicy) {
         let needs = &enabled.manifest.needs;
         self.needs.history |= needs.contains(&CaseField::History);
@@ -148,6 +160,29 @@ impl Flow {
         self.pipeline.store(Arc::new(pipeline));
         self.wake.router.notify_one();
         Ok(())
+    }
+
+    /// Puts to work what was written. The change is done by then, so a failure is no error of its caller: it
+    /// is logged, and repeated in the background until it succeeds.
+    pub(super) async fn put_to_work(&self, cause: &str) {
+        let Err(error) = self.refresh_pipeline(cause).await else { return };
+        tracing::error!(%error, cause, "what is enabled changed and could not be loaded: it is tried again");
+        if self.preparations.refresh_waits.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let (flow, cause) = (self.clone(), cause.to_owned());
+        self.tasks.spawn(async move { flow.refresh_until_done(&cause).await });
+    }
+
+    async fn refresh_until_done(&self, cause: &str) {
+        let (stop, waits) = (self.preparations.stop(), &self.preparations.refresh_waits);
+        while stop.run_until_cancelled(tokio::time::sleep(REFRESH_AGAIN_AFTER)).await.is_some() {
+            // What fails from here on is repeated by the call for which it fails.
+            waits.store(false, Ordering::Release);
+            if self.refresh_pipeline(cause).await.is_ok() || waits.swap(true, Ordering::AcqRel) {
+                return;
+            }
+        }
     }
 
     async fn load_all(&self, before: &Pipeline, asked: Vec<Activation>) -> Result<Pipeline, FlowError> {

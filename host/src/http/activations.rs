@@ -15,7 +15,7 @@ use super::view::department_name;
 use crate::domain::activation::{Activation, ActivationVersion};
 use crate::flow::enable::{self, ActivationChange, NewActivation};
 use crate::flow::health::HealthReport;
-use crate::flow::{Flow, FlowError, sign};
+use crate::flow::{Flow, sign};
 
 const ALL: &str = "/v1/activations";
 const ONE: &str = "/v1/activations/{name}";
@@ -71,6 +71,7 @@ struct ActivationEntry {
 
 impl ActivationEntry {
     async fn of(activation: Activation, flow: &Flow) -> Result<Self, Problem> {
+        let activation = enable::as_at_work(flow, activation);
         let untrusted = untrusted(flow, &activation).await?;
         let pipeline = flow.pipeline.load();
         let health = pipeline.health(activation.id);
@@ -93,13 +94,8 @@ async fn untrusted(flow: &Flow, activation: &Activation) -> Result<Option<String
 }
 
 async fn answer(flow: &Flow, activation: Activation) -> Result<Answer<ActivationEntry>, Problem> {
-    let revision = tag(&activation);
+    let revision = enable::tag(&activation);
     Ok(Answer::of(ActivationEntry::of(activation, flow).await?).tagged(revision))
-}
-
-/// What changes with every change: `revision` counts versions of release and settings alone.
-fn tag(activation: &Activation) -> i64 {
-    activation.updated_at.as_ms()
 }
 
 async fn list(call: Call, (): ()) -> Result<Answer<Entries<ActivationEntry>>, Problem> {
@@ -125,8 +121,8 @@ async fn change(
     call: Call,
     Json(change): Json<ActivationChange>,
 ) -> Result<Answer<ActivationEntry>, Problem> {
-    refuse_stale(&call).await?;
-    let changed = enable::change(call.flow(), call.principal()?, call.segment("name"), change).await?;
+    let seen = call.revision_seen()?;
+    let changed = enable::change(call.flow(), call.principal()?, call.segment("name"), change, seen).await?;
     answer(call.flow(), changed).await
 }
 
@@ -145,18 +141,7 @@ struct RollBack {
 }
 
 async fn roll_back(call: Call, Json(wanted): Json<RollBack>) -> Result<Answer<ActivationEntry>, Problem> {
-    refuse_stale(&call).await?;
-    let (principal, name) = (call.principal()?, call.segment("name"));
-    let changed = enable::roll_back(call.flow(), principal, name, wanted.to_revision).await?;
+    let (principal, name, seen) = (call.principal()?, call.segment("name"), call.revision_seen()?);
+    let changed = enable::roll_back(call.flow(), principal, name, wanted.to_revision, seen).await?;
     answer(call.flow(), changed).await
-}
-
-async fn refuse_stale(call: &Call) -> Result<(), Problem> {
-    let Some(seen) = call.revision_seen()? else { return Ok(()) };
-    let name = call.segment("name");
-    let present = enable::find_seen(call.flow(), call.principal()?, name).await?;
-    match tag(&present) == seen {
-        true => Ok(()),
-        false => Err(FlowError::Stale(format!("activation {name}")).into()),
-    }
 }

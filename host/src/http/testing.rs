@@ -115,6 +115,7 @@ impl Host {
             door,
             wake,
             tasks,
+            preparations: Arc::default(),
             artefacts: Arc::new(Artefacts::new(Seal::of_this_process().unwrap(), None).unwrap()),
             refreshing: Arc::new(Mutex::new(())),
         };

@@ -85,13 +85,14 @@ impl Compiler {
         }
     }
 
-    /// Has one job done. Waits for the owner's turn first; the time limit counts from its start.
+    /// Has one job done. Waits for the owner's turn first, and asks for the component only then: what waits
+    /// holds no bytes. The time limit counts from the child's start.
     pub(super) async fn run(
         &self,
         owner: Owner,
         job: &Job,
-        component: Bytes,
-    ) -> Result<(Answer, Vec<u8>), ChildError> {
+        component: impl Future<Output = Result<Bytes, ChildError>>,
+    ) -> Result<(Answer, Bytes), ChildError> {
         let line_max = match job {
             Job::Inspect => UPLOADS_WAITING_MAX,
             // As many as there are activations.
@@ -101,6 +102,7 @@ impl Compiler {
             ChildError::Unavailable(format!("{line_max} uploads of this department wait already"))
         })?;
         let header = protocol::encode_header(job).map_err(ChildError::Unavailable)?;
+        let component = component.await?;
         let child = self.spawn()?;
         self.started.fetch_add(1, Ordering::Relaxed);
         // Dropping the future kills the child.
@@ -141,7 +143,7 @@ impl Compiler {
         mut child: Child,
         header: Vec<u8>,
         component: Bytes,
-    ) -> Result<(Answer, Vec<u8>), ChildError> {
+    ) -> Result<(Answer, Bytes), ChildError> {
         let (Some(mut stdin), Some(stdout), Some(stderr)) =
             (child.stdin.take(), child.stdout.take(), child.stderr.take())
         else {
@@ -160,8 +162,10 @@ impl Compiler {
         if !status.success() {
             return Err(self.ended(status, last_words.trim()));
         }
-        let (answer, artefact) = protocol::decode(&answer).map_err(ChildError::Unavailable)?;
-        Ok((answer, artefact.to_vec()))
+        let message = Bytes::from(answer);
+        let (answer, artefact) = protocol::decode(&message).map_err(ChildError::Unavailable)?;
+        // The same memory: an artefact may have hundreds of megabytes.
+        Ok((answer, message.slice_ref(artefact)))
     }
 
     /// Tells the operator if a second wall is missing here.
@@ -221,4 +225,27 @@ async fn last_words(mut stderr: impl AsyncRead + Unpin) -> String {
         kept.drain(..beyond);
     }
     String::from_utf8_lossy(&kept).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn waiting_job_holds_no_component() {
+        let compiler = Compiler::new("/nonexistent/compile-child".into(), 1, ChildLimits::ORDINARY);
+        let is_read = AtomicBool::new(false);
+        let component = async {
+            is_read.store(true, Ordering::Relaxed);
+            Ok(Bytes::from_static(b"component"))
+        };
+        let job = Job::Prepare { kind: crate::domain::release::PluginKind::Policy, settings: "{}".into() };
+        let place = compiler.turns.take(None, 1).await.unwrap_or_else(|_| panic!("the line is empty"));
+        let mut waiting = Box::pin(compiler.run(None, &job, component));
+        assert!(futures::poll!(waiting.as_mut()).is_pending());
+        assert!(!is_read.load(Ordering::Relaxed));
+        drop(place);
+        assert!(matches!(waiting.await, Err(ChildError::Unavailable(_))), "there is no such child");
+        assert!(is_read.load(Ordering::Relaxed));
+    }
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::settings::SettingError;
 use super::upload::Refusal;
+use crate::domain::quota::OverQuota;
 
 /// The room cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -52,8 +53,8 @@ pub enum InspectError {
 #[error("prepare the plugin ({name}): {reason}")]
 pub struct PrepareFailure {
     /// Its name: `invalid-settings`, `called-import`, `snapshot-too-large`, `not-snapshottable`,
-    /// `not-compilable`, `not-loadable`, `too-slow-to-compile`, `too-large-to-compile`, `crashed`, `unavailable`, or
-    /// that of a
+    /// `not-compilable`, `not-loadable`, `too-slow-to-compile`, `too-large-to-compile`, `crashed`, `over-quota`,
+    /// `unavailable`, or that of a
     /// [`FailureKind`](super::FailureKind).
     pub name: String,
     /// What happened.
@@ -79,6 +80,11 @@ impl PrepareFailure {
     /// Something outside the plugin is missing: the same may work later.
     pub fn unavailable(reason: impl Into<String>) -> Self {
         Self::new(UNAVAILABLE, reason)
+    }
+
+    /// Compiled, it is more than its owner may keep.
+    pub fn over_quota(over: &OverQuota) -> Self {
+        Self::new("over-quota", format!("{over}; {}", over.remedy()))
     }
 
     /// Whether the host lacked something, so that the plugin is not to blame.

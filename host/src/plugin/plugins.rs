@@ -106,7 +106,12 @@ impl Inspected {
         let bytes = seal.open_bytes(made_of, kept)?;
         let end = bytes.iter().position(|byte| *byte == b'\n')?;
         let InspectedHead { manifest, imports, digest } = serde_json::from_slice(&bytes[..end]).ok()?;
-        Some(Self { manifest, imports, digest, artefact: Artefact::made(bytes[end + 1..].to_vec()) })
+        Some(Self {
+            manifest,
+            imports,
+            digest,
+            artefact: Artefact::made(Bytes::copy_from_slice(&bytes[end + 1..])),
+        })
     }
 }
 
@@ -140,7 +145,7 @@ impl Plugins {
     /// Checks an upload in a compile child, when it is this owner's turn.
     pub async fn inspect(&self, owner: Owner, component: Bytes) -> Result<Inspected, InspectError> {
         let digest = digest(&component);
-        match self.compiler.run(owner, &Job::Inspect, component).await {
+        match self.compiler.run(owner, &Job::Inspect, async { Ok(component) }).await {
             Ok((Answer::Inspected { manifest, imports }, artefact)) => {
                 Ok(Inspected { manifest, imports, digest, artefact: Artefact::made(artefact) })
             }
@@ -160,6 +165,18 @@ impl Plugins {
         kind: PluginKind,
         settings: &Value,
     ) -> Result<Artefact, PrepareFailure> {
+        self.prepare_late(owner, async { Ok(component) }, kind, settings).await
+    }
+
+    /// The same with a component that is read when it is this owner's turn; an error says why it cannot be.
+    pub async fn prepare_late(
+        &self,
+        owner: Owner,
+        component: impl Future<Output = Result<Bytes, String>>,
+        kind: PluginKind,
+        settings: &Value,
+    ) -> Result<Artefact, PrepareFailure> {
+        let component = async { component.await.map_err(ChildError::Unavailable) };
         let job = Job::Prepare { kind, settings: canonical(settings).to_string() };
         match self.compiler.run(owner, &job, component).await {
             Ok((Answer::Prepared, artefact)) => Ok(Artefact::made(artefact)),
