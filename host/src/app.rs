@@ -26,7 +26,7 @@ use crate::flow::liveness::STORING;
 use crate::flow::pipeline::Pipeline;
 use crate::flow::route::{Door, Judges};
 use crate::flow::safe::Safe;
-use crate::flow::{Flow, Wake, catch_up, ingest, publish};
+use crate::flow::{Flow, Wake, catch_up, enable, ingest, publish};
 use crate::plugin::digest::digest;
 use crate::plugin::{PluginConfig, Plugins, Seal};
 use crate::store::Store;
@@ -196,6 +196,7 @@ impl App {
             tasks: TaskTracker::new(),
             liveness: Arc::clone(watch.liveness()),
             stop: watch.stop().clone(),
+            preparations: Arc::new(enable::Preparations::until(watch.stop().clone())),
             artefacts: Arc::new(artefacts),
             refreshing: Arc::new(Mutex::new(())),
         };

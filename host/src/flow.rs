@@ -12,7 +12,7 @@
 //!    out what fails too often ([`health`]). [`organise`]: departments, agents, queues and inboxes change.
 //!    [`settings`]: what holds for the whole installation does. [`quotas`]: how much one department may have.
 //! 6. [`erase`] takes a person out, [`export`] hands out what is about one, [`purge`] keeps nothing
-//!    longer than agreed.
+//!    longer than agreed, [`delete_unused`] keeps no plugin that nothing uses.
 //! 7. [`overhear`] writes down what adapters say, [`safe`] keeps the secrets, [`keyring`] knows who asks,
 //!    [`access`] what that caller may see, [`rate`] how often it may ask. [`follow`] and [`catch_up`] have
 //!    memory follow what is stored.
@@ -45,6 +45,7 @@ pub mod access;
 pub mod artefact;
 pub mod catch_up;
 pub mod converse;
+pub mod delete_unused;
 pub mod deliver;
 pub mod enable;
 pub mod erase;
@@ -112,6 +113,8 @@ pub struct Flow {
     pub liveness: Arc<liveness::Liveness>,
     /// Cancelled when the host stops.
     pub stop: CancellationToken,
+    /// Which versions of activations are being prepared.
+    pub preparations: Arc<enable::Preparations>,
     /// Where compiled plugins are kept, and under which seals.
     pub artefacts: Arc<artefact::Artefacts>,
     /// Held while the names change or are read again, so that older ones never replace newer ones.

@@ -40,11 +40,13 @@ pub use error::{StoreError, StoreResult};
 pub use idempotency::{Claimed, IdempotencyStore, KeptAnswer, KeyedRequest};
 pub use ingest::{DoorJudge, IngestStore, IntakeCommitted, IntakeContent, IntakeEntry, IntakeOrigin};
 pub use merge::{MergeByHand, MergeRefusal, MergeStore, MergeUndo, MergeUndone, Suggestion};
-pub use organisation::OrganisationStore;
+pub use organisation::{ChannelScope, OrganisationStore};
 pub use outbox::{OutboxStore, OutboxWork, SendEnd};
 pub use page::{AuditEntry, Page, PageRequest};
 pub use personal::{EndedPage, PersonalDataStore, PurgedPage, Revision};
-pub use plugins::{PluginStore, Published};
+pub use plugins::{
+    ACTIVATION_VERSIONS_MAX, ActivationAdded, ActivationRoom, PluginStore, Published, ReleaseRoom, Sweep,
+};
 pub use quota::{QuotaChange, QuotaStore, QuotaUse};
 pub use reading::{ReadClass, Reading};
 pub use route::{CaseNeeds, Claim, ClaimedCase, HistoryEntry, Postponed, RouteCommit, RouteStore, Routed};

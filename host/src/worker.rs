@@ -17,7 +17,7 @@ pub use self::watch::Watch;
 use crate::domain::erasure::Wiping;
 use crate::domain::time::Timestamp;
 use crate::flow::liveness::{PURGING, ROUTING, SENDING};
-use crate::flow::{Flow, FlowError, catch_up, deliver, escalate, purge, route};
+use crate::flow::{Flow, FlowError, catch_up, delete_unused, deliver, escalate, purge, route};
 
 /// How long to wait for a ring before looking anyway: a ring is a hint and may be lost.
 const LOOK_ANYWAY: Duration = Duration::from_secs(1);
@@ -97,11 +97,13 @@ impl Worker {
                 self.rest(&Notify::new(), LOOK_ANYWAY).await;
                 continue;
             }
-            match self.step(PURGING, purge::keep_to_agreed(&self.flow)).await {
+            let purged = self.step(PURGING, purge::keep_to_agreed(&self.flow)).await;
+            let deleted = delete_unused::delete_unused(&self.flow).await;
+            match purged.and(deleted) {
                 Ok(()) => (due, failures) = (self.flow.now().plus_ms(purge::EVERY_MS), 0),
                 Err(error) => {
                     failures += 1;
-                    self.failed_again("purging what is too old", &error, failures).await;
+                    self.failed_again("deleting old and unused data", &error, failures).await;
                 }
             }
         }

@@ -142,6 +142,7 @@ async fn whoever_has_a_plugin_refused_is_told_what_to_do() {
             ("plugin publish none.wasm", "read none.wasm", "correct the path"),
             ("plugin keygen -o key.pem", "make key.pem", "--output"),
             ("plugin sign judge.wasm --key none.pem", "read none.pem", "switchboard plugin keygen"),
+            ("plugin prove --key none.pem --installation here", "read none.pem", "switchboard plugin keygen"),
             ("plugin sign judge.wasm --key token", "no ed25519 private key", "switchboard plugin keygen"),
             (
                 "plugin verify judge.wasm",

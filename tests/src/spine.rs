@@ -187,7 +187,11 @@ async fn a_release_is_signed_verified_and_published_by_commands() {
 
     let (published, said) = run(&publish, work).await;
     assert!(!published && said.contains("remedy: have an admin register it"), "{said}");
-    let key = json!({ "title": "a key", "public_key": public_key });
+    let installation = host.caller().get("/v1/installation").await;
+    let prove = ["plugin", "prove", "--key", "key.pem", "--installation", text(&installation, "/id")];
+    let (proven, said) = run(&prove, work).await;
+    let key: Value = serde_json::from_str(said.lines().next().unwrap_or_default()).unwrap();
+    assert!(proven && key["public_key"] == *public_key, "{said}");
     host.caller().post("/v1/signing-keys", key).await;
     let (published, said) = run(&publish, work).await;
     assert!(published && said.contains("judge@1.0.0 published, signed"), "{said}");

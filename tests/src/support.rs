@@ -6,6 +6,7 @@ pub mod app;
 pub mod behind;
 pub mod clock;
 pub mod company;
+pub mod compiler;
 pub mod egress;
 pub mod file;
 pub mod guest;
@@ -13,6 +14,7 @@ pub mod host;
 pub mod reply;
 pub mod samples;
 pub mod sending;
+pub mod signing;
 pub mod template;
 pub mod timing;
 

@@ -12,6 +12,7 @@ use crate::plugin::{InspectError, Inspected, PluginConfig, Plugins};
 mod build;
 mod check;
 mod keygen;
+mod prove;
 mod publish;
 mod run;
 mod sign;
@@ -33,6 +34,8 @@ enum PluginCommand {
     Run(run::Run),
     /// Make a key to sign releases with
     Keygen(keygen::Keygen),
+    /// Prove that a key is yours, to register it
+    Prove(prove::Prove),
     /// Sign a component, into a file beside it
     Sign(sign::Sign),
     /// Verify a component's signature
@@ -49,6 +52,7 @@ impl PluginArgs {
             PluginCommand::Check(check) => check.run(),
             PluginCommand::Run(run) => run.run(),
             PluginCommand::Keygen(keygen) => keygen.run(),
+            PluginCommand::Prove(prove) => prove.run(),
             PluginCommand::Sign(sign) => sign.run(),
             PluginCommand::Verify(verify) => verify.run(),
             PluginCommand::Publish(publish) => publish.run(),

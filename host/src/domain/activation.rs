@@ -194,6 +194,12 @@ impl Activation {
         self.next.as_ref().is_some_and(|next| next.preparation == Preparation::Preparing)
     }
 
+    /// Whether it waits to be prepared: the version that is to follow, or else the present one.
+    pub fn is_preparing(&self) -> bool {
+        let waits = self.next.as_ref().map_or(&self.preparation, |next| &next.preparation);
+        *waits == Preparation::Preparing
+    }
+
     /// Whether its present version failed too often.
     pub fn is_suspended(&self) -> bool {
         self.suspension.as_ref().is_some_and(|it| it.revision == self.revision)

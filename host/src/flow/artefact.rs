@@ -6,13 +6,16 @@
 use std::io;
 use std::path::PathBuf;
 
+use bytes::Bytes;
 use serde_json::Value;
+use tokio::sync::Mutex;
 
-use super::Flow;
+use super::{Flow, delete_unused};
 use crate::domain::activation::Activation;
+use crate::domain::quota::Quota;
 use crate::domain::release::PluginKind;
 use crate::plugin::{Artefact, Inspected, MadeOf, Owner, PrepareFailure, Seal, settings_digest};
-use crate::store::{ArtefactShelf, StoreResult};
+use crate::store::{ArtefactShelf, StoreError, StoreResult};
 
 /// Stands where settings' digest would: an inspection has none.
 const INSPECTED: &str = "inspected";
@@ -24,6 +27,9 @@ const SHELF_KEY: &str = "key";
 pub struct Artefacts {
     seal: Seal,
     shelf: Option<(ArtefactShelf, Seal)>,
+    /// Held while a kept artefact is looked at only to know that it is good: many preparations hold one such
+    /// artefact in memory at a time, and not one each.
+    looking: Mutex<()>,
 }
 
 /// What an artefact is wanted of.
@@ -58,7 +64,7 @@ impl Artefacts {
                 Some((shelf, Seal::kept_in(&folder.join(SHELF_KEY))?))
             }
         };
-        Ok(Self { seal, shelf })
+        Ok(Self { seal, shelf, looking: Mutex::default() })
     }
 }
 
@@ -73,18 +79,61 @@ impl Flow {
         MadeOf { release: wanted.digest.to_owned(), settings, engine }
     }
 
-    /// The artefact of a release with settings.
+    /// The artefact of a version that is at work. It is made again where it is gone, even beyond its owner's quota: a rule
+    /// that works is not lost over that.
     pub async fn artefact(&self, wanted: Wanted<'_>) -> Result<Artefact, PrepareFailure> {
         let made_of = self.made_of(wanted);
-        match self.kept_artefact(&made_of).await? {
-            Some(kept) => Ok(kept),
-            None => self.make_artefact(wanted, &made_of).await,
+        if let Some(kept) = self.kept_artefact(&made_of).await? {
+            return Ok(kept);
         }
+        let artefact = self.make_artefact(wanted, &made_of).await?;
+        let kept = self.keep_artefact(&made_of, wanted.owner, &artefact).await;
+        kept.map_err(|error| PrepareFailure::unavailable(error.to_string()))?;
+        Ok(artefact)
+    }
+
+    /// Makes and keeps the artefact of a version that is to take over, within its owner's quota.
+    pub(super) async fn prepare_artefact(&self, wanted: Wanted<'_>) -> Result<(), PrepareFailure> {
+        let made_of = self.made_of(wanted);
+        if self.is_kept(&made_of).await? {
+            return Ok(());
+        }
+        let artefact = self.make_artefact(wanted, &made_of).await?;
+        let (key, room) = (made_of.key(), self.quota(wanted.owner, Quota::ArtefactBytes));
+        let sealed = Bytes::from(self.artefacts.seal.close(&made_of, &artefact));
+        drop(artefact);
+        let put = || self.store.put_artefact(&key, wanted.owner, sealed.clone(), Some(room));
+        let kept = match put().await {
+            Err(StoreError::OverQuota(_)) => {
+                let made = delete_unused::make_room(self, wanted.owner).await;
+                made.map_err(|error| PrepareFailure::unavailable(error.to_string()))?;
+                put().await
+            }
+            other => other,
+        };
+        kept.map_err(|error| match error {
+            StoreError::OverQuota(over) => {
+                self.note_over_quota(&over);
+                PrepareFailure::over_quota(&over)
+            }
+            other => PrepareFailure::unavailable(other.to_string()),
+        })
     }
 
     /// Keeps an artefact for later.
-    pub async fn keep_artefact(&self, made_of: &MadeOf, artefact: &Artefact) -> StoreResult<()> {
-        self.store.put_artefact(&made_of.key(), &self.artefacts.seal.close(made_of, artefact)).await
+    pub async fn keep_artefact(
+        &self,
+        made_of: &MadeOf,
+        owner: Owner,
+        artefact: &Artefact,
+    ) -> StoreResult<()> {
+        let sealed = self.artefacts.seal.close(made_of, artefact);
+        self.store.put_artefact(&made_of.key(), owner, sealed.into(), None).await
+    }
+
+    async fn is_kept(&self, made_of: &MadeOf) -> Result<bool, PrepareFailure> {
+        let _one_at_a_time = self.artefacts.looking.lock().await;
+        Ok(self.kept_artefact(made_of).await?.is_some())
     }
 
     async fn kept_artefact(&self, made_of: &MadeOf) -> Result<Option<Artefact>, PrepareFailure> {
@@ -92,7 +141,7 @@ impl Flow {
         let Some(kept) = kept.map_err(|error| PrepareFailure::unavailable(error.to_string()))? else {
             return Ok(None);
         };
-        let opened = self.artefacts.seal.open(made_of, &kept);
+        let opened = self.artefacts.seal.open(made_of, &kept.into());
         if opened.is_none() {
             self.refused("repository", made_of);
         }
@@ -100,23 +149,21 @@ impl Flow {
     }
 
     async fn make_artefact(&self, wanted: Wanted<'_>, made_of: &MadeOf) -> Result<Artefact, PrepareFailure> {
-        let unavailable = |error: String| PrepareFailure::unavailable(error);
-        let artefact = match self.shelved(made_of, |seal, bytes| seal.open(made_of, bytes)) {
-            Some(shared) => shared,
-            None => {
-                let digest = wanted.digest;
-                let component =
-                    self.store.component(digest).await.map_err(|error| unavailable(error.to_string()))?;
-                let component = component
-                    .ok_or_else(|| unavailable(format!("the component {digest} is not in the repository")))?;
-                let Wanted { owner, kind, settings, .. } = wanted;
-                let made = self.plugins.prepare(owner, component.into(), kind, settings).await?;
-                self.shelve(made_of, |seal| seal.close(made_of, &made));
-                made
-            }
-        };
-        self.keep_artefact(made_of, &artefact).await.map_err(|error| unavailable(error.to_string()))?;
-        Ok(artefact)
+        if let Some(shared) = self.shelved(made_of, |seal, bytes| seal.open(made_of, bytes)) {
+            return Ok(shared);
+        }
+        let Wanted { owner, kind, settings, digest } = wanted;
+        let made = self.plugins.prepare_late(owner, self.component(digest), kind, settings).await?;
+        self.shelve(made_of, |seal| seal.close(made_of, &made));
+        Ok(made)
+    }
+
+    async fn component(&self, digest: &str) -> Result<Bytes, String> {
+        match self.store.component(digest).await {
+            Ok(Some(component)) => Ok(component.into()),
+            Ok(None) => Err(format!("the component {digest} is not in the repository")),
+            Err(error) => Err(error.to_string()),
+        }
     }
 
     /// What an inspection of these bytes found, if the shelf remembers one under this engine.
@@ -136,9 +183,9 @@ impl Flow {
         MadeOf { release: digest.to_owned(), settings: INSPECTED.to_owned(), engine }
     }
 
-    fn shelved<T>(&self, made_of: &MadeOf, open: impl FnOnce(&Seal, &[u8]) -> Option<T>) -> Option<T> {
+    fn shelved<T>(&self, made_of: &MadeOf, open: impl FnOnce(&Seal, &Bytes) -> Option<T>) -> Option<T> {
         let (shelf, seal) = self.artefacts.shelf.as_ref()?;
-        let opened = open(seal, &shelf.get(&made_of.key())?);
+        let opened = open(seal, &shelf.get(&made_of.key())?.into());
         if opened.is_none() {
             self.refused("shelf", made_of);
         }

@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use self::find::find_usable;
+pub use self::find::{as_at_work, find_seen, seen};
 pub(super) use self::find::{find, find_release};
-pub use self::find::{find_seen, seen};
+pub use self::preparations::Preparations;
 pub(super) use self::prepare::set_failed;
 pub use self::prepare::start_preparing;
 use self::scope::{check_scope, confine, confine_kind, owner_of};
@@ -21,10 +22,12 @@ use crate::domain::activation::{
 };
 use crate::domain::failure_policy::FailurePolicy;
 use crate::domain::principal::Principal;
+use crate::domain::quota::Quota;
 use crate::domain::release::{PluginKind, Release, check_name};
-use crate::store::{AuditEntry, StoreError, StoreResult};
+use crate::store::{ActivationAdded, ActivationRoom, AuditEntry, StoreError, StoreResult};
 
 mod find;
+mod preparations;
 mod prepare;
 mod scope;
 
@@ -108,7 +111,6 @@ pub async fn enable(
     check_scope(flow, principal, &wanted.applies_to)?;
     let owner = owner_of(flow, principal, wanted.owner.as_deref())?;
     confine_kind(principal, release.manifest.kind)?;
-    refuse_second_adapter(flow, &release).await?;
     let now = flow.now();
     let mut activation = Activation {
         id: flow.id(),
@@ -136,20 +138,28 @@ pub async fn enable(
     };
     confine(flow, principal, &mut activation)?;
     let audit = audit(flow, principal, "activation.enable", &activation);
-    flow.store.add_activation(&activation, &audit).await?;
+    let room = ActivationRoom {
+        activations: flow.quota(owner, Quota::Activations),
+        preparing: flow.quota(owner, Quota::WaitingPreparations),
+    };
+    match flow.store.add_activation(&activation, room, &audit).await? {
+        ActivationAdded::Added => {}
+        ActivationAdded::AdapterIsEnabled { name } => return Err(second_adapter(&activation, &name)),
+    }
     start_preparing(flow, &activation);
     Ok(activation)
 }
 
-/// Changes an activation. New settings or another version are prepared first; the rest counts at
-/// once.
+/// Changes an activation, if it still has the `expected` tag where one is given. New settings or another
+/// version are prepared first; the rest counts at once.
 pub async fn change(
     flow: &Flow,
     principal: &Principal,
     name: &str,
     change: ActivationChange,
+    expected: Option<i64>,
 ) -> Result<Activation, FlowError> {
-    let before = find_seen(flow, principal, name).await?;
+    let before = find_expected(flow, principal, name, expected).await?;
     let mut after = before.clone();
     let ends_suspensions = change.mode.is_some();
     if let Some(applies_to) = change.applies_to {
@@ -197,14 +207,15 @@ fn read_again(flow: &Flow, activation: &Activation) {
 }
 
 /// Puts an earlier version of release and settings back, as a new version; the one before the
-/// present when none is named.
+/// present when none is named. Only if the activation still has the `expected` tag where one is given.
 pub async fn roll_back(
     flow: &Flow,
     principal: &Principal,
     name: &str,
     to_revision: Option<i64>,
+    expected: Option<i64>,
 ) -> Result<Activation, FlowError> {
-    let before = find_seen(flow, principal, name).await?;
+    let before = find_expected(flow, principal, name, expected).await?;
     let versions = flow.store.activation_versions(before.id).await?;
     let target = match to_revision {
         Some(revision) => versions.iter().find(|it| it.revision == revision),
@@ -260,12 +271,34 @@ async fn commit(
 ) -> Result<Activation, FlowError> {
     after.updated_at = later_than(before, flow);
     let audit = audit(flow, principal, action, &after);
-    flow.store.change_activation(&after, before.updated_at, &audit).await?;
-    flow.pipeline_changed(&format!("{action} {}", after.name)).await;
-    if after.is_next_preparing() {
+    let preparing = flow.quota(after.owner, Quota::WaitingPreparations);
+    flow.store.plan_activation(&after, before.updated_at, preparing, &audit).await?;
+    // Before the pipeline, which may take its time: a superseded preparation ends at once.
+    if after.is_next_preparing() && after.next != before.next {
         start_preparing(flow, &after);
     }
+    flow.pipeline_changed(&format!("{action} {}", after.name)).await;
     Ok(after)
+}
+
+/// Changes with every change, unlike `revision`, which counts versions of release and settings alone.
+pub fn tag(activation: &Activation) -> i64 {
+    activation.updated_at.as_ms()
+}
+
+/// The activation of this name, with the tag that the caller expects. It is compared once more by the write:
+/// of two changes that expect the same, one is written.
+async fn find_expected(
+    flow: &Flow,
+    principal: &Principal,
+    name: &str,
+    expected: Option<i64>,
+) -> Result<Activation, FlowError> {
+    let found = find_seen(flow, principal, name).await?;
+    match expected {
+        Some(seen) if seen != tag(&found) => Err(FlowError::Stale(format!("activation {name}"))),
+        _ => Ok(found),
+    }
 }
 
 /// The compare-and-set goes by `updated_at`, so it grows even when the clock stands.
@@ -306,18 +339,11 @@ async fn check_settings(
 }
 
 /// Inboxes name their adapter by plugin, so one activation of it is enough and two would be a riddle.
-async fn refuse_second_adapter(flow: &Flow, release: &Release) -> Result<(), FlowError> {
-    if release.manifest.kind != PluginKind::ChannelAdapter {
-        return Ok(());
-    }
-    let all = flow.store.activations().await?;
-    match all.iter().find(|it| it.plugin == release.manifest.name) {
-        Some(there) => Err(FlowError::Conflict(format!(
-            "the adapter {} is enabled already, as `{}`; change that activation's version instead",
-            there.plugin, there.name
-        ))),
-        None => Ok(()),
-    }
+fn second_adapter(wanted: &Activation, there: &str) -> FlowError {
+    FlowError::Conflict(format!(
+        "the adapter {} is enabled already, as `{there}`; change that activation's version instead",
+        wanted.plugin
+    ))
 }
 
 /// Whether a change was written; not if somebody else's came first, and then it is planned anew.

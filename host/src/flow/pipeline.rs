@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use super::artefact::Wanted;
 use super::health::Health;
@@ -110,6 +112,13 @@ impl Pipeline {
         let policy = self.policies.iter().find(|it| it.activation.id == activation).map(|it| &*it.health);
         let adapter = || self.adapters.values().find(|it| it.activation.id == activation);
         policy.or_else(|| adapter().map(|it| &*it.health))
+    }
+
+    /// Whether it holds this activation as it stands now.
+    pub fn is_at_work(&self, activation: &Activation) -> bool {
+        let mut at_work = self.policies.iter().map(|it| &it.activation);
+        let is_it = |it: &Activation| it.id == activation.id && it.updated_at == activation.updated_at;
+        at_work.any(is_it) || self.adapters.values().any(|it| is_it(&it.activation))
     }
 
     fn add_policy(&mut self, enabled: EnabledPolicy) {

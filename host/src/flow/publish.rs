@@ -7,11 +7,12 @@ use super::sign::check_signature;
 use super::{Flow, FlowError};
 use crate::domain::ids::DepartmentId;
 use crate::domain::principal::Principal;
+use crate::domain::quota::Quota;
 use crate::domain::release::{PluginKind, Release, ReleaseState};
 use crate::domain::signing::{KnownSignature, Signature};
 use crate::plugin::digest::digest;
 use crate::plugin::{InspectError, Inspected, Owner, UPLOAD_BYTES_MAX};
-use crate::store::Published;
+use crate::store::{Published, ReleaseRoom};
 
 /// A release in the marketplace.
 #[derive(Clone, Debug)]
@@ -53,12 +54,13 @@ pub async fn publish(
             "digest": release.digest,
         }),
     );
-    match flow.store.publish(&release, &component, &audit).await? {
+    let room = ReleaseRoom {
+        releases: flow.quota(owner, Quota::Releases),
+        bytes: flow.quota(owner, Quota::ReleaseBytes),
+    };
+    match flow.store.publish(&release, &component, room, &audit).await? {
         Published::New => {
-            // It is published; an artefact that is missing is made when it is wanted.
-            if let Err(error) = keep_adapter_artefact(flow, &inspected).await {
-                tracing::warn!(%error, "the artefact of a new release could not be kept");
-            }
+            keep_adapter_artefact(flow, &inspected, owner).await;
             Ok(PublishedRelease { release, new: true })
         }
         Published::Before(before) => {
@@ -101,6 +103,9 @@ async fn signed_later(
     if !principal.covers_owner(before.owner) {
         return Err(belongs_to_another(flow, &before));
     }
+    // The release may have come from another owner since the signature was checked.
+    let signature = signature.map(|it| it.signature);
+    let signature = check_signature(flow, &before.digest, before.owner, signature).await?;
     let after = Release { signature, ..before.clone() };
     let detail = serde_json::json!({ "digest": before.digest });
     let audit = flow.audit(principal, "plugin.sign", &before.id.to_string(), detail);
@@ -131,15 +136,18 @@ async fn inspect(flow: &Flow, owner: Owner, component: Bytes) -> Result<Inspecte
     Ok(inspected)
 }
 
-/// An adapter runs as it was inspected, so its artefact is made already.
-async fn keep_adapter_artefact(flow: &Flow, inspected: &Inspected) -> Result<(), FlowError> {
+/// An adapter runs as it was inspected, so its artefact is made already. It is only spared the compiling: the
+/// release is published by now, so it is no error of its publisher where it cannot be kept.
+async fn keep_adapter_artefact(flow: &Flow, inspected: &Inspected, owner: Owner) {
     let kind = inspected.manifest.kind;
     if kind != PluginKind::ChannelAdapter {
-        return Ok(());
+        return;
     }
     let (digest, settings) = (&inspected.digest, &serde_json::Value::Null);
-    let made_of = flow.made_of(Wanted { owner: None, kind, digest, settings });
-    Ok(flow.keep_artefact(&made_of, &inspected.artefact).await?)
+    let made_of = flow.made_of(Wanted { owner, kind, digest, settings });
+    if let Err(error) = flow.keep_artefact(&made_of, owner, &inspected.artefact).await {
+        tracing::warn!(%digest, %error, "the compiled adapter could not be kept: it is compiled when it is enabled");
+    }
 }
 
 fn release_of(flow: &Flow, inspected: &Inspected, bytes: usize, owner: Option<DepartmentId>) -> Release {

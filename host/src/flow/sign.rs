@@ -16,7 +16,7 @@ use crate::domain::principal::Principal;
 use crate::domain::release::Release;
 use crate::domain::signing::{KnownSignature, Revocation, Signature, SigningKey};
 use crate::domain::visible_text::check_line;
-use crate::plugin::signing::{check_public_key, verify};
+use crate::plugin::signing::{SigningError, check_public_key, verify, verify_proof};
 use crate::store::StoreError;
 
 /// The longest reason, in characters.
@@ -33,9 +33,13 @@ pub struct NewSigningKey {
     /// The name of the department whose releases it signs; absent for the company's.
     #[serde(default)]
     pub department: Option<String>,
+    /// The proof that the sender has the private key, 64 bytes in base64, as `switchboard plugin prove` makes
+    /// it: the signature of the key statement for this installation and this department.
+    #[serde(default)]
+    pub proof: Option<String>,
 }
 
-/// Registers a key. A department's admin registers the department's.
+/// Registers a key whose owner proves to have it. A department's admin registers the department's.
 pub async fn add_signing_key(
     flow: &Flow,
     principal: &Principal,
@@ -48,6 +52,7 @@ pub async fn add_signing_key(
         Some(name) => Some(department_for(&flow.directory.load(), principal, name)?.id),
         None => principal.department,
     };
+    check_proof(flow, &new.public_key, new.proof.as_deref(), department).await?;
     let key = SigningKey {
         id: flow.id(),
         title,
@@ -60,6 +65,31 @@ pub async fn add_signing_key(
     let entry = flow.audit(principal, "signing-key.add", &key.id.to_string(), detail);
     flow.store.add_signing_key(&key, &entry).await?;
     Ok(key)
+}
+
+/// Checks that the sender has the private key. Otherwise a caller could register another's key, and have
+/// its signatures count where its owner does not want them to.
+async fn check_proof(
+    flow: &Flow,
+    public_key: &str,
+    proof: Option<&str>,
+    department: Option<DepartmentId>,
+) -> Result<(), FlowError> {
+    let installation = flow.store.installation_id().await?;
+    let directory = flow.directory.load();
+    let department = department.and_then(|id| directory.department(id)).map(|it| it.name.as_str());
+    let why = match proof.map(|it| verify_proof(public_key, it, &installation, department)) {
+        Some(Ok(())) => return Ok(()),
+        Some(Err(SigningError::NotASignature)) => "the proof is no signature: 64 bytes in base64".to_owned(),
+        Some(Err(error)) => error.to_string(),
+        None => "it is not proven that you have the private key".to_owned(),
+    };
+    let option = department.map(|it| format!(" --department {it}")).unwrap_or_default();
+    let remedy = format!(
+        "send what `switchboard plugin prove --key KEY --installation {installation}{option}` prints, made with the \
+         private key of this public key"
+    );
+    Err(refused("signing-key-unproven", &why, &remedy))
 }
 
 /// Revokes a key. Revoking it again changes nothing.
@@ -110,29 +140,40 @@ pub(super) async fn check_signature(
         let remedy = "sign this very file again, and send the signature that belongs to it";
         return Err(refused("signature-wrong", &error.to_string(), remedy));
     }
-    let keys = flow.store.signing_keys().await?;
-    let Some(key) = keys.iter().find(|it| it.public_key == signature.public_key) else {
-        let remedy = "have an admin register it with POST /v1/signing-keys, or sign with one that is";
-        return Err(refused("signing-key-unknown", "the key is not registered here", remedy));
-    };
-    check_key(key, owner)?;
-    Ok(Some(KnownSignature { key: key.id, signature }))
+    let mut keys = flow.store.signing_keys().await?;
+    keys.retain(|it| it.public_key == signature.public_key);
+    let key = key_that_counts(&keys, owner)?.id;
+    Ok(Some(KnownSignature { key, signature }))
 }
 
-fn check_key(key: &SigningKey, owner: Option<DepartmentId>) -> Result<(), FlowError> {
-    let (id, remedy) = (key.id, "sign it with a key that counts, and publish it again with that signature");
-    if let Some(revoked) = &key.revoked {
+/// The registration by which a signature counts for releases of this owner; `keys` are all registrations of
+/// one public key. What the company revoked counts nowhere.
+fn key_that_counts(keys: &[SigningKey], owner: Option<DepartmentId>) -> Result<&SigningKey, FlowError> {
+    let remedy = "sign it with a key that counts, and publish it again with that signature";
+    let for_owner = |it: &&SigningKey| it.department.is_none() || it.department == owner;
+    let revoked = |it: &&SigningKey| it.revoked.is_some();
+    let by_company = keys.iter().filter(|it| it.department.is_none()).find(revoked);
+    if by_company.is_none()
+        && let Some(key) = keys.iter().filter(for_owner).find(|it| it.revoked.is_none())
+    {
+        return Ok(key);
+    }
+    if let Some(SigningKey { id, revoked: Some(revoked), .. }) =
+        by_company.or_else(|| keys.iter().filter(for_owner).find(revoked))
+    {
         let found = format!("the key {id} was revoked at {}: {}", revoked.at, revoked.reason);
         return Err(refused("signing-key-revoked", &found, remedy));
     }
-    if key.department.is_some() && key.department != owner {
-        return Err(refused(
-            "signing-key-of-another",
-            &format!("the key {id} is another department's"),
-            remedy,
-        ));
+    match keys.first() {
+        Some(key) => {
+            let found = format!("the key {} is another department's", key.id);
+            Err(refused("signing-key-of-another", &found, remedy))
+        }
+        None => {
+            let remedy = "have an admin register it with POST /v1/signing-keys, or sign with one that is";
+            Err(refused("signing-key-unknown", "the key is not registered here", remedy))
+        }
     }
-    Ok(())
 }
 
 /// Checks that a release may be enabled, or gone back to.

@@ -11,6 +11,7 @@ use super::sign::check_reason;
 use super::{Flow, FlowError};
 use crate::domain::principal::Principal;
 use crate::domain::release::{Release, ReleaseState};
+use crate::store::StoreError;
 
 /// Takes a release back. Doing so again replaces the reason.
 pub async fn yank(
@@ -54,7 +55,14 @@ async fn set_state(
         let release = Release { state: state.clone(), ..seen.clone() };
         let audit = flow.audit(principal, action, &seen.id.to_string(), json!({ "digest": seen.digest }));
         // If somebody else changed it meanwhile, what they did stays, and this comes on top.
-        if is_written(flow.store.change_release(&release, &seen, &audit).await)? {
+        let changed = flow.store.change_release(&release, &seen, &audit).await;
+        if let (Err(StoreError::Missing(_)), None) = (&changed, release.yanked()) {
+            return Err(FlowError::Conflict(format!(
+                "the component of {name}@{version} was deleted, because the release had been yanked for long; publish \
+                 the same bytes again, then unyank it"
+            )));
+        }
+        if is_written(changed)? {
             return Ok(release);
         }
     }

@@ -18,7 +18,7 @@ use crate::domain::organisation::Directory;
 use crate::domain::principal::Principal;
 use crate::flow::enable::{self, ActivationChange, NewActivation};
 use crate::flow::health::HealthReport;
-use crate::flow::{Flow, FlowError, sign};
+use crate::flow::{Flow, sign};
 
 const ALL: &str = "/v1/activations";
 const ONE: &str = "/v1/activations/{name}";
@@ -110,6 +110,7 @@ impl SuspensionEntry {
 
 impl ActivationEntry {
     async fn of(activation: Activation, flow: &Flow, principal: &Principal) -> Result<Self, Problem> {
+        let activation = enable::as_at_work(flow, activation);
         let untrusted = untrusted(flow, &activation).await?;
         Ok(Self::shown(activation, untrusted, flow, principal))
     }
@@ -140,13 +141,8 @@ async fn untrusted(flow: &Flow, activation: &Activation) -> Result<Option<String
 }
 
 async fn answer(call: &Call, activation: Activation) -> Result<Answer<ActivationEntry>, Problem> {
-    let revision = tag(&activation);
+    let revision = enable::tag(&activation);
     Ok(Answer::of(ActivationEntry::of(activation, call.flow(), call.principal()?).await?).tagged(revision))
-}
-
-/// What changes with every change: `revision` counts versions of release and settings alone.
-fn tag(activation: &Activation) -> i64 {
-    activation.updated_at.as_ms()
 }
 
 async fn list(call: Call, (): ()) -> Result<Answer<Entries<ActivationEntry>>, Problem> {
@@ -160,7 +156,8 @@ async fn list(call: Call, (): ()) -> Result<Answer<Entries<ActivationEntry>>, Pr
 
 /// The same of a change that is stored: it is done, whether everything about it can be read now or not.
 async fn done(call: &Call, activation: Activation) -> Result<Answer<ActivationEntry>, Problem> {
-    let (flow, principal, revision) = (call.flow(), call.principal()?, tag(&activation));
+    let (flow, principal, revision) = (call.flow(), call.principal()?, enable::tag(&activation));
+    let activation = enable::as_at_work(flow, activation);
     let untrusted = untrusted(flow, &activation).await.unwrap_or_default();
     Ok(Answer::of(ActivationEntry::shown(activation, untrusted, flow, principal)).tagged(revision))
 }
@@ -179,8 +176,8 @@ async fn change(
     call: Call,
     Json(change): Json<ActivationChange>,
 ) -> Result<Answer<ActivationEntry>, Problem> {
-    refuse_stale(&call).await?;
-    let changed = enable::change(call.flow(), call.principal()?, call.segment("name"), change).await?;
+    let seen = call.revision_seen()?;
+    let changed = enable::change(call.flow(), call.principal()?, call.segment("name"), change, seen).await?;
     done(&call, changed).await
 }
 
@@ -199,18 +196,7 @@ struct RollBack {
 }
 
 async fn roll_back(call: Call, Json(wanted): Json<RollBack>) -> Result<Answer<ActivationEntry>, Problem> {
-    refuse_stale(&call).await?;
-    let (principal, name) = (call.principal()?, call.segment("name"));
-    let changed = enable::roll_back(call.flow(), principal, name, wanted.to_revision).await?;
+    let (principal, name, seen) = (call.principal()?, call.segment("name"), call.revision_seen()?);
+    let changed = enable::roll_back(call.flow(), principal, name, wanted.to_revision, seen).await?;
     done(&call, changed).await
-}
-
-async fn refuse_stale(call: &Call) -> Result<(), Problem> {
-    let Some(seen) = call.revision_seen()? else { return Ok(()) };
-    let name = call.segment("name");
-    let present = enable::find_seen(call.flow(), call.principal()?, name).await?;
-    match tag(&present) == seen {
-        true => Ok(()),
-        false => Err(FlowError::Stale(format!("activation {name}")).into()),
-    }
 }

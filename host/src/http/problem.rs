@@ -218,11 +218,8 @@ impl From<FlowError> for Problem {
                 return Self { errors, ..Self::new(ProblemKind::Invalid, detail) };
             }
             FlowError::SettingsTooCostly(_) => {
-                return Self {
-                    name: Some(SETTINGS_TOO_COSTLY.into()),
-                    ..Self::invalid("/settings", detail)
-                }
-                .with_remedy(SETTINGS_TOO_COSTLY_REMEDY);
+                return Self { name: Some(SETTINGS_TOO_COSTLY.into()), ..Self::invalid("/settings", detail) }
+                    .with_remedy(SETTINGS_TOO_COSTLY_REMEDY);
             }
             FlowError::Refused { name, remedy, .. } => {
                 return Self { name: Some(name.into()), ..Self::new(ProblemKind::Refused, detail) }

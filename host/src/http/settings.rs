@@ -1,5 +1,8 @@
 //! What holds for the whole installation.
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
 use super::call::Call;
 use super::input::Json;
 use super::output::Answer;
@@ -11,6 +14,12 @@ use crate::flow::settings::{self, SettingsChange};
 
 pub(super) fn routes() -> Vec<Route> {
     vec![
+        Route::get(
+            "/v1/installation",
+            permission::ALL,
+            "Shows the installation's id, for which signing keys are proven",
+            installation,
+        ),
         Route::get(
             "/v1/settings",
             permission::COMPANY_READ,
@@ -24,6 +33,17 @@ pub(super) fn routes() -> Vec<Route> {
             change,
         ),
     ]
+}
+
+/// This installation.
+#[derive(Serialize, JsonSchema)]
+struct Installation {
+    /// Its id: no other installation has it.
+    id: String,
+}
+
+async fn installation(call: Call, (): ()) -> Result<Answer<Installation>, Problem> {
+    Ok(Answer::of(Installation { id: call.flow().store.installation_id().await? }))
 }
 
 async fn shown(call: Call, (): ()) -> Result<Answer<InstallationSettings>, Problem> {

@@ -121,6 +121,7 @@ impl Host {
             tasks,
             liveness: Arc::default(),
             stop: CancellationToken::new(),
+            preparations: Arc::default(),
             artefacts: Arc::new(Artefacts::new(Seal::of_this_process().unwrap(), None).unwrap()),
             refreshing: Arc::new(Mutex::new(())),
         };

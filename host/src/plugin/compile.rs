@@ -136,7 +136,8 @@ impl Compiler {
             Job::Prepare { .. } => usize::MAX,
         };
         self.unless_stopped(async {
-            let _place = self.compiling.turns.take(owner, line_max).await.map_err(|_| ChildError::LineFull)?;
+            let _place =
+                self.compiling.turns.take(owner, line_max).await.map_err(|_| ChildError::LineFull)?;
             let message = [message_of(job)?, component.await?];
             self.started.fetch_add(1, Ordering::Relaxed);
             self.run(&self.compiling, message).await
@@ -318,8 +319,7 @@ mod tests {
 
     #[tokio::test]
     async fn waiting_job_holds_no_component() {
-        let lanes =
-            Lanes { compile: (1, ChildLimits::ORDINARY), validate: (1, ChildLimits::ORDINARY) };
+        let lanes = Lanes { compile: (1, ChildLimits::ORDINARY), validate: (1, ChildLimits::ORDINARY) };
         let compiler = Compiler::new("/nonexistent/compile-child".into(), lanes);
         let is_read = AtomicBool::new(false);
         let component = async {

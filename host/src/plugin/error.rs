@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::failure::explanation;
 use super::settings::SettingError;
 use super::upload::Refusal;
+use crate::domain::quota::OverQuota;
 
 /// The room cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -70,8 +71,8 @@ pub enum ValidationError {
 #[error("prepare the plugin ({name}): {reason}")]
 pub struct PrepareFailure {
     /// Its name: `invalid-settings`, `called-import`, `snapshot-too-large`, `not-snapshottable`,
-    /// `not-compilable`, `not-loadable`, `too-slow-to-compile`, `too-large-to-compile`, `crashed`, `unavailable`, or
-    /// that of a
+    /// `not-compilable`, `not-loadable`, `too-slow-to-compile`, `too-large-to-compile`, `crashed`, `over-quota`,
+    /// `unavailable`, or that of a
     /// [`FailureKind`](super::FailureKind).
     pub name: String,
     /// What happened.
@@ -98,6 +99,11 @@ impl PrepareFailure {
     /// Something outside the plugin is missing: the same may work later.
     pub fn unavailable(reason: impl Into<String>) -> Self {
         Self::new(UNAVAILABLE, reason)
+    }
+
+    /// Compiled, it is more than its owner may keep.
+    pub fn over_quota(over: &OverQuota) -> Self {
+        Self::new("over-quota", format!("{over}; {}", over.remedy()))
     }
 
     /// Whether the host lacked something, so that the plugin is not to blame.

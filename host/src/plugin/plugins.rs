@@ -117,7 +117,12 @@ impl Inspected {
         let bytes = seal.open_bytes(made_of, kept)?;
         let end = bytes.iter().position(|byte| *byte == b'\n')?;
         let InspectedHead { manifest, imports, digest } = serde_json::from_slice(&bytes[..end]).ok()?;
-        Some(Self { manifest, imports, digest, artefact: Artefact::made(bytes[end + 1..].to_vec()) })
+        Some(Self {
+            manifest,
+            imports,
+            digest,
+            artefact: Artefact::made(Bytes::copy_from_slice(&bytes[end + 1..])),
+        })
     }
 }
 
@@ -170,6 +175,7 @@ impl Plugins {
     /// another.
     pub async fn inspect(&self, owner: Owner, component: Bytes) -> Result<Inspected, InspectError> {
         let digest = digest(&component);
+        let component = async { Ok(component) };
         let (manifest, imports, artefact) = match self.compiler.compile(owner, &Job::Inspect, component).await
         {
             Ok((Answer::Inspected { manifest, imports }, artefact)) => (manifest, imports, artefact),
@@ -229,6 +235,18 @@ impl Plugins {
         kind: PluginKind,
         settings: &Value,
     ) -> Result<Artefact, PrepareFailure> {
+        self.prepare_late(owner, async { Ok(component) }, kind, settings).await
+    }
+
+    /// The same with a component that is read when it is this owner's turn; an error says why it cannot be.
+    pub async fn prepare_late(
+        &self,
+        owner: Owner,
+        component: impl Future<Output = Result<Bytes, String>>,
+        kind: PluginKind,
+        settings: &Value,
+    ) -> Result<Artefact, PrepareFailure> {
+        let component = async { component.await.map_err(ChildError::Unavailable) };
         let job = Job::Prepare { kind, settings: canonical(settings).to_string() };
         match self.compiler.compile(owner, &job, component).await {
             Ok((Answer::Prepared, artefact)) => Ok(Artefact::made(artefact)),

@@ -11,6 +11,7 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 
+use bytes::Bytes;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
@@ -22,12 +23,12 @@ const CODE_BYTES: usize = 32;
 /// Compiled code that may be loaded: only the compile child and a seal that matched give one.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Artefact {
-    bytes: Vec<u8>,
+    bytes: Bytes,
 }
 
 impl Artefact {
     /// What the compile child of this host made.
-    pub(super) fn made(bytes: Vec<u8>) -> Self {
+    pub(super) fn made(bytes: Bytes) -> Self {
         Self { bytes }
     }
 
@@ -90,8 +91,8 @@ impl Seal {
     }
 
     /// The artefact that was kept so; absent if the seal is not this one or anything has changed.
-    pub fn open(&self, made_of: &MadeOf, kept: &[u8]) -> Option<Artefact> {
-        Some(Artefact { bytes: self.open_bytes(made_of, kept)?.to_vec() })
+    pub fn open(&self, made_of: &MadeOf, kept: &Bytes) -> Option<Artefact> {
+        Some(Artefact { bytes: kept.slice_ref(self.open_bytes(made_of, kept)?) })
     }
 
     pub(super) fn close_bytes(&self, made_of: &MadeOf, bytes: &[u8]) -> Vec<u8> {
@@ -132,8 +133,8 @@ mod tests {
         MadeOf { release: release.into(), settings: settings.into(), engine: "engine".into() }
     }
 
-    fn kept(seal: &Seal) -> Vec<u8> {
-        seal.close(&made_of("release", "settings"), &Artefact::made(b"code".to_vec()))
+    fn kept(seal: &Seal) -> Bytes {
+        seal.close(&made_of("release", "settings"), &Artefact::made(Bytes::from_static(b"code"))).into()
     }
 
     #[test]
@@ -148,10 +149,10 @@ mod tests {
         let seal = Seal::of_this_process().unwrap();
         let whole = kept(&seal);
         for at in 0..whole.len() {
-            let mut changed = whole.clone();
+            let mut changed = whole.to_vec();
             changed[at] ^= 1;
-            assert_eq!(seal.open(&made_of("release", "settings"), &changed), None, "byte {at}");
-            assert_eq!(seal.open(&made_of("release", "settings"), &whole[..at]), None, "{at} bytes");
+            assert_eq!(seal.open(&made_of("release", "settings"), &changed.into()), None, "byte {at}");
+            assert_eq!(seal.open(&made_of("release", "settings"), &whole.slice(..at)), None, "{at} bytes");
         }
     }
 

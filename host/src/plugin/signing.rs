@@ -3,6 +3,11 @@
 //!
 //! What is signed is the component's digest behind a word that says what it is for, so that a signature
 //! given for something else is none of a release. The name and the version stand in the component itself.
+//!
+//! To register a key, its owner signs the key statement: the bytes
+//! `switchboard signing key`, the installation's id, the department's name (empty for the company) and the
+//! public key in base64, with a zero byte between each two. So a key is registered only by an admin to whom its
+//! owner gave the proof, for this installation and this department.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -36,6 +41,9 @@ pub enum SigningError {
     /// The key did not sign this.
     #[error("the key did not sign this component")]
     Forged,
+    /// The key did not sign the statement that it is to be registered here.
+    #[error("the key did not sign the statement for this installation and this department")]
+    Unproven,
 }
 
 /// A key that signs.
@@ -79,6 +87,12 @@ impl PrivateKey {
         let signature = self.pair.sign(&signed(digest));
         Signature { public_key: self.public_key(), signature: STANDARD.encode(signature) }
     }
+
+    /// The proof, in base64, with which a department of this installation registers the key; the company does
+    /// where no department is named.
+    pub fn prove(&self, installation: &str, department: Option<&str>) -> String {
+        STANDARD.encode(self.pair.sign(&key_statement(installation, department, &self.public_key())))
+    }
 }
 
 /// Checks that the signature is one, of the component of this digest, by the key it names.
@@ -87,6 +101,19 @@ pub fn verify(digest: &str, signature: &Signature) -> Result<(), SigningError> {
     let bytes = decoded::<SIGNATURE_BYTES>(&signature.signature).ok_or(SigningError::NotASignature)?;
     let key = UnparsedPublicKey::new(&ED25519, key);
     key.verify(&signed(digest), &bytes).map_err(|_| SigningError::Forged)
+}
+
+/// Checks that the owner of this public key signed its statement for this installation and department.
+pub fn verify_proof(
+    public_key: &str,
+    proof: &str,
+    installation: &str,
+    department: Option<&str>,
+) -> Result<(), SigningError> {
+    let key = decoded::<PUBLIC_KEY_BYTES>(public_key).ok_or(SigningError::NotAPublicKey)?;
+    let bytes = decoded::<SIGNATURE_BYTES>(proof).ok_or(SigningError::NotASignature)?;
+    let statement = key_statement(installation, department, public_key);
+    UnparsedPublicKey::new(&ED25519, key).verify(&statement, &bytes).map_err(|_| SigningError::Unproven)
 }
 
 /// Checks that the text is a public key.
@@ -100,6 +127,11 @@ fn decoded<const N: usize>(text: &str) -> Option<[u8; N]> {
 
 fn signed(digest: &str) -> Vec<u8> {
     format!("switchboard release\0sha256\0{digest}").into_bytes()
+}
+
+fn key_statement(installation: &str, department: Option<&str>, public_key: &str) -> Vec<u8> {
+    let department = department.unwrap_or_default();
+    format!("switchboard signing key\0{installation}\0{department}\0{public_key}").into_bytes()
 }
 
 fn pem(der: &[u8]) -> String {
@@ -126,6 +158,33 @@ mod tests {
         assert_eq!(verify("0a1b", &cut), Err(SigningError::NotASignature));
         let no_key = Signature { public_key: "AAAA".to_owned(), ..signature };
         assert_eq!(verify("0a1b", &no_key), Err(SigningError::NotAPublicKey));
+    }
+
+    #[test]
+    fn proof_counts_for_its_key_installation_and_department_alone() {
+        let key = PrivateKey::generate().unwrap();
+        let proof = key.prove("here", Some("billing"));
+        let verify = |key: &PrivateKey, installation, department| {
+            verify_proof(&key.public_key(), &proof, installation, department)
+        };
+        assert_eq!(verify(&key, "here", Some("billing")), Ok(()));
+        let other = PrivateKey::generate().unwrap();
+        for wrong in [
+            verify(&other, "here", Some("billing")),
+            verify(&key, "elsewhere", Some("billing")),
+            verify(&key, "here", Some("service")),
+            verify(&key, "here", None),
+        ] {
+            assert_eq!(wrong, Err(SigningError::Unproven));
+        }
+    }
+
+    #[test]
+    fn signature_of_a_release_proves_no_key() {
+        let key = PrivateKey::generate().unwrap();
+        let signature = key.sign("0a1b").signature;
+        let proved = verify_proof(&key.public_key(), &signature, "here", None);
+        assert_eq!(proved, Err(SigningError::Unproven));
     }
 
     #[test]

@@ -36,7 +36,7 @@ fn policy(guest: &Guest) -> Policy {
 fn policy_within(guest: &Guest, budget: Budget) -> Policy {
     let component = guest.component();
     let manifest = manifest_of(&component);
-    let artefact = Artefact::made(prepare(&engine(), PluginKind::Policy, "{}", &component).unwrap());
+    let artefact = Artefact::made(prepare(&engine(), PluginKind::Policy, "{}", &component).unwrap().into());
     Policy::new(engine(), load(&engine(), &artefact).unwrap(), Arc::new(manifest), budget).unwrap()
 }
 
@@ -315,8 +315,9 @@ fn a_component_of_another_world_is_refused_by_name() {
 #[test]
 fn an_artefact_of_another_kind_does_not_load() {
     let component = Guest::default().component();
-    let artefact = Artefact::made(prepare(&engine(), PluginKind::ChannelAdapter, "{}", &component).unwrap());
+    let artefact =
+        Artefact::made(prepare(&engine(), PluginKind::ChannelAdapter, "{}", &component).unwrap().into());
     let loaded = load(&engine(), &artefact).unwrap();
     assert!(Adapter::new(engine(), loaded, Arc::new(manifest_of(&component))).is_err());
-    assert!(load(&engine(), &Artefact::made(b"no artefact".to_vec())).is_err());
+    assert!(load(&engine(), &Artefact::made(b"no artefact".as_slice().into())).is_err());
 }

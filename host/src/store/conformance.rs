@@ -199,17 +199,25 @@ macro_rules! conformance {
             }
             organisation {
                 names_are_unique,
+                a_channel_of_one_department_is_shared_only_by_the_company,
                 what_is_referred_to_must_exist,
                 an_inbox_is_changed_by_compare_and_set,
                 the_installations_settings_are_changed_by_compare_and_set,
                 quotas_are_set_and_put_back_to_their_default,
                 tokens_are_kept_and_revoked_once,
+                a_token_that_was_revoked_makes_no_other,
             }
             plugins {
                 a_release_is_published_once,
                 an_activation_is_changed_by_compare_and_set,
+                an_adapter_is_enabled_once,
                 generations_follow_one_another,
                 artefacts_are_kept_by_key,
+                artefact_beyond_the_quota_is_not_kept,
+                unused_artefact_is_deleted_after_a_while,
+                component_of_a_yanked_unused_release_is_deleted_and_its_version_kept,
+                releases_and_activations_stay_within_their_quotas,
+                activation_keeps_its_last_versions,
             }
             secrets {
                 a_secret_is_changed_by_compare_and_set,

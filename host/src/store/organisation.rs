@@ -10,6 +10,15 @@ use crate::domain::organisation::{Agent, Department, Directory, Inbox, Queue};
 use crate::domain::time::Timestamp;
 use crate::domain::token::Token;
 
+/// Whose inboxes may share the channel of a new one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChannelScope {
+    /// Those of its department alone.
+    Department,
+    /// Those of all departments.
+    Company,
+}
+
 /// Departments, agents, queues, inboxes, tokens.
 #[async_trait]
 pub trait OrganisationStore: Send + Sync {
@@ -26,10 +35,12 @@ pub trait OrganisationStore: Send + Sync {
     async fn add_agent(&self, agent: &Agent, audit: &AuditEntry) -> StoreResult<()>;
     /// Adds a queue.
     async fn add_queue(&self, queue: &Queue, audit: &AuditEntry) -> StoreResult<()>;
-    /// Adds an inbox.
-    async fn add_inbox(&self, inbox: &Inbox, audit: &AuditEntry) -> StoreResult<()>;
+    /// Adds an inbox; `Taken` if its channel is not within this scope.
+    async fn add_inbox(&self, inbox: &Inbox, scope: ChannelScope, audit: &AuditEntry) -> StoreResult<()>;
     /// Replaces an inbox whose revision is one less than the given one's.
     async fn change_inbox(&self, inbox: &Inbox, audit: &AuditEntry) -> StoreResult<()>;
+    /// The installation's id, made with the repository: no other installation has it.
+    async fn installation_id(&self) -> StoreResult<String>;
     /// What holds for the installation as a whole.
     async fn settings(&self) -> StoreResult<InstallationSettings>;
     /// Replaces it, if it is what was `seen`; `Stale` when it is not.

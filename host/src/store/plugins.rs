@@ -1,12 +1,16 @@
 //! What the repository offers about releases, activations, generations and artefacts.
 
+use std::collections::{HashMap, HashSet};
+
 use async_trait::async_trait;
+use bytes::Bytes;
 
 use super::error::StoreResult;
 use super::page::{AuditEntry, Page, PageRequest};
 use crate::domain::activation::{Activation, ActivationVersion};
 use crate::domain::generation::Generation;
 use crate::domain::ids::{ActivationId, SigningKeyId};
+use crate::domain::quota::{Owner, QuotaLimit};
 use crate::domain::release::Release;
 use crate::domain::signing::{Revocation, SigningKey};
 use crate::domain::time::Timestamp;
@@ -26,14 +30,67 @@ pub enum Published {
     LookAlike(Box<Release>),
 }
 
+/// How many versions of an activation are kept to roll back to.
+pub const ACTIVATION_VERSIONS_MAX: i64 = 50;
+
+/// What a release's owner may have.
+#[derive(Clone, Copy, Debug)]
+pub struct ReleaseRoom {
+    /// Releases whose component is kept.
+    pub releases: QuotaLimit,
+    /// Bytes of these components.
+    pub bytes: QuotaLimit,
+}
+
+/// What an activation's owner may have.
+#[derive(Clone, Copy, Debug)]
+pub struct ActivationRoom {
+    /// Activations.
+    pub activations: QuotaLimit,
+    /// Those of them that wait to be prepared.
+    pub preparing: QuotaLimit,
+}
+
+/// Which unused files are deleted now.
+#[derive(Clone, Copy, Debug)]
+pub struct Sweep {
+    /// The time: from now on a file counts as unused that is found so.
+    pub now: Timestamp,
+    /// What has been unused since then, or longer, is deleted.
+    pub unused_before: Timestamp,
+    /// Whose unused things are deleted at once, because their owner has no room left.
+    pub at_once: Option<Owner>,
+}
+
+impl Sweep {
+    /// Whether something of this owner that is unused since then is deleted.
+    pub fn is_over(&self, unused_since: Timestamp, owner: Owner) -> bool {
+        unused_since <= self.unused_before || self.at_once == Some(owner)
+    }
+}
+
+/// What became of adding an activation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ActivationAdded {
+    /// It is there.
+    Added,
+    /// Its adapter is enabled already; nothing was written.
+    AdapterIsEnabled {
+        /// The name of the activation that is there.
+        name: String,
+    },
+}
+
 /// Releases, activations, generations, artefacts.
 #[async_trait]
 pub trait PluginStore: Send + Sync {
-    /// Publishes a release with its component. Writes nothing unless the answer is `New`.
+    /// Publishes a release with its component, within this room. Writes nothing unless it returns `New`;
+    /// but where the component of the same release was deleted, it is kept again.
     async fn publish(
         &self,
         release: &Release,
-        component: &[u8],
+        component: &Bytes,
+        room: ReleaseRoom,
         audit: &AuditEntry,
     ) -> StoreResult<Published>;
     /// Releases whose name or summary contains `search` (all when empty), newest first.
@@ -49,7 +106,7 @@ pub trait PluginStore: Send + Sync {
     async fn change_release(&self, release: &Release, seen: &Release, audit: &AuditEntry) -> StoreResult<()>;
     /// Keys whose signatures of releases count, revoked ones too, oldest first.
     async fn signing_keys(&self) -> StoreResult<Vec<SigningKey>>;
-    /// Adds a key.
+    /// Adds a key; `Taken` if its department, or the company, has registered it already.
     async fn add_signing_key(&self, key: &SigningKey, audit: &AuditEntry) -> StoreResult<()>;
     /// Revokes a key that is not revoked yet; `Stale` when it is.
     async fn revoke_signing_key(
@@ -60,14 +117,33 @@ pub trait PluginStore: Send + Sync {
     ) -> StoreResult<()>;
     /// The bytes of a release's component.
     async fn component(&self, digest: &str) -> StoreResult<Option<Vec<u8>>>;
-    /// Keeps an artefact, in the place of one that has this key already.
-    async fn put_artefact(&self, key: &str, bytes: &[u8]) -> StoreResult<()>;
+    /// Keeps an artefact that counts to this owner, in the place of one that has this key already; within the
+    /// room where one is given.
+    async fn put_artefact(
+        &self,
+        key: &str,
+        owner: Owner,
+        bytes: Bytes,
+        room: Option<QuotaLimit>,
+    ) -> StoreResult<()>;
     /// An artefact by key.
     async fn artefact(&self, key: &str) -> StoreResult<Option<Vec<u8>>>;
+    /// Deletes artefacts that have been unused for long enough, `used` being the keys of those in use and to
+    /// whom each counts; how many.
+    async fn sweep_artefacts(&self, used: &HashMap<String, Owner>, sweep: Sweep) -> StoreResult<u64>;
+    /// Deletes components of releases that are yanked and have been unused for long enough, `used` being the
+    /// digests of those in use; how many. The releases stay, so that no version ever has other bytes.
+    async fn sweep_components(&self, used: &HashSet<String>, sweep: Sweep) -> StoreResult<u64>;
     /// Every activation, disabled ones too, in the pipeline's order.
     async fn activations(&self) -> StoreResult<Vec<Activation>>;
-    /// Adds an activation and its first version.
-    async fn add_activation(&self, activation: &Activation, audit: &AuditEntry) -> StoreResult<()>;
+    /// Adds an activation and its first version, within this room. Writes nothing unless it returns
+    /// `Added`.
+    async fn add_activation(
+        &self,
+        activation: &Activation,
+        room: ActivationRoom,
+        audit: &AuditEntry,
+    ) -> StoreResult<ActivationAdded>;
     /// Replaces an activation whose `updated_at` is still `seen`; a `revision` not known yet is
     /// kept as a version too.
     async fn change_activation(
@@ -76,7 +152,16 @@ pub trait PluginStore: Send + Sync {
         seen: Timestamp,
         audit: &AuditEntry,
     ) -> StoreResult<()>;
-    /// The versions of an activation, newest first.
+    /// The same for a caller's change: one that has the activation wait to be prepared is refused where its
+    /// owner has no room for that.
+    async fn plan_activation(
+        &self,
+        activation: &Activation,
+        seen: Timestamp,
+        preparing: QuotaLimit,
+        audit: &AuditEntry,
+    ) -> StoreResult<()>;
+    /// The last [`ACTIVATION_VERSIONS_MAX`] versions of an activation, newest first.
     async fn activation_versions(&self, activation: ActivationId) -> StoreResult<Vec<ActivationVersion>>;
     /// Adds the generation after the latest; `Stale` unless its number is the latest plus one.
     async fn add_generation(&self, generation: &Generation) -> StoreResult<()>;

@@ -12,6 +12,7 @@
 //! **Invariant:** totals change in the transaction that changes what they count.
 
 mod audit;
+mod blobs;
 mod claims;
 mod concern;
 mod contacts;
@@ -67,6 +68,7 @@ use tempfile::TempDir;
 use tokio::sync::Mutex;
 
 pub use self::audit::verify_file;
+use self::blobs::BlobFolder;
 use self::claims::Claims;
 use self::decisions::Generations;
 use self::erased_keys::ErasedKeys;
@@ -101,6 +103,10 @@ pub struct SqliteStore {
     erased_at_once: erase::AtOnce,
     /// How many pages a file may have to be wiped in place.
     wiped_pages_max: i64,
+    /// Compiled plugins.
+    artefacts: BlobFolder,
+    /// The bytes of releases.
+    components: BlobFolder,
     /// Held as long as the store lives: it keeps a second host away.
     _lock: File,
     /// Removes a temporary repository when the store goes.

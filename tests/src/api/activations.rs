@@ -91,6 +91,22 @@ async fn an_activation_is_changed_only_by_who_saw_it() {
     assert_eq!(app.get("/v1/activations/rules").await.json(200)["rank"], 1);
 }
 
+#[tokio::test]
+async fn of_two_changes_that_saw_the_same_activation_one_is_refused() {
+    let app = TestApp::company().await;
+    app.enable(word_to("rules", "invoice", "billing")).await;
+    let (app, path) = (&app, "/v1/activations/rules");
+    for round in 0..20 {
+        let etag = app.get(path).await.headers["etag"].to_str().unwrap().to_owned();
+        let headers = [("content-type", "application/json"), ("if-match", etag.as_str())];
+        let change = async |rank: i32| {
+            app.ask("PATCH", path, &headers, json!({ "rank": rank }).to_string()).await.status.as_u16()
+        };
+        let (one, other) = tokio::join!(change(2 * round + 1), change(2 * round + 2));
+        assert_eq!([one.min(other), one.max(other)], [202, 412], "round {round}");
+    }
+}
+
 /// Has other settings of `rules` be prepared for as long as nobody finishes it.
 async fn begin_to_prepare(app: &TestApp, settings: &Value) {
     let (flow, admin) = (app.flow(), Principal::admin());

@@ -2,8 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::support::TestApp;
+use crate::support::company::word_to;
+use crate::support::compiler::endless_compiler;
+use crate::support::guest::{Guest, Kind};
 use crate::support::reply::{entries, text};
+use crate::support::{Reply, TestApp};
 
 /// The entry of one quota in a list.
 fn quota<'a>(list: &'a Value, name: &str) -> &'a Value {
@@ -70,4 +73,69 @@ async fn metrics_show_how_much_of_a_quota_is_used() {
         metrics.contains(r#"switchboard_quota_value{department="",quota="activations"} 128"#),
         "{metrics}"
     );
+}
+
+/// Sets a quota of the department `service`.
+async fn set(app: &TestApp, name: &str, value: u64) {
+    let change = json!({ "department": "service", "quotas": { name: value } });
+    app.patch("/v1/quotas", change).await.json(200);
+}
+
+/// The name of the quota that a refusal is about.
+fn refused_by(reply: &Reply) -> String {
+    text(&reply.problem(409), "/quota/name").to_owned()
+}
+
+fn rule(name: &str) -> Value {
+    let mut rule = word_to(name, "invoice", "service");
+    rule["owner"] = "service".into();
+    rule
+}
+
+#[tokio::test]
+async fn department_has_no_more_activations_than_its_quota() {
+    let app = TestApp::company().await;
+    set(&app, "activations", 1).await;
+    app.enable(rule("one")).await;
+    assert_eq!(refused_by(&app.post("/v1/activations", rule("two")).await), "activations");
+    app.get("/v1/activations/two").await.problem(404);
+    app.enable(word_to("companys", "invoice", "service")).await;
+}
+
+#[tokio::test]
+async fn department_has_no_more_preparations_wait_than_its_quota() {
+    let app = TestApp::company().await;
+    app.enable(rule("one")).await;
+    app.enable(rule("two")).await;
+    set(&app, "waiting-preparations", 1).await;
+    let folder = tempfile::tempdir().unwrap();
+    let app = app.restart_with_compiler(endless_compiler(folder.path())).await;
+    let change = |word: &str| json!({ "settings": word_to("x", word, "service")["settings"] });
+    app.patch("/v1/activations/one", change("kettle")).await.json(202);
+    // What waits already may wait for something else.
+    app.patch("/v1/activations/one", change("teapot")).await.json(202);
+    let refused = app.patch("/v1/activations/two", change("kettle")).await;
+    assert_eq!(refused_by(&refused), "waiting-preparations");
+    assert_eq!(refused_by(&app.post("/v1/activations", rule("three")).await), "waiting-preparations");
+    assert!(app.get("/v1/activations/two").await.json(200).get("next").is_none());
+    app.patch("/v1/activations/two", json!({ "rank": 7 })).await.json(202);
+    let used = app.get("/v1/quotas?department=service").await.json(200);
+    assert_eq!(quota(&used, "waiting-preparations")["used"], 1);
+}
+
+#[tokio::test]
+async fn department_publishes_no_more_than_its_quota() {
+    let app = TestApp::company().await;
+    let component =
+        |version: &str| Guest::proposing("judge", Kind::Abstain, "no idea").version(version).component();
+    set(&app, "releases", 1).await;
+    app.upload_for("service", component("1.0.0")).await.json(201);
+    assert_eq!(refused_by(&app.upload_for("service", component("1.1.0")).await), "releases");
+    set(&app, "releases", 5).await;
+    let bytes = component("1.0.0").len() as u64 + 10;
+    set(&app, "release-bytes", bytes).await;
+    assert_eq!(refused_by(&app.upload_for("service", component("1.1.0")).await), "release-bytes");
+    app.get("/v1/plugins/judge/1.1.0").await.problem(404);
+    let used = app.get("/v1/quotas?department=service").await.json(200);
+    assert_eq!(quota(&used, "releases")["used"], 1);
 }

@@ -13,7 +13,7 @@ use crate::support::reply::{entries, text};
 const FOREIGN: &str = "management";
 
 /// What everybody with a token may know: the company's directory, the marketplace, oneself.
-const SHARED: [&str; 11] = [
+const SHARED: [&str; 12] = [
     "/v1/departments",
     "/v1/departments/{name}",
     "/v1/agents",
@@ -25,6 +25,7 @@ const SHARED: [&str; 11] = [
     "/v1/plugins/{name}/{version}",
     "/v1/me",
     "/v1/signing-keys",
+    "/v1/installation",
 ];
 
 /// What everybody may know of and its owner alone may change.

@@ -8,6 +8,7 @@ use switchboard::plugin::signing::PrivateKey;
 use crate::support::TestApp;
 use crate::support::guest::{Guest, Kind};
 use crate::support::reply::{Reply, entries, text};
+use crate::support::signing::proven;
 
 fn component(version: &str) -> Bytes {
     Guest::proposing("judge", Kind::Abstain, "no idea").version(version).component().into()
@@ -22,11 +23,7 @@ async fn upload_signed(app: &TestApp, component: &Bytes, key: &PrivateKey, signe
 }
 
 async fn register(app: &TestApp, key: &PrivateKey, department: Option<&str>) -> Value {
-    let mut wanted = json!({ "title": "a key", "public_key": key.public_key() });
-    if let Some(department) = department {
-        wanted["department"] = department.into();
-    }
-    app.post("/v1/signing-keys", wanted).await.json(201)
+    app.post("/v1/signing-keys", proven(app, key, department).await).await.json(201)
 }
 
 async fn revoke(app: &TestApp, key: &Value) {
@@ -74,7 +71,7 @@ async fn a_key_signs_for_its_own_department_alone() {
     upload_signed(&app, &one, &companys, &one).await.json(201);
     // A department's admin registers for the department, and revokes no other's.
     let token = app.token_for(json!({ "role": "admin", "department": "service" })).await;
-    let new = json!({ "title": "ours", "public_key": PrivateKey::generate().unwrap().public_key() });
+    let new = proven(&app, &PrivateKey::generate().unwrap(), Some("service")).await;
     let made = app.ask_as(&token, "POST", "/v1/signing-keys", Some(&new)).await.json(201);
     assert_eq!(made["department_name"], "service");
     let keys = app.get("/v1/signing-keys").await.json(200);
@@ -82,6 +79,52 @@ async fn a_key_signs_for_its_own_department_alone() {
         let path = format!("/v1/signing-keys/{}/revoke", text(key, "/id"));
         app.ask_as(&token, "POST", &path, Some(&json!({ "reason": "mine now" }))).await.problem(403);
     }
+}
+
+#[tokio::test]
+async fn signing_key_is_registered_only_with_proof_of_the_private_key() {
+    let app = TestApp::company().await;
+    let key = PrivateKey::generate().unwrap();
+    let right = proven(&app, &key, Some("service")).await;
+    let installation = text(&app.get("/v1/installation").await.json(200), "/id").to_owned();
+    let signature = key.sign(&digest(b"anything")).signature;
+    for proof in [
+        Value::Null,
+        "AAAA".into(),
+        signature.into(),
+        key.prove("another-installation", Some("service")).into(),
+        key.prove(&installation, Some("billing")).into(),
+        key.prove(&installation, None).into(),
+        PrivateKey::generate().unwrap().prove(&installation, Some("service")).into(),
+    ] {
+        let mut wrong = right.clone();
+        wrong["proof"] = proof;
+        let refused = app.post("/v1/signing-keys", wrong).await.problem(422);
+        assert_eq!(text(&refused, "/name"), "signing-key-unproven");
+        let remedy = text(&refused, "/remedy");
+        let command = format!("plugin prove --key KEY --installation {installation} --department service");
+        assert!(remedy.contains(&command), "{remedy}");
+    }
+    app.post("/v1/signing-keys", right).await.json(201);
+}
+
+#[tokio::test]
+async fn key_of_one_department_blocks_no_other_that_proves_it() {
+    let app = TestApp::company().await;
+    let (key, one) = (PrivateKey::generate().unwrap(), component("1.0.0"));
+    let first = register(&app, &key, Some("billing")).await;
+    register(&app, &key, Some("service")).await;
+    let twice = proven(&app, &key, Some("service")).await;
+    app.post("/v1/signing-keys", twice).await.problem(409);
+    upload_signed(&app, &one, &key, &one).await.json(201);
+    // Each department revokes its own registration.
+    revoke(&app, &first).await;
+    upload_signed(&app, &component("2.0.0"), &key, &component("2.0.0")).await.json(201);
+    // What the company revokes counts for no department.
+    let companys = register(&app, &key, None).await;
+    revoke(&app, &companys).await;
+    let three = component("3.0.0");
+    assert_eq!(name(&upload_signed(&app, &three, &key, &three).await), "signing-key-revoked");
 }
 
 #[tokio::test]

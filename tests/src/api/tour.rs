@@ -12,6 +12,7 @@ use crate::support::behind::Behind;
 use crate::support::company::word_to;
 use crate::support::guest::{Guest, Kind};
 use crate::support::reply::{entries, text};
+use crate::support::signing::proven;
 use crate::support::{Reply, TestApp};
 
 /// What changes nothing that somebody would be asked about: a channel delivers, which the delivery itself
@@ -185,12 +186,14 @@ async fn change_rules(tour: &mut Tour) {
     let yank = json!({ "reason": "a mistake" });
     tour.ask("POST /v1/plugins/{name}/{version}/yank", &["judge", "1.0.0"], yank).await;
     tour.ask("POST /v1/plugins/{name}/{version}/unyank", &["judge", "1.0.0"], Value::Null).await;
-    let key = json!({ "title": "a key", "public_key": PrivateKey::generate().unwrap().public_key() });
+    let key = proven(&tour.app, &PrivateKey::generate().unwrap(), None).await;
     let key = tour.ask("POST /v1/signing-keys", &[], key).await;
     let because = json!({ "reason": "lost" });
     tour.ask("POST /v1/signing-keys/{id}/revoke", &[text(&key, "/id")], because).await;
     tour.ask("PATCH /v1/settings", &[], json!({ "require_signatures": false })).await;
-    tour.read(&["GET /v1/signing-keys", "GET /v1/settings"], &[]).await;
+    tour.ask("PATCH /v1/quotas", &[], json!({ "quotas": { "activations": 100 } })).await;
+    tour.read(&["GET /v1/quotas"], &[]).await;
+    tour.read(&["GET /v1/signing-keys", "GET /v1/settings", "GET /v1/installation"], &[]).await;
     tour.read(&["GET /v1/plugins"], &[]).await;
     tour.read(&["GET /v1/plugins/{name}"], &["judge"]).await;
     tour.read(&["GET /v1/plugins/{name}/{version}"], &["judge", "1.0.0"]).await;

@@ -11,6 +11,7 @@ use crate::support::TestApp;
 use crate::support::company::word_to;
 use crate::support::guest::{Guest, Kind};
 use crate::support::reply::{Reply, text};
+use crate::support::signing::proven;
 
 /// Whose everything is that the test asks for.
 pub const OWN: &str = "service";
@@ -56,8 +57,7 @@ impl World {
         assert_eq!(app.place(&conversation).await, "service/general");
         let component = Guest::proposing("own-plugin", Kind::Abstain, "no idea").component();
         app.upload_for(OWN, component).await.json(201);
-        let public_key = PrivateKey::generate().unwrap().public_key();
-        let key = json!({ "title": "a key", "public_key": public_key, "department": OWN });
+        let key = proven(&app, &PrivateKey::generate().unwrap(), Some(OWN)).await;
         Self {
             value: {
                 let secret = json!({ "name": "own-secret", "department": OWN, "uses": ["verify"], "value": "own-value" });

@@ -1,11 +1,8 @@
 //! A company in a hurry: its promises are over after two seconds, so that timers are always due.
 
-use std::fs;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use serde_json::{Value, json};
-use switchboard::app::ARTEFACT_KEY;
 use tokio::process::Command;
 use tokio::sync::OnceCell;
 
@@ -18,8 +15,7 @@ const PROMISE_MS: u64 = 2_000;
 const WARN_MS: u64 = 1_000;
 
 struct Hurried {
-    database: Vec<u8>,
-    artefact_key: Vec<u8>,
+    repository: template::Copied,
     token: String,
 }
 
@@ -27,10 +23,7 @@ struct Hurried {
 pub async fn furnish(folder: &Path) -> String {
     static HURRIED: OnceCell<Hurried> = OnceCell::const_new();
     let hurried = HURRIED.get_or_init(make).await;
-    fs::write(folder.join("switchboard.db"), &hurried.database).unwrap();
-    let mut key = fs::OpenOptions::new();
-    let mut key = key.write(true).create_new(true).mode(0o600).open(folder.join(ARTEFACT_KEY)).unwrap();
-    std::io::Write::write_all(&mut key, &hurried.artefact_key).unwrap();
+    hurried.repository.put_into(folder);
     hurried.token.clone()
 }
 
@@ -47,9 +40,7 @@ async fn make() -> Hurried {
     app.prepared().await;
     let activation = app.get("/v1/activations/escalate-on-silence").await.json(200);
     assert_eq!(activation["settings"]["levels"][0]["when"], "1s", "{activation}");
-    let database = template::copy(&app).await;
-    let artefact_key = fs::read(app.file().with_file_name(ARTEFACT_KEY)).unwrap();
-    Hurried { database, artefact_key, token: app.token.clone() }
+    Hurried { repository: template::copy(&app).await, token: app.token.clone() }
 }
 
 /// What the program finds wrong with the audit log.

@@ -24,7 +24,8 @@ async fn kept(app: &TestApp, name: &str) -> (String, Vec<u8>) {
 }
 
 async fn keep(app: &TestApp, key: &str, bytes: &[u8]) {
-    app.flow().store.put_artefact(key, bytes).await.unwrap();
+    let bytes = bytes::Bytes::copy_from_slice(bytes);
+    app.flow().store.put_artefact(key, None, bytes, None).await.unwrap();
 }
 
 async fn refused(app: &TestApp, place: &str) -> u64 {

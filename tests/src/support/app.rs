@@ -122,6 +122,11 @@ impl TestApp {
         self.restart_with(|place| Place { program: "/nonexistent/compile-child".into(), ..place }).await
     }
 
+    /// The same, with this program as the compile child.
+    pub async fn restart_with_compiler(self, program: PathBuf) -> Self {
+        self.restart_with(|place| Place { program, shelf: None, ..place }).await
+    }
+
     async fn restart_with(self, change: impl FnOnce(Place) -> Place) -> Self {
         let Self { token, app, folder, place, said, channel_token, .. } = self;
         app.stop().await;

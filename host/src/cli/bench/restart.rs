@@ -5,6 +5,7 @@
 
 use std::time::Instant;
 
+use bytes::Bytes;
 use serde_json::json;
 
 use super::report::Report;
@@ -12,8 +13,10 @@ use super::scene;
 use crate::app::App;
 use crate::domain::activation::{Activation, Phase};
 use crate::domain::principal::Principal;
+use crate::domain::quota::{Quota, QuotaLimit};
 use crate::domain::release::Release;
 use crate::flow::artefact::Wanted;
+use crate::store::{ActivationRoom, ReleaseRoom};
 
 const RELEASES: usize = 50;
 const ACTIVATIONS: usize = 100;
@@ -50,15 +53,20 @@ async fn multiply(app: &App) -> anyhow::Result<usize> {
         let release = renamed(app, &release, number);
         let audit = flow.audit(&Principal::system(), "plugin.publish", "bench", json!({}));
         // The component itself is not read by a restart.
-        flow.store.publish(&release, format!("component {number}").as_bytes(), &audit).await?;
+        let component = Bytes::from(format!("component {number}"));
+        let [releases, bytes] = [Quota::Releases, Quota::ReleaseBytes].map(|it| flow.quota(None, it));
+        flow.store.publish(&release, &component, ReleaseRoom { releases, bytes }, &audit).await?;
         for half in 0..ACTIVATIONS / RELEASES {
             // The one there is already counts.
             if (number, half) == (0, 0) {
                 continue;
             }
             let activation = activation_of(app, &pattern, &release, number * 2 + half);
-            flow.keep_artefact(&flow.made_of(Wanted::by(&activation)), &artefact).await?;
-            flow.store.add_activation(&activation, &audit_again(app)).await?;
+            flow.keep_artefact(&flow.made_of(Wanted::by(&activation)), None, &artefact).await?;
+            let [activations, preparing] = [Quota::Activations, Quota::WaitingPreparations]
+                .map(|quota| QuotaLimit { owner: None, quota, most: ACTIVATIONS as u64 });
+            let room = ActivationRoom { activations, preparing };
+            flow.store.add_activation(&activation, room, &audit_again(app)).await?;
         }
     }
     Ok(artefact.size_bytes())

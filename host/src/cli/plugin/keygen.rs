@@ -34,7 +34,10 @@ impl Keygen {
         let mut file = if is_there { made.remedy(IS_THERE)? } else { made? };
         file.write_all(key.pem().as_bytes()).with_context(|| format!("write {}", self.output.display()))?;
         eprintln!("The private key is in {}; keep it to yourself.", self.output.display());
-        eprintln!("Have an admin register this public key (POST /v1/signing-keys):");
+        eprintln!(
+            "To register it, have an admin send what `switchboard plugin prove` prints to POST /v1/signing-keys."
+        );
+        eprintln!("The public key:");
         println!("{}", key.public_key());
         Ok(())
     }

@@ -81,7 +81,7 @@ impl Verify {
     }
 }
 
-fn read_key(file: &Path) -> anyhow::Result<PrivateKey> {
+pub(super) fn read_key(file: &Path) -> anyhow::Result<PrivateKey> {
     let read = || format!("read {}", file.display());
     let pem = fs::read_to_string(file).with_context(read)?;
     PrivateKey::read(&pem).with_context(read)

@@ -2,7 +2,7 @@
 
 use semver::Version;
 
-use crate::domain::activation::Activation;
+use crate::domain::activation::{Activation, Preparation};
 use crate::domain::principal::Principal;
 use crate::domain::release::Release;
 use crate::flow::sign::check_trusted;
@@ -29,6 +29,15 @@ pub async fn find_seen(flow: &Flow, principal: &Principal, name: &str) -> Result
 /// The activation of this name.
 pub(in crate::flow) async fn find(flow: &Flow, name: &str) -> Result<Activation, FlowError> {
     find_seen(flow, &Principal::system(), name).await
+}
+
+/// The activation as it is at work: one that is written as ready, and that the pipeline does not hold so
+/// yet, is still being prepared. An item that comes after this was shown as ready is evaluated by it.
+pub fn as_at_work(flow: &Flow, mut activation: Activation) -> Activation {
+    if activation.is_asked() && !flow.pipeline.load().is_at_work(&activation) {
+        activation.preparation = Preparation::Preparing;
+    }
+    activation
 }
 
 /// The release of this version, or the highest one, if it may be enabled now.

@@ -1,5 +1,8 @@
 //! What is enabled is prepared: compiled and configured, in the background.
 
+use serde_json::Value;
+
+use super::preparations::Ticket;
 use super::{CHANGES_MAX, audit, find, find_usable, is_written, later_than};
 use crate::domain::activation::{Activation, Preparation};
 use crate::domain::principal::Principal;
@@ -7,27 +10,33 @@ use crate::flow::artefact::Wanted;
 use crate::flow::{Flow, FlowError, retry};
 use crate::plugin::PrepareFailure;
 
-/// Prepares an activation, or the version that is to follow, in the background.
+/// Prepares an activation, or the version that is to follow, in the background. A preparation of the same
+/// activation that is under way is given up.
 pub fn start_preparing(flow: &Flow, activation: &Activation) {
+    let Some(ticket) = flow.preparations.begin(activation) else { return };
     let (task, activation) = (flow.clone(), activation.clone());
     flow.tasks.spawn(async move {
-        if let Err(error) = prepare(&task, &activation).await {
+        if let Err(error) = prepare(&task, &activation, &ticket).await {
             tracing::error!(activation = %activation.name, %error, "the outcome of a preparation could not be kept");
         }
     });
 }
 
-async fn prepare(flow: &Flow, activation: &Activation) -> Result<(), FlowError> {
-    let (digest, settings) = match &activation.next {
-        Some(next) => (next.digest.clone(), next.settings.clone()),
-        None => (activation.digest.clone(), activation.settings.clone()),
-    };
-    let wanted =
-        Wanted { owner: activation.owner, kind: activation.kind, digest: &digest, settings: &settings };
-    let prepared = match flow.artefact(wanted).await {
-        Ok(_) => still_usable(flow, activation).await?,
-        // The host stops: the next start takes it up.
-        Err(failure) if flow.stop.is_cancelled() && failure.is_the_hosts() => return Ok(()),
+/// What an activation is prepared for: the release's digest and the settings. A version that replaces one
+/// which never took over has the same number, so the number does not tell them apart.
+fn target(activation: &Activation) -> (&str, &Value) {
+    match &activation.next {
+        Some(next) => (&next.digest, &next.settings),
+        None => (&activation.digest, &activation.settings),
+    }
+}
+
+async fn prepare(flow: &Flow, activation: &Activation, ticket: &Ticket) -> Result<(), FlowError> {
+    let (digest, settings) = target(activation);
+    let wanted = Wanted { owner: activation.owner, kind: activation.kind, digest, settings };
+    let Some(artefact) = ticket.unless_given_up(flow.prepare_artefact(wanted)).await else { return Ok(()) };
+    let prepared = match artefact {
+        Ok(()) => still_usable(flow, activation).await?,
         Err(failure) => {
             tracing::warn!(activation = %activation.name, %failure, "preparing failed");
             failed(&failure)
@@ -47,10 +56,10 @@ async fn write_prepared(
     activation: &Activation,
     prepared: Preparation,
 ) -> Result<bool, FlowError> {
-    let wanted = activation.next.as_ref().map(|next| next.revision);
+    let wanted = |it: &Activation| it.next.as_ref().map(|next| next.revision);
     for _ in 0..CHANGES_MAX {
         let seen = find(flow, &activation.name).await?;
-        if seen.next.as_ref().map(|next| next.revision) != wanted {
+        if wanted(&seen) != wanted(activation) || target(&seen) != target(activation) {
             return Ok(false);
         }
         let mut after = seen.clone();
@@ -90,7 +99,8 @@ pub(in crate::flow) async fn set_failed(
     after.preparation = failed(failure);
     after.updated_at = later_than(&seen, flow);
     let audit = audit(flow, &Principal::system(), "activation.failed", &after);
-    Ok(flow.store.change_activation(&after, seen.updated_at, &audit).await?)
+    // If it was changed meanwhile, that change is looked at by the refresh that follows it.
+    is_written(flow.store.change_activation(&after, seen.updated_at, &audit).await).map(drop)
 }
 
 fn failed(failure: &PrepareFailure) -> Preparation {
@@ -111,8 +121,22 @@ fn settle(activation: &mut Activation, prepared: Preparation) {
         activation.settings = next.settings;
         activation.preparation = prepared;
     } else {
+        if activation.preparation == Preparation::Preparing {
+            // Its own preparation was given up for this one.
+            activation.preparation = never_prepared(next.revision);
+        }
         next.preparation = prepared;
         activation.next = Some(next);
+    }
+}
+
+fn never_prepared(replaced_by: i64) -> Preparation {
+    Preparation::Failed {
+        failure: "superseded".to_owned(),
+        reason: format!(
+            "revision {replaced_by} was to replace it before it was prepared, and could not be prepared; change \
+             the settings or the version again"
+        ),
     }
 }
 
@@ -120,11 +144,7 @@ impl Flow {
     /// Takes up the preparations that an earlier run of the host did not finish.
     pub async fn resume_preparations(&self) -> Result<(), FlowError> {
         for activation in self.store.activations().await? {
-            let waits = match &activation.next {
-                Some(next) => next.preparation == Preparation::Preparing,
-                None => activation.preparation == Preparation::Preparing,
-            };
-            if waits {
+            if activation.is_preparing() {
                 start_preparing(self, &activation);
             }
         }

@@ -17,7 +17,7 @@ use crate::domain::principal::Principal;
 use crate::domain::release::{Manifest, check_name};
 use crate::domain::retention::Retention;
 use crate::flow::{Flow, FlowError};
-use crate::store::StoreError;
+use crate::store::{ChannelScope, StoreError};
 
 /// Who may deliver to an inbox, as it is asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -126,7 +126,11 @@ pub async fn add_inbox(
         revision: 1,
     };
     let entry = flow.audit(principal, "inbox.add", &inbox.id.to_string(), detail);
-    flow.store.add_inbox(&inbox, &entry).await?;
+    let scope = match principal.department {
+        Some(_) => ChannelScope::Department,
+        None => ChannelScope::Company,
+    };
+    flow.store.add_inbox(&inbox, scope, &entry).await?;
     flow.names_changed(|directory| directory.put_inbox(inbox.clone())).await;
     Ok(InboxWithToken { inbox, token })
 }

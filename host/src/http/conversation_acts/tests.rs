@@ -10,7 +10,7 @@ use crate::domain::ids::ConversationId;
 use crate::domain::item::{Author, Item, ItemKind, Visibility};
 use crate::domain::organisation::{Inbox, InboxAccess};
 use crate::domain::principal::Principal;
-use crate::store::{IntakeContent, IntakeEntry, IntakeOrigin};
+use crate::store::{ChannelScope, IntakeContent, IntakeEntry, IntakeOrigin};
 
 /// A host with two departments, two agents, and one conversation whose customer waits.
 struct Desk {
@@ -72,7 +72,7 @@ async fn inbox(host: &Host) -> Inbox {
         revision: 1,
     };
     let audit = flow.audit(&Principal::system(), "inbox.add", "web", Value::Null);
-    flow.store.add_inbox(&inbox, &audit).await.unwrap();
+    flow.store.add_inbox(&inbox, ChannelScope::Company, &audit).await.unwrap();
     flow.refresh_directory().await.unwrap();
     inbox
 }

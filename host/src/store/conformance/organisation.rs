@@ -8,7 +8,7 @@ use crate::domain::organisation::{Department, Inbox, Queue};
 use crate::domain::principal::Role;
 use crate::domain::quota::Quota;
 use crate::domain::token::Token;
-use crate::store::{QuotaChange, StoreError};
+use crate::store::{ChannelScope, QuotaChange, StoreError};
 
 pub(crate) async fn names_are_unique(world: World) {
     let now = world.now();
@@ -20,8 +20,21 @@ pub(crate) async fn names_are_unique(world: World) {
     let taken = world.store.add_queue(&twin, &world.audit("queue.add")).await;
     assert!(matches!(&taken, Err(StoreError::Taken(what)) if what == "queue first-line"), "{taken:?}");
     let twin = Inbox { id: world.ids.next(now), ..(*world.inbox).clone() };
-    let taken = world.store.add_inbox(&twin, &world.audit("inbox.add")).await;
+    let taken = world.store.add_inbox(&twin, ChannelScope::Company, &world.audit("inbox.add")).await;
     assert!(matches!(&taken, Err(StoreError::Taken(what)) if what == "inbox shop"), "{taken:?}");
+}
+
+pub(crate) async fn a_channel_of_one_department_is_shared_only_by_the_company(world: World) {
+    let now = world.now();
+    let other =
+        Department { id: world.ids.next(now), name: "other".into(), title: "Other".into(), created_at: now };
+    world.store.add_department(&other, &[], &world.audit("department.add")).await.unwrap();
+    let (id, name) = (world.ids.next(now), "second".to_owned());
+    let inbox = Inbox { id, name, department: other.id, ..(*world.inbox).clone() };
+    let audit = || world.audit("inbox.add");
+    let taken = world.store.add_inbox(&inbox, ChannelScope::Department, &audit()).await;
+    assert!(matches!(taken, Err(StoreError::Taken(_))), "{taken:?}");
+    world.store.add_inbox(&inbox, ChannelScope::Company, &audit()).await.unwrap();
 }
 
 pub(crate) async fn what_is_referred_to_must_exist(world: World) {
@@ -95,6 +108,31 @@ pub(crate) async fn tokens_are_kept_and_revoked_once(world: World) {
     assert!(matches!(again, Err(StoreError::Stale(_))), "{again:?}");
     let unknown = world.store.revoke_token(TokenId(1), at, &world.audit("token.revoke")).await;
     assert!(matches!(unknown, Err(StoreError::Missing(_))), "{unknown:?}");
+}
+
+pub(crate) async fn a_token_that_was_revoked_makes_no_other(world: World) {
+    let now = world.now();
+    let token = |sha256: &str| Token {
+        id: world.ids.next(now),
+        title: "an admin".into(),
+        role: Role::Admin,
+        department: None,
+        agent: None,
+        allowance: Allowance::default(),
+        sha256: sha256.into(),
+        created_at: now,
+        expires_at: None,
+        revoked_at: None,
+    };
+    let maker = token("maker");
+    world.store.add_token(&maker, &world.audit("token.add")).await.unwrap();
+    let mut audit = world.audit("token.add");
+    audit.principal.token = Some(maker.id);
+    world.store.add_token(&token("made"), &audit).await.unwrap();
+    world.store.revoke_token(maker.id, world.now(), &world.audit("token.revoke")).await.unwrap();
+    audit.id = world.ids.next(now);
+    let late = world.store.add_token(&token("late"), &audit).await;
+    assert!(matches!(late, Err(StoreError::Stale(_))), "{late:?}");
 }
 
 pub(crate) async fn quotas_are_set_and_put_back_to_their_default(world: World) {

@@ -20,8 +20,8 @@ use crate::domain::organisation::{
 use crate::domain::principal::Principal;
 use crate::domain::time::Timestamp;
 use crate::store::{
-    AuditEntry, CaseNeeds, ClaimedCase, IntakeCommitted, IntakeContent, IntakeEntry, IntakeOrigin,
-    PageRequest, PersonChange, RouteCommit, Routed, Store,
+    AuditEntry, CaseNeeds, ChannelScope, ClaimedCase, IntakeCommitted, IntakeContent, IntakeEntry,
+    IntakeOrigin, PageRequest, PersonChange, RouteCommit, Routed, Store,
 };
 
 /// Everything of a list.
@@ -89,8 +89,8 @@ impl World {
         let audit = |action| entry(&ids, at, action);
         store.add_department(&department, &queues, &audit("department.add")).await.unwrap();
         store.add_agent(&agent, &audit("agent.add")).await.unwrap();
-        store.add_inbox(&inbox, &audit("inbox.add")).await.unwrap();
-        store.add_inbox(&other_inbox, &audit("inbox.add")).await.unwrap();
+        store.add_inbox(&inbox, ChannelScope::Company, &audit("inbox.add")).await.unwrap();
+        store.add_inbox(&other_inbox, ChannelScope::Company, &audit("inbox.add")).await.unwrap();
         let [queue, ..] = queues;
         let now = AtomicI64::new(at.as_ms());
         Self { store, ids, inbox, other_inbox, queue, agent, now }

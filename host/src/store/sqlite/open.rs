@@ -13,9 +13,11 @@ use sqlx::{ConnectOptions, Connection, SqliteConnection};
 use tempfile::TempDir;
 use tokio::sync::Mutex;
 
+use super::blobs::BlobFolder;
 use super::claims::Claims;
 use super::erased_keys::ErasedKeys;
 use super::error::surprise;
+use super::plugins::components::fill_in_owners;
 use super::readers::Readers;
 use super::search::Texts;
 use super::{Books, SqliteStore, Writer, erase, upkeep};
@@ -40,6 +42,12 @@ pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Behind so many bits an id carries the millisecond in which it was made; see [`IdGenerator`].
 pub(super) const ID_MS_SHIFT: u32 = 21;
+
+/// The folder beside the database that holds compiled plugins.
+const ARTEFACTS: &str = "artefacts";
+
+/// The folder beside the database that holds the components of releases.
+const COMPONENTS: &str = "components";
 
 /// Where the repository is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,12 +107,15 @@ impl SqliteStore {
         let lock = lock(&file)?;
         // SQLite gives what it has beside the file the file's own mode.
         owners_file(&file)?;
+        let folder = |name: &str| BlobFolder::open(file.with_file_name(name), options.sync);
+        let (artefacts, components) = (folder(ARTEFACTS)?, folder(COMPONENTS)?);
         let options = writer_options(&file, options);
         let mut connection = options.connect().await?;
         crash::point(Point::StoreLocked);
         check_version(&mut connection).await?;
         MIGRATIONS.run(&mut connection).await.map_err(not_migrated)?;
         crash::point(Point::StoreMigrated);
+        fill_in_owners(&mut connection).await?;
         let last_end = upkeep::begin(&mut connection).await?;
         let next_content = continue_numbers(&mut connection, &ids).await?;
         let unindexed = Texts::load(&mut connection).await?;
@@ -130,6 +141,8 @@ impl SqliteStore {
             wiping: Mutex::default(),
             erased_at_once: erase::AtOnce::default(),
             wiped_pages_max: erase::WIPED_PAGES_MAX,
+            artefacts,
+            components,
             _lock: lock,
             _directory: directory,
         })

@@ -12,7 +12,7 @@ use crate::domain::installation::InstallationSettings;
 use crate::domain::organisation::{Agent, Department, Directory, Inbox, Queue};
 use crate::domain::time::Timestamp;
 use crate::domain::token::Token;
-use crate::store::{AuditEntry, OrganisationStore, StoreError, StoreResult};
+use crate::store::{AuditEntry, ChannelScope, OrganisationStore, StoreError, StoreResult};
 
 /// Under which name the installation's settings are kept.
 const SETTINGS: &str = "settings";
@@ -80,9 +80,12 @@ impl OrganisationStore for SqliteStore {
         Ok(tx.commit().await?)
     }
 
-    async fn add_inbox(&self, inbox: &Inbox, audit: &AuditEntry) -> StoreResult<()> {
+    async fn add_inbox(&self, inbox: &Inbox, scope: ChannelScope, audit: &AuditEntry) -> StoreResult<()> {
         let mut writer = self.writer.lock().await;
         let mut tx = writer.begin().await?;
+        if scope == ChannelScope::Department && is_channel_of_another(inbox, &mut tx).await? {
+            return Err(StoreError::Taken(format!("channel {} of another department", inbox.channel)));
+        }
         insert_inbox(inbox, &mut tx).await?;
         audit::record(audit, &mut tx).await?;
         Ok(tx.commit().await?)
@@ -96,6 +99,12 @@ impl OrganisationStore for SqliteStore {
         }
         audit::record(audit, &mut tx).await?;
         Ok(tx.commit().await?)
+    }
+
+    async fn installation_id(&self) -> StoreResult<String> {
+        Ok(sqlx::query_scalar("SELECT value FROM installation WHERE name = 'id'")
+            .fetch_one(&mut *self.reader().await?)
+            .await?)
     }
 
     async fn settings(&self) -> StoreResult<InstallationSettings> {
@@ -189,6 +198,14 @@ async fn insert_agent(agent: &Agent, connection: &mut SqliteConnection) -> Store
         .map_err(StoreError::from)
         .or_taken(|| format!("agent {}", agent.name))
         .or_missing(|| format!("department {}", agent.department))
+}
+
+async fn is_channel_of_another(inbox: &Inbox, connection: &mut SqliteConnection) -> StoreResult<bool> {
+    Ok(sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM inboxes WHERE channel = ? AND department <> ?)")
+        .bind(&inbox.channel)
+        .bind(inbox.department.0)
+        .fetch_one(connection)
+        .await?)
 }
 
 async fn insert_inbox(inbox: &Inbox, connection: &mut SqliteConnection) -> StoreResult<()> {

@@ -1,30 +1,40 @@
 //! Releases, activations, generations, artefacts.
 
 mod activations;
+mod artefacts;
+pub(super) mod components;
 mod generations;
 mod releases;
 mod signing_keys;
 
+use std::collections::{HashMap, HashSet};
+
 use async_trait::async_trait;
+use bytes::Bytes;
 
 use super::SqliteStore;
 use crate::domain::activation::{Activation, ActivationVersion};
 use crate::domain::generation::Generation;
 use crate::domain::ids::{ActivationId, SigningKeyId};
+use crate::domain::quota::{Owner, QuotaLimit};
 use crate::domain::release::Release;
 use crate::domain::signing::{Revocation, SigningKey};
 use crate::domain::time::Timestamp;
-use crate::store::{AuditEntry, Page, PageRequest, PluginStore, Published, StoreResult};
+use crate::store::{
+    ActivationAdded, ActivationRoom, AuditEntry, Page, PageRequest, PluginStore, Published, ReleaseRoom,
+    StoreResult, Sweep,
+};
 
 #[async_trait]
 impl PluginStore for SqliteStore {
     async fn publish(
         &self,
         release: &Release,
-        component: &[u8],
+        component: &Bytes,
+        room: ReleaseRoom,
         audit: &AuditEntry,
     ) -> StoreResult<Published> {
-        releases::publish(self, release, component, audit).await
+        releases::publish(self, release, component, room, audit).await
     }
 
     async fn releases(&self, search: &str, page: PageRequest) -> StoreResult<Page<Release>> {
@@ -65,35 +75,42 @@ impl PluginStore for SqliteStore {
     }
 
     async fn component(&self, digest: &str) -> StoreResult<Option<Vec<u8>>> {
-        releases::component(self, digest).await
+        components::get(self, digest).await
     }
 
-    async fn put_artefact(&self, key: &str, bytes: &[u8]) -> StoreResult<()> {
-        let mut writer = self.writer.lock().await;
-        sqlx::query(
-            "INSERT INTO artefacts (key, bytes) VALUES (?, ?)
-             ON CONFLICT (key) DO UPDATE SET bytes = excluded.bytes",
-        )
-        .bind(key)
-        .bind(bytes)
-        .execute(&mut writer.connection)
-        .await?;
-        Ok(())
+    async fn put_artefact(
+        &self,
+        key: &str,
+        owner: Owner,
+        bytes: Bytes,
+        room: Option<QuotaLimit>,
+    ) -> StoreResult<()> {
+        artefacts::put(self, key, owner, bytes, room).await
     }
 
     async fn artefact(&self, key: &str) -> StoreResult<Option<Vec<u8>>> {
-        Ok(sqlx::query_scalar("SELECT bytes FROM artefacts WHERE key = ?")
-            .bind(key)
-            .fetch_optional(&mut *self.reader().await?)
-            .await?)
+        artefacts::get(self, key).await
+    }
+
+    async fn sweep_artefacts(&self, used: &HashMap<String, Owner>, sweep: Sweep) -> StoreResult<u64> {
+        artefacts::sweep(self, used, sweep).await
+    }
+
+    async fn sweep_components(&self, used: &HashSet<String>, sweep: Sweep) -> StoreResult<u64> {
+        components::sweep(self, used, sweep).await
     }
 
     async fn activations(&self) -> StoreResult<Vec<Activation>> {
         activations::all(self).await
     }
 
-    async fn add_activation(&self, activation: &Activation, audit: &AuditEntry) -> StoreResult<()> {
-        activations::add(self, activation, audit).await
+    async fn add_activation(
+        &self,
+        activation: &Activation,
+        room: ActivationRoom,
+        audit: &AuditEntry,
+    ) -> StoreResult<ActivationAdded> {
+        activations::add(self, activation, room, audit).await
     }
 
     async fn change_activation(
@@ -102,7 +119,17 @@ impl PluginStore for SqliteStore {
         seen: Timestamp,
         audit: &AuditEntry,
     ) -> StoreResult<()> {
-        activations::change(self, activation, seen, audit).await
+        activations::change(self, activation, seen, None, audit).await
+    }
+
+    async fn plan_activation(
+        &self,
+        activation: &Activation,
+        seen: Timestamp,
+        preparing: QuotaLimit,
+        audit: &AuditEntry,
+    ) -> StoreResult<()> {
+        activations::change(self, activation, seen, Some(preparing), audit).await
     }
 
     async fn activation_versions(&self, activation: ActivationId) -> StoreResult<Vec<ActivationVersion>> {

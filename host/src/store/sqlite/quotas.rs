@@ -13,8 +13,12 @@ use crate::store::{AuditEntry, QuotaChange, QuotaStore, QuotaUse, StoreResult};
 const COMPANY: i64 = 0;
 
 /// What is counted for each owner. Each statement gives owners (absent for the company) and how much.
-const USES: [(Quota, &str); 2] = [
+const USES: [(Quota, &str); 6] = [
     (Quota::Activations, "SELECT owner, count(*) FROM activations GROUP BY owner"),
+    (Quota::WaitingPreparations, "SELECT owner, sum(is_preparing) FROM activations GROUP BY owner"),
+    (Quota::Releases, "SELECT owner, count(kept_bytes) FROM releases GROUP BY owner"),
+    (Quota::ReleaseBytes, "SELECT owner, ifnull(sum(kept_bytes), 0) FROM releases GROUP BY owner"),
+    (Quota::ArtefactBytes, "SELECT owner, sum(bytes) FROM artefact_files GROUP BY owner"),
     (Quota::WaitingTimers, "SELECT department, policies FROM timer_counts"),
 ];
 

@@ -19,6 +19,7 @@ async fn open() -> World {
     World::found(Arc::new(store), ids).await
 }
 
+mod blobs;
 mod readers;
 mod recipients;
 mod upkeep;

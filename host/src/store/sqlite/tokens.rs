@@ -1,7 +1,7 @@
 //! Tokens, of which the digests are kept.
 
-use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
+use sqlx::{Row as _, SqliteConnection};
 
 use super::error::Explain;
 use super::words::{case, word};
@@ -25,6 +25,7 @@ pub(super) async fn all(store: &SqliteStore) -> StoreResult<Vec<Token>> {
 pub(super) async fn add(store: &SqliteStore, token: &Token, audit: &AuditEntry) -> StoreResult<()> {
     let mut writer = store.writer.lock().await;
     let mut tx = writer.begin().await?;
+    refuse_revoked_maker(audit, &mut tx).await?;
     let done = sqlx::query(
         "INSERT INTO tokens (
              id, title, role, department, agent, allowance, sha256, created_at, expires_at, revoked_at
@@ -49,6 +50,20 @@ pub(super) async fn add(store: &SqliteStore, token: &Token, audit: &AuditEntry) 
         .or_missing(|| "department or agent of the token".to_owned())?;
     audit::record(audit, &mut tx).await?;
     Ok(tx.commit().await?)
+}
+
+/// A token that is revoked while its bearer makes another one makes none: else a thief would keep the new one.
+async fn refuse_revoked_maker(audit: &AuditEntry, connection: &mut SqliteConnection) -> StoreResult<()> {
+    let Some(maker) = audit.principal.token else { return Ok(()) };
+    let is_revoked: bool =
+        sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM tokens WHERE id = ? AND revoked_at IS NOT NULL)")
+            .bind(maker.0)
+            .fetch_one(connection)
+            .await?;
+    match is_revoked {
+        true => Err(StoreError::Stale(format!("token {maker}"))),
+        false => Ok(()),
+    }
 }
 
 pub(super) async fn revoke(

@@ -4,10 +4,14 @@ use sqlx::SqliteConnection;
 
 use crate::domain::activation::{Activation, ActivationVersion};
 use crate::domain::ids::ActivationId;
+use crate::domain::quota::QuotaLimit;
+use crate::domain::release::PluginKind;
 use crate::domain::time::Timestamp;
 use crate::store::sqlite::error::Explain;
 use crate::store::sqlite::{SqliteStore, audit};
-use crate::store::{AuditEntry, StoreError, StoreResult};
+use crate::store::{
+    ACTIVATION_VERSIONS_MAX, ActivationAdded, ActivationRoom, AuditEntry, StoreError, StoreResult,
+};
 
 pub(super) async fn all(store: &SqliteStore) -> StoreResult<Vec<Activation>> {
     let contents: Vec<String> = sqlx::query_scalar("SELECT content FROM activations")
@@ -18,11 +22,22 @@ pub(super) async fn all(store: &SqliteStore) -> StoreResult<Vec<Activation>> {
     Ok(all)
 }
 
-pub(super) async fn add(store: &SqliteStore, activation: &Activation, audit: &AuditEntry) -> StoreResult<()> {
+pub(super) async fn add(
+    store: &SqliteStore,
+    activation: &Activation,
+    room: ActivationRoom,
+    audit: &AuditEntry,
+) -> StoreResult<ActivationAdded> {
     let mut writer = store.writer.lock().await;
     let mut tx = writer.begin().await?;
+    if let Some(name) = of_same_adapter(activation, &mut tx).await? {
+        return Ok(ActivationAdded::AdapterIsEnabled { name });
+    }
+    check_activations(room.activations, &mut tx).await?;
+    check_preparing(activation, room.preparing, &mut tx).await?;
     let done = sqlx::query(
-        "INSERT INTO activations (id, name, release, owner, updated_at, content) VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT INTO activations (id, name, release, owner, updated_at, content, is_preparing)
+         VALUES (?, ?, ?, ?, ?, ?, ?)",
     )
     .bind(activation.id.0)
     .bind(&activation.name)
@@ -30,25 +45,50 @@ pub(super) async fn add(store: &SqliteStore, activation: &Activation, audit: &Au
     .bind(activation.owner.map(|it| it.0))
     .bind(activation.updated_at.as_ms())
     .bind(serde_json::to_string(activation)?)
+    .bind(activation.is_preparing())
     .execute(&mut *tx)
     .await;
     explain(done.map(drop), activation)?;
     keep_version(activation, &mut tx).await?;
     audit::record(audit, &mut tx).await?;
-    Ok(tx.commit().await?)
+    tx.commit().await?;
+    Ok(ActivationAdded::Added)
+}
+
+/// The name of the activation that works the same adapter, of which there is one at most.
+async fn of_same_adapter(
+    activation: &Activation,
+    connection: &mut SqliteConnection,
+) -> StoreResult<Option<String>> {
+    if activation.kind != PluginKind::ChannelAdapter {
+        return Ok(None);
+    }
+    Ok(sqlx::query_scalar(
+        "SELECT name
+         FROM activations
+         WHERE content ->> '$.plugin' = ? AND content ->> '$.kind' = 'channel-adapter' AND name <> ?",
+    )
+    .bind(&activation.plugin)
+    .bind(&activation.name)
+    .fetch_optional(connection)
+    .await?)
 }
 
 pub(super) async fn change(
     store: &SqliteStore,
     activation: &Activation,
     seen: Timestamp,
+    preparing: Option<QuotaLimit>,
     audit: &AuditEntry,
 ) -> StoreResult<()> {
     let mut writer = store.writer.lock().await;
     let mut tx = writer.begin().await?;
+    if let Some(limit) = preparing {
+        check_preparing(activation, limit, &mut tx).await?;
+    }
     let done = sqlx::query(
         "UPDATE activations
-         SET name = ?, release = ?, owner = ?, updated_at = ?, content = ?
+         SET name = ?, release = ?, owner = ?, updated_at = ?, content = ?, is_preparing = ?
          WHERE id = ? AND updated_at = ?",
     )
     .bind(&activation.name)
@@ -56,6 +96,7 @@ pub(super) async fn change(
     .bind(activation.owner.map(|it| it.0))
     .bind(activation.updated_at.as_ms())
     .bind(serde_json::to_string(activation)?)
+    .bind(activation.is_preparing())
     .bind(activation.id.0)
     .bind(seen.as_ms())
     .execute(&mut *tx)
@@ -66,6 +107,35 @@ pub(super) async fn change(
     keep_version(activation, &mut tx).await?;
     audit::record(audit, &mut tx).await?;
     Ok(tx.commit().await?)
+}
+
+async fn check_activations(limit: QuotaLimit, connection: &mut SqliteConnection) -> StoreResult<()> {
+    let there: i64 = sqlx::query_scalar("SELECT count(*) FROM activations WHERE owner IS ?")
+        .bind(limit.owner.map(|it| it.0))
+        .fetch_one(connection)
+        .await?;
+    Ok(limit.check(u64::try_from(there).unwrap_or_default(), 1)?)
+}
+
+/// One that waits already only waits for something else.
+async fn check_preparing(
+    activation: &Activation,
+    limit: QuotaLimit,
+    connection: &mut SqliteConnection,
+) -> StoreResult<()> {
+    if !activation.is_preparing() {
+        return Ok(());
+    }
+    let (others, this): (i64, i64) = sqlx::query_as(
+        "SELECT ifnull(sum(id <> ?1), 0), ifnull(sum(id = ?1), 0)
+         FROM activations
+         WHERE owner IS ?2 AND is_preparing = 1",
+    )
+    .bind(activation.id.0)
+    .bind(limit.owner.map(|it| it.0))
+    .fetch_one(connection)
+    .await?;
+    Ok(limit.check(u64::try_from(others).unwrap_or_default(), u64::from(this == 0))?)
 }
 
 fn explain<T>(done: sqlx::Result<T>, activation: &Activation) -> StoreResult<T> {
@@ -103,8 +173,13 @@ async fn keep_version(activation: &Activation, connection: &mut SqliteConnection
     .bind(activation.id.0)
     .bind(activation.revision)
     .bind(serde_json::to_string(&version)?)
-    .execute(connection)
+    .execute(&mut *connection)
     .await?;
+    sqlx::query("DELETE FROM activation_versions WHERE activation = ? AND revision <= ?")
+        .bind(activation.id.0)
+        .bind(activation.revision - ACTIVATION_VERSIONS_MAX)
+        .execute(connection)
+        .await?;
     Ok(())
 }
 

@@ -1,42 +1,92 @@
 //! Published releases and their bytes.
 
+use bytes::Bytes;
 use sqlx::SqliteConnection;
 
+use super::components;
 use crate::domain::look_alike::is_confusable;
 use crate::domain::release::Release;
 use crate::store::sqlite::error::Explain;
 use crate::store::sqlite::paging::{self, Fitting};
 use crate::store::sqlite::rows::Rows;
 use crate::store::sqlite::{SqliteStore, audit};
-use crate::store::{AuditEntry, Page, PageRequest, Published, StoreError, StoreResult};
+use crate::store::{AuditEntry, Page, PageRequest, Published, ReleaseRoom, StoreError, StoreResult};
 
+/// The file comes first, so that a release never is without its component; the row is what counts.
 pub(super) async fn publish(
     store: &SqliteStore,
     release: &Release,
-    component: &[u8],
+    component: &Bytes,
+    room: ReleaseRoom,
     audit: &AuditEntry,
 ) -> StoreResult<Published> {
+    let _keeping = store.components.keeping().await;
+    {
+        // A refused component is not written. The check that counts is the second one.
+        let mut reader = store.reader().await?;
+        if let Standing::Settled(settled) = standing(release, &mut reader).await? {
+            return Ok(settled);
+        }
+        components::check_room(component.len(), room, &mut reader).await?;
+    }
+    store.components.write(&release.digest, component.clone()).await?;
     let mut writer = store.writer.lock().await;
     let mut tx = writer.begin().await?;
-    if let Some(before) = by_digest(&release.digest, &mut tx).await? {
-        return Ok(Published::Before(Box::new(before)));
+    let standing = standing(release, &mut tx).await?;
+    if let Standing::Settled(settled) = standing {
+        return Ok(settled);
     }
-    match first_of_name(&release.manifest.name, &mut tx).await? {
-        Some(first) if first.owner != release.owner => return Ok(Published::OtherOwner(Box::new(first))),
+    components::check_room(component.len(), room, &mut tx).await?;
+    let published = match standing {
+        Standing::WithoutComponent(before) => {
+            components::keep(&before, component.len(), &mut tx).await?;
+            Published::Before(before)
+        }
+        _ => {
+            insert(release, component.len(), &mut tx).await?;
+            Published::New
+        }
+    };
+    audit::record(audit, &mut tx).await?;
+    tx.commit().await?;
+    Ok(published)
+}
+
+/// Where a release to be published stands.
+enum Standing {
+    /// It is new.
+    New,
+    /// It was published before, and its component was deleted since.
+    WithoutComponent(Box<Release>),
+    /// Nothing is to be written.
+    Settled(Published),
+}
+
+async fn standing(release: &Release, connection: &mut SqliteConnection) -> StoreResult<Standing> {
+    if let Some(before) = by_digest(&release.digest, connection).await? {
+        let before = Box::new(before);
+        return Ok(match components::is_kept(&before, connection).await? {
+            true => Standing::Settled(Published::Before(before)),
+            // It counts to its owner, and another one fills that quota no more than it publishes the name.
+            false if before.owner != release.owner => Standing::Settled(Published::OtherOwner(before)),
+            false => Standing::WithoutComponent(before),
+        });
+    }
+    match first_of_name(&release.manifest.name, connection).await? {
+        Some(first) if first.owner != release.owner => {
+            return Ok(Standing::Settled(Published::OtherOwner(Box::new(first))));
+        }
         Some(_) => {}
         None => {
-            if let Some(other) = look_alike(release, &mut tx).await? {
-                return Ok(Published::LookAlike(Box::new(other)));
+            if let Some(other) = look_alike(release, connection).await? {
+                return Ok(Standing::Settled(Published::LookAlike(Box::new(other))));
             }
         }
     }
-    if let Some(other) = by_version(release, &mut tx).await? {
-        return Ok(Published::OtherBytes(Box::new(other)));
+    if let Some(other) = by_version(release, connection).await? {
+        return Ok(Standing::Settled(Published::OtherBytes(Box::new(other))));
     }
-    insert(release, component, &mut tx).await?;
-    audit::record(audit, &mut tx).await?;
-    tx.commit().await?;
-    Ok(Published::New)
+    Ok(Standing::New)
 }
 
 pub(super) async fn change(
@@ -53,6 +103,9 @@ pub(super) async fn change(
         Some(_) => return Err(StoreError::Stale(what)),
         None => return Err(StoreError::Missing(what)),
     }
+    if seen.yanked().is_some() && release.yanked().is_none() && !components::is_kept(seen, &mut tx).await? {
+        return Err(StoreError::Missing(format!("component of {what}")));
+    }
     // Nothing else of a release ever changes, whatever is given.
     let kept = Release { state: release.state.clone(), signature: release.signature.clone(), ..seen.clone() };
     sqlx::query("UPDATE releases SET content = ? WHERE id = ?")
@@ -64,9 +117,10 @@ pub(super) async fn change(
     Ok(tx.commit().await?)
 }
 
-async fn insert(release: &Release, component: &[u8], connection: &mut SqliteConnection) -> StoreResult<()> {
+async fn insert(release: &Release, kept: usize, connection: &mut SqliteConnection) -> StoreResult<()> {
     let done = sqlx::query(
-        "INSERT INTO releases (id, digest, name, version, summary, content) VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT INTO releases (id, digest, name, version, summary, content, owner, kept_bytes)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
     )
     .bind(release.id.0)
     .bind(&release.digest)
@@ -74,15 +128,11 @@ async fn insert(release: &Release, component: &[u8], connection: &mut SqliteConn
     .bind(&release.manifest.version)
     .bind(&release.manifest.summary)
     .bind(serde_json::to_string(release)?)
-    .execute(&mut *connection)
+    .bind(release.owner.map(|it| it.0))
+    .bind(kept as i64)
+    .execute(connection)
     .await;
-    done.map(drop).map_err(StoreError::from).or_taken(|| format!("release {}", release.id))?;
-    sqlx::query("INSERT INTO components (release, bytes) VALUES (?, ?)")
-        .bind(release.id.0)
-        .bind(component)
-        .execute(connection)
-        .await?;
-    Ok(())
+    done.map(drop).map_err(StoreError::from).or_taken(|| format!("release {}", release.id))
 }
 
 pub(super) async fn by_digest(
@@ -167,15 +217,6 @@ pub(super) async fn versions(store: &SqliteStore, name: &str) -> StoreResult<Vec
             .fetch_all(&mut *store.reader().await?)
             .await?;
     read_all(&contents)
-}
-
-pub(super) async fn component(store: &SqliteStore, digest: &str) -> StoreResult<Option<Vec<u8>>> {
-    Ok(sqlx::query_scalar(
-        "SELECT c.bytes FROM releases AS r JOIN components AS c ON c.release = r.id WHERE r.digest = ?",
-    )
-    .bind(digest)
-    .fetch_optional(&mut *store.reader().await?)
-    .await?)
 }
 
 fn read_all(contents: &[String]) -> StoreResult<Vec<Release>> {
