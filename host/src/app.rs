@@ -98,7 +98,8 @@ pub fn prepare_folder(folder: &Path) -> std::io::Result<()> {
 /// The names of what the host keeps in its folder: the database with what SQLite and the lock have beside it
 /// (which begin with its name), keys, the first token, artefacts.
 fn is_of_repository(name: &str) -> bool {
-    name.starts_with(REPOSITORY) || [ARTEFACT_KEY, SECRETS_KEY, ADMIN_TOKEN, "artefacts"].contains(&name)
+    name.starts_with(REPOSITORY)
+        || [ARTEFACT_KEY, SECRETS_KEY, ADMIN_TOKEN, "artefacts", "components"].contains(&name)
 }
 
 /// A running Switchboard.

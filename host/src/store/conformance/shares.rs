@@ -10,7 +10,7 @@ use crate::domain::ids::{ActivationId, ConversationId};
 use crate::domain::organisation::{Department, Inbox, Queue, QueueKind};
 use crate::domain::time::Timestamp;
 use crate::domain::timer::{Timer, TimerPurpose};
-use crate::store::IntakeEntry;
+use crate::store::{ChannelScope, IntakeEntry};
 
 const DUE: Timestamp = Timestamp::MAX;
 
@@ -42,7 +42,7 @@ impl World {
             junk_queue: queues[2].id,
             ..(*self.inbox).clone()
         };
-        self.store.add_inbox(&inbox, &self.audit("inbox.add")).await.unwrap();
+        self.store.add_inbox(&inbox, ChannelScope::Company, &self.audit("inbox.add")).await.unwrap();
         Arc::new(inbox)
     }
 
