@@ -47,6 +47,7 @@ pub mod catch_up;
 pub mod converse;
 pub mod delete_unused;
 pub mod deliver;
+mod driving;
 pub mod enable;
 pub mod erase;
 pub mod error;

@@ -11,18 +11,20 @@
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
+use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt as _, StreamExt as _};
 use tokio_util::sync::CancellationToken;
 
 use self::exchange::send;
 use self::turns::SendTurns;
+use super::driving::while_driving;
 use super::liveness::SENDING;
 use super::{Flow, FlowError};
 use crate::crash::{self, Point};
-use crate::domain::ids::{InboxId, OutboxId};
+use crate::domain::ids::{DepartmentId, InboxId, OutboxId};
 use crate::domain::time::Timestamp;
-use crate::store::{OutboxWork, SendEnd};
+use crate::store::{OutboxWork, SendEnd, StoreResult};
 
 mod answer;
 mod exchange;
@@ -44,26 +46,21 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 pub async fn send_due(flow: &Flow, stop: &CancellationToken) -> Result<usize, FlowError> {
     // Nothing is on its way yet, so what has begun belongs to a host that died.
     park_unfinished(flow).await?;
-    let mut under_way = FuturesUnordered::new();
-    let (mut turns, mut tried, mut failure) = (SendTurns::default(), 0, None);
+    let mut sending = Sending::default();
+    let mut under_way: FuturesUnordered<BoxFuture<'_, Ended>> = FuturesUnordered::new();
     loop {
         flow.liveness.moved(SENDING);
-        if failure.is_none() && !stop.is_cancelled() {
-            match next_inboxes(flow, &mut turns).await {
-                Ok(inboxes) => under_way.extend(inboxes.into_iter().map(|it| send_from(flow, it, stop))),
-                Err(error) => failure = Some(error),
-            }
+        if sending.failure.is_none() && !stop.is_cancelled() {
+            let looking = flow.store.due_inboxes(flow.now());
+            let (due, ended) = while_driving(&mut under_way, looking).await;
+            ended.into_iter().for_each(|it| sending.end(it));
+            let begun = sending.begin(flow, due);
+            under_way.extend(begun.into_iter().map(|it| send_from(flow, it, stop).boxed()));
         }
         tokio::select! {
-            sent = under_way.next() => match sent {
-                Some((inbox, sent)) => {
-                    turns.end(inbox);
-                    match sent {
-                        Ok(more) => tried += more,
-                        Err(error) => failure = failure.or(Some(error)),
-                    }
-                }
-                None => return failure.map_or(Ok(tried), Err),
+            ended = under_way.next() => match ended {
+                Some(ended) => sending.end(ended),
+                None => return sending.failure.map_or(Ok(sending.tried), Err),
             },
             () = flow.wake.outbox.notified(), if !under_way.is_empty() => {}
             () = tokio::time::sleep(LOOK_AGAIN), if !under_way.is_empty() => {}
@@ -71,20 +68,47 @@ pub async fn send_due(flow: &Flow, stop: &CancellationToken) -> Result<usize, Fl
     }
 }
 
-/// Those of the inboxes with due replies that get a place now.
-async fn next_inboxes(flow: &Flow, turns: &mut SendTurns) -> Result<Vec<InboxId>, FlowError> {
-    let due = flow.store.due_inboxes(flow.now()).await?;
+/// An inbox that gave its place back, and how many of its replies were tried.
+type Ended = (InboxId, Result<usize, FlowError>);
+
+/// Whose turn it is, and what came of it so far.
+#[derive(Default)]
+struct Sending {
+    turns: SendTurns,
+    tried: usize,
+    failure: Option<FlowError>,
+}
+
+impl Sending {
+    /// The inboxes that get a place now.
+    fn begin(&mut self, flow: &Flow, due: StoreResult<Vec<InboxId>>) -> Vec<InboxId> {
+        match due {
+            Ok(due) => self.turns.begin(with_owners(flow, due)),
+            Err(error) => {
+                self.failure = Some(error.into());
+                Vec::new()
+            }
+        }
+    }
+
+    fn end(&mut self, (inbox, sent): Ended) {
+        self.turns.end(inbox);
+        match sent {
+            Ok(tried) => self.tried += tried,
+            Err(error) => self.failure = self.failure.take().or(Some(error)),
+        }
+    }
+}
+
+/// The inboxes with their departments, where this host knows them.
+fn with_owners(flow: &Flow, inboxes: Vec<InboxId>) -> Vec<(InboxId, Option<DepartmentId>)> {
     let directory = flow.directory.load();
-    let owned = due.into_iter().map(|it| (it, directory.inbox(it).map(|inbox| inbox.department)));
-    Ok(turns.begin(owned))
+    let department = |inbox| directory.inbox(inbox).map(|it| it.department);
+    inboxes.into_iter().map(|it| (it, department(it))).collect()
 }
 
 /// Sends what is due from an inbox for as long as it has its place; how many were tried.
-async fn send_from(
-    flow: &Flow,
-    inbox: InboxId,
-    stop: &CancellationToken,
-) -> (InboxId, Result<usize, FlowError>) {
+async fn send_from(flow: &Flow, inbox: InboxId, stop: &CancellationToken) -> Ended {
     (inbox, send_some(flow, inbox, stop).await)
 }
 

@@ -9,14 +9,16 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::StreamExt as _;
+use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
+use futures::{FutureExt as _, StreamExt as _};
 use tokio_util::sync::CancellationToken;
 
 use super::times::CaseTimes;
 use super::{BATCH_MAX, BATCH_MICROS, BatchOutcome, route_some};
 use crate::domain::fair_share::FairShare;
 use crate::domain::ids::DepartmentId;
+use crate::flow::driving::while_driving;
 use crate::flow::liveness::ROUTING;
 use crate::flow::pipeline::Pipeline;
 use crate::flow::{Flow, FlowError, suspend};
@@ -34,6 +36,9 @@ const BATCH_MIN: usize = 32;
 /// How soon departments are looked for again while batches are under way: a ring may be lost, and an event of
 /// which nothing could be evaluated is tried again.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// A department's batch that ended.
+type Ended = (DepartmentId, Result<BatchOutcome, FlowError>);
 
 /// Evaluates one batch of each department that waits; how many events were found.
 pub async fn route_batch(flow: &Flow) -> Result<usize, FlowError> {
@@ -57,26 +62,32 @@ pub async fn route_batch(flow: &Flow) -> Result<usize, FlowError> {
 
 /// Evaluates what waits, until nothing does or the host stops.
 pub async fn route_until_idle(flow: &Flow, stop: &CancellationToken) -> Result<(), FlowError> {
-    let (mut dispatcher, mut under_way) = (Dispatcher::default(), FuturesUnordered::new());
+    let mut dispatcher = Dispatcher::default();
+    let mut under_way: FuturesUnordered<BoxFuture<'_, Ended>> = FuturesUnordered::new();
     let (mut look_again, mut failure) = (tokio::time::interval(LOOK_AGAIN), None);
     loop {
         let pipeline = flow.pipeline.load_full();
         if failure.is_none() && !stop.is_cancelled() && pipeline.generation.is_some() {
-            match flow.store.waiting_departments().await {
+            let (waiting, ended) = while_driving(&mut under_way, flow.store.waiting_departments()).await;
+            for (department, outcome) in ended {
+                flow.liveness.moved(ROUTING);
+                failure = dispatcher.end(department, outcome).err().or(failure);
+            }
+            match waiting {
                 Ok(waiting) => {
                     let begun = dispatcher.begin(waiting, &flow.door.judges.times);
                     let plan = Plan::of(flow, dispatcher.under_way.len());
                     let batches = begun.into_iter().map(|it| route_for(flow, &pipeline, it, &plan));
-                    under_way.extend(batches.collect::<Vec<_>>());
+                    under_way.extend(batches);
                 }
                 Err(error) => failure = Some(error.into()),
             }
         }
         tokio::select! {
             ended = under_way.next() => match ended {
-                Some((department, routed)) => {
+                Some((department, outcome)) => {
                     flow.liveness.moved(ROUTING);
-                    failure = dispatcher.end(department, routed).err().or(failure);
+                    failure = dispatcher.end(department, outcome).err().or(failure);
                 }
                 None => {
                     if let Some(failure) = failure {
@@ -97,9 +108,9 @@ fn route_for<'a>(
     pipeline: &Arc<Pipeline>,
     department: DepartmentId,
     plan: &Plan<'_>,
-) -> impl Future<Output = (DepartmentId, Result<BatchOutcome, FlowError>)> + use<'a> {
+) -> BoxFuture<'a, Ended> {
     let (pipeline, max) = (Arc::clone(pipeline), plan.events_max(department));
-    async move { (department, route_some(flow, pipeline, department, max).await) }
+    async move { (department, route_some(flow, pipeline, department, max).await) }.boxed()
 }
 
 /// How large batches are.
