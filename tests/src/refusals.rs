@@ -7,7 +7,7 @@ use std::path::Path;
 use serde_json::json;
 use switchboard::bundled::BUNDLED;
 use tempfile::TempDir;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::support::guest::{CONTENT, DONE, Guest, Kind, refusing};
 use crate::support::host::{Host, furnished, run};
@@ -43,6 +43,8 @@ async fn hostile_server() -> SocketAddr {
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
+        // A client takes no response to what it has not begun to ask.
+        stream.read_u8().await.unwrap();
         let problem = json!({ "detail": COMMANDS, "remedy": "nothing" }).to_string();
         let head =
             format!("HTTP/1.1 422 X\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", problem.len());

@@ -14,29 +14,40 @@ const LOOK: Duration = Duration::from_secs(2);
 /// Growth that is worth it: a tenth of an ordinary host. Looking through the arenas takes milliseconds.
 const GROWTH_BYTES: u64 = 32 * 1024 * 1024;
 
+/// Looks to leave out after one that gave little back: a process that is large because of what it holds is
+/// looked through twice a minute.
+const LOOKS_LEFT_OUT: u32 = 15;
+
 /// When to give memory back.
 #[derive(Debug, Default)]
 struct Trimming {
-    /// The smallest size since memory was given back last.
+    /// The smallest size there was.
     floor: Option<u64>,
     /// The size at the last look.
     last: u64,
+    /// How many looks are to be left out.
+    left_out: u32,
 }
 
 impl Trimming {
     /// Whether to give back now, at a size of so many bytes.
     fn is_due(&mut self, bytes: u64) -> bool {
-        let floor = *self.floor.get_or_insert(bytes);
-        self.floor = Some(floor.min(bytes));
+        let floor = self.floor.map_or(bytes, |it| it.min(bytes));
+        self.floor = Some(floor);
         // While it grows, what is free is about to be used.
         let grows = bytes > self.last.saturating_add(GROWTH_BYTES / 4);
         self.last = bytes;
-        !grows && bytes > floor.saturating_add(GROWTH_BYTES)
+        let is_left_out = self.left_out > 0;
+        self.left_out = self.left_out.saturating_sub(1);
+        !grows && !is_left_out && bytes > floor.saturating_add(GROWTH_BYTES)
     }
 
-    /// So many bytes were left after giving back.
-    fn note_rest(&mut self, bytes: u64) {
-        (self.floor, self.last) = (Some(bytes), bytes);
+    /// Giving back made it so much smaller. What a storm still held at that moment may be free at the next look.
+    fn note(&mut self, before: u64, after: u64) {
+        self.last = after;
+        if before.saturating_sub(after) < GROWTH_BYTES / 4 {
+            self.left_out = LOOKS_LEFT_OUT;
+        }
     }
 }
 
@@ -56,7 +67,7 @@ pub async fn give_back_free(stop: CancellationToken) {
         }
         let trimmed = tokio::task::spawn_blocking(trim).await;
         let after = resident_bytes().unwrap_or(before);
-        trimming.note_rest(after);
+        trimming.note(before, after);
         tracing::debug!(before, after, ok = trimmed.is_ok(), "free memory was given back");
     }
 }
@@ -93,17 +104,20 @@ mod tests {
         let sizes = [200, 210, 400, 900, 900, 890];
         let due: Vec<bool> = sizes.iter().map(|it| trimming.is_due(it * MIB)).collect();
         assert_eq!(due, [false, false, false, false, true, true]);
-        trimming.note_rest(220 * MIB);
-        assert!(!trimming.is_due(240 * MIB), "ordinary growth");
+        trimming.note(890 * MIB, 220 * MIB);
+        assert!(!trimming.is_due(230 * MIB), "ordinary growth");
     }
 
     #[test]
-    fn a_process_that_stays_large_is_not_trimmed_again_and_again() {
+    fn memory_that_a_storm_held_at_the_first_look_is_given_back_at_a_later_one() {
         let mut trimming = Trimming::default();
         assert!(!trimming.is_due(100 * MIB));
         assert!(!trimming.is_due(500 * MIB));
         assert!(trimming.is_due(500 * MIB));
-        trimming.note_rest(490 * MIB);
-        assert!((0..10).all(|_| !trimming.is_due(500 * MIB)));
+        trimming.note(500 * MIB, 499 * MIB);
+        let due = (0..=LOOKS_LEFT_OUT).filter(|_| trimming.is_due(490 * MIB)).count();
+        assert_eq!(due, 1, "it is looked through again, and not at every look");
+        trimming.note(490 * MIB, 300 * MIB);
+        assert!(trimming.is_due(300 * MIB), "there was much, so there may be more");
     }
 }

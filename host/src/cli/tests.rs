@@ -15,12 +15,13 @@ plugin:
 plugin build: output
 plugin check:
 plugin keygen: output
+plugin prove: department installation key title
 plugin publish: department server signature token-file
 plugin run: items json settings
 plugin sign: key output
 plugin verify: public-key signature
 schema:
-serve: config connections-per-peer data drain-grace-ms listen log metrics secrets-key-file threads trusted-proxy
+serve: config connections-per-peer data drain-grace-ms drain-timeout-ms listen log metrics secrets-key-file threads trusted-proxy
 token:
 token list: config data log secrets-key-file
 token new: agent config data department expires-in-days log role secrets-key-file title

@@ -111,7 +111,7 @@ async fn settings_with_very_many_errors_get_the_first() {
     let many = json!({ "plugin": "keyword-router", "settings": { "rules": vec![1; 400_000] } });
     let problem = app.post("/v1/activations", many).await.problem(422);
     assert_eq!(problem["errors"].as_array().unwrap().len(), 1);
-    assert_eq!(problem["errors"][0]["pointer"], "/settings/rules/0");
+    assert_eq!(problem["errors"][0]["pointer"], "/settings/rules", "there are too many of them");
 }
 
 /// How many costly checks a department asks for at once: more than may be at work and wait.

@@ -8,7 +8,12 @@ use std::path::{Path, PathBuf};
 pub fn endless_compiler(folder: &Path) -> PathBuf {
     let program = folder.join("endless-compiler");
     let log = folder.join("children");
-    let script = format!("#!/bin/sh\necho $$ >> {}\nexec /bin/sleep 1000000\n", log.display());
+    // Settings are checked all the same.
+    let script = format!(
+        "#!/bin/sh\ncase $1 in validation-child) exec {} \"$@\";; esac\necho $$ >> {}\nexec /bin/sleep 1000000\n",
+        super::program().display(),
+        log.display()
+    );
     fs::write(&program, script).unwrap();
     fs::set_permissions(&program, fs::Permissions::from_mode(0o700)).unwrap();
     program
