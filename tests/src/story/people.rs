@@ -123,13 +123,20 @@ async fn a_conversation_whose_customer_waits_does_not_end_without_a_word() {
 }
 
 #[tokio::test]
-async fn handed_on_without_end_it_comes_to_the_operator() {
+async fn hand_off_beyond_the_bound_is_refused_until_the_operator_had_it() {
     let app = TestApp::company().await;
     app.enable(word_to("billing-rules", "refund", "billing")).await;
     let conversation = refund(&app).await;
-    for round in 0..17 {
+    let to = |department: &str| json!({ "to": { "department": department } });
+    for round in 0..16 {
         let department = if round % 2 == 0 { "management" } else { "communications" };
-        act(&app, &conversation, "hand-off", json!({ "to": { "department": department } })).await;
+        act(&app, &conversation, "hand-off", to(department)).await;
     }
-    assert_eq!(app.place(&conversation).await, "service/operator");
+    let path = format!("/v1/conversations/{conversation}/hand-off");
+    app.post(&path, to("management")).await.problem(409);
+    assert_eq!(app.place(&conversation).await, "communications/general");
+    let operator = json!({ "to": { "department": "service", "queue": "operator" } });
+    act(&app, &conversation, "hand-off", operator).await;
+    act(&app, &conversation, "hand-off", to("management")).await;
+    assert_eq!(app.place(&conversation).await, "management/general");
 }

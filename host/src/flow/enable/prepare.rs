@@ -37,6 +37,8 @@ async fn prepare(flow: &Flow, activation: &Activation, ticket: &Ticket) -> Resul
     let Some(artefact) = ticket.unless_given_up(flow.prepare_artefact(wanted)).await else { return Ok(()) };
     let prepared = match artefact {
         Ok(()) => still_usable(flow, activation).await?,
+        // The host stops: the next start takes it up.
+        Err(failure) if flow.stop.is_cancelled() && failure.is_the_hosts() => return Ok(()),
         Err(failure) => {
             tracing::warn!(activation = %activation.name, %failure, "preparing failed");
             failed(&failure)
