@@ -3,7 +3,7 @@
 //! The upload decides what the compiler does, and a compiler that big has defects. So the process in
 //! which it runs can do little: it gives way to the host's own work, leaves no core dump, and has a
 //! limit on files, their size, processor time and memory; where the system lets it, it has no network
-//! and no system calls but those that [`syscalls`](super::syscalls) lists.
+//! and no system calls but those that `syscalls` lists.
 //! Time by the wall clock is the host's to limit, because a process that waits cannot.
 
 use std::io::Write as _;
