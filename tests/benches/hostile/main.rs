@@ -3,13 +3,15 @@
 //!
 //! Each part is a file, and is measured beside an idle control in the same run: loops beside a good plugin and a
 //! caller of `/healthz`, memory bombs by the dozen, a department that floods its inbox beside another,
-//! and one caller's searches and unread responses beside another's lists.
+//! one caller's searches and unread responses beside another's lists, settings
+//! that take without end to check, and hundreds of changes of a large plugin's settings.
 
 use std::process::ExitCode;
 
 use switchboard::plugin::compile::{CHILD_COMMAND, VALIDATION_COMMAND};
 
 mod bombs;
+mod changes;
 #[allow(dead_code, unused_imports, reason = "shared with the tests, which use more of it")]
 #[path = "../../src/support/guest.rs"]
 mod guest;
@@ -18,6 +20,7 @@ mod health;
 mod isolation;
 mod loops;
 mod readers;
+mod settings;
 #[allow(dead_code, reason = "shared with the tests, which use more of it")]
 #[path = "../../src/support/timing.rs"]
 mod timing;
@@ -45,7 +48,7 @@ fn main() -> ExitCode {
 }
 
 /// The parts, in their order.
-const PARTS: [&str; 4] = ["loops", "bombs", "isolation", "readers"];
+const PARTS: [&str; 6] = ["loops", "bombs", "isolation", "readers", "settings", "changes"];
 
 async fn measure(part: &str) {
     match part {
@@ -53,6 +56,8 @@ async fn measure(part: &str) {
         "bombs" => bombs::measure().await,
         "isolation" => isolation::measure().await,
         "readers" => readers::measure().await,
+        "settings" => settings::measure().await,
+        "changes" => changes::measure().await,
         _ => {}
     }
 }

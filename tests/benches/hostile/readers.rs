@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use futures::stream::{self, StreamExt};
 use serde_json::{Value, json};
+use switchboard::app::App;
 use switchboard::flow::organise;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpSocket;
@@ -31,26 +32,52 @@ const PAUSE: Duration = Duration::from_millis(5);
 /// How long the process has to give memory back.
 const AFTER: Duration = Duration::from_secs(10);
 
+/// A caller with a token.
 #[derive(Clone)]
-struct Caller {
-    address: SocketAddr,
-    token: String,
-    client: reqwest::Client,
+pub struct Caller {
+    pub address: SocketAddr,
+    pub token: String,
+    pub client: reqwest::Client,
 }
 
 impl Caller {
-    async fn get(&self, path: &str) -> (u16, usize) {
+    /// The first admin of a new repository.
+    pub async fn admin(app: &App, address: SocketAddr) -> Self {
+        let token =
+            organise::ensure_admin_token(&app.flow).await.expect("a token").expect("a new repository");
+        Self { address, token, client: reqwest::Client::new() }
+    }
+
+    pub async fn get(&self, path: &str) -> (u16, usize) {
         let request = self.client.get(format!("http://{}{path}", self.address)).bearer_auth(&self.token);
         let response = request.send().await.expect("a response");
         let status = response.status().as_u16();
         (status, response.bytes().await.expect("its body").len())
     }
 
-    async fn post(&self, path: &str, body: Value) -> Value {
+    pub async fn post(&self, path: &str, body: Value) -> Value {
         let request = self.client.post(format!("http://{}{path}", self.address)).bearer_auth(&self.token);
         let request = request.header("content-type", "application/json").body(body.to_string());
         let bytes = request.send().await.expect("a response").bytes().await.expect("its body");
         serde_json::from_slice(&bytes).expect("JSON")
+    }
+
+    /// The status of a change, and the name of the refusal where there is one.
+    pub async fn patch(&self, path: &str, body: Value) -> (u16, String) {
+        let request = self.client.patch(format!("http://{}{path}", self.address)).bearer_auth(&self.token);
+        let request = request.header("content-type", "application/json").body(body.to_string());
+        let response = request.send().await.expect("a response");
+        let status = response.status().as_u16();
+        let body: Value = serde_json::from_slice(&response.bytes().await.expect("its body")).expect("JSON");
+        (status, body["name"].as_str().unwrap_or_default().to_owned())
+    }
+
+    /// Publishes a component.
+    pub async fn publish(&self, component: Vec<u8>) -> u16 {
+        let request =
+            self.client.post(format!("http://{}/v1/plugins", self.address)).bearer_auth(&self.token);
+        let request = request.header("content-type", "application/wasm").body(component);
+        request.send().await.expect("a response").status().as_u16()
     }
 
     async fn with_new_token(&self) -> Self {
@@ -64,8 +91,7 @@ pub async fn measure() {
     let (app, address) = host(switchboard::plugin::PluginConfig::default()).await;
     app.publish_bundled().await.expect("publish");
     app.work();
-    let token = organise::ensure_admin_token(&app.flow).await.expect("a token").expect("a new repository");
-    let admin = Caller { address, token, client: reqwest::Client::new() };
+    let admin = Caller::admin(&app, address).await;
     let large = fill(&admin).await;
     let (other, busy) = (admin.with_new_token().await, admin.with_new_token().await);
 
