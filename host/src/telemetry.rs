@@ -3,7 +3,7 @@
 //! Called by `flow`, `http`, `cli` and `app`; calls `domain` alone. Labels are names of plugins, inboxes, routes
 //! and steps, whose number is bounded by the installation; never ids, addresses or texts.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
@@ -148,6 +148,8 @@ pub struct Telemetry {
     quota_used: Family<QuotaLabels, Gauge>,
     quota_value: Family<QuotaLabels, Gauge>,
     over_quota: Family<QuotaLabels, Counter>,
+    /// When the quotas were measured last, in milliseconds.
+    quotas_at_ms: AtomicI64,
     items: Counter,
     decisions: Counter,
     conflicts: Counter,
@@ -181,6 +183,7 @@ impl Default for Telemetry {
             quota_used: Family::default(),
             quota_value: Family::default(),
             over_quota: Family::default(),
+            quotas_at_ms: AtomicI64::new(i64::MIN),
             items: Counter::default(),
             decisions: Counter::default(),
             conflicts: Counter::default(),
@@ -341,6 +344,15 @@ impl Telemetry {
             let labels = ActivationLabels { activation: activation.to_owned() };
             self.suspended.get_or_create(&labels).set(i64::from(is_suspended));
         }
+    }
+
+    /// Whether the quotas are to be measured now, by this caller: so long after the last time at the earliest.
+    pub fn quotas_are_due(&self, now_ms: i64, after_ms: i64) -> bool {
+        let last = self.quotas_at_ms.load(Ordering::Relaxed);
+        // A clock that was put back measures again.
+        let is_recent = (0..after_ms).contains(&now_ms.saturating_sub(last));
+        let (order, at) = (Ordering::Relaxed, &self.quotas_at_ms);
+        !is_recent && at.compare_exchange(last, now_ms, order, order).is_ok()
     }
 
     /// So much of a quota is used, out of so much. An empty department is the company.

@@ -103,7 +103,8 @@ async fn publish_bundled(app: &App) -> anyhow::Result<()> {
 }
 
 fn options(config: &Config, connections_max: usize) -> http::ServeOptions {
-    let most = config.connections_per_peer.unwrap_or(PER_PEER);
+    // Where there are fewer connections in all, one address has the same share of them.
+    let most = config.connections_per_peer.unwrap_or_else(|| PER_PEER.min(connections_max / 16).max(1));
     let per_peer = PeerLimit { most, ..PeerLimit::default() }.with_exempt(&config.trusted_proxies);
     let metrics = match config.metrics {
         Metrics::Public => MetricsFor::Anybody,

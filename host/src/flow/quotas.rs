@@ -103,8 +103,14 @@ pub async fn change(
     quotas(flow, principal, wanted.department.as_deref()).await
 }
 
-/// Puts how much is used into the metrics.
+/// How long a measurement of what is used stays good enough: it reads the database, and anyone may ask for metrics.
+const MEASURED_FOR_MS: i64 = 10_000;
+
+/// Puts how much is used into the metrics, unless that was done a moment ago.
 pub async fn measure(flow: &Flow) -> Result<(), FlowError> {
+    if !flow.telemetry.quotas_are_due(flow.now().as_ms(), MEASURED_FOR_MS) {
+        return Ok(());
+    }
     let uses = flow.store.quota_uses().await?;
     let directory = flow.directory.load();
     for QuotaUse { owner, quota, used } in uses {
