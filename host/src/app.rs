@@ -26,7 +26,7 @@ use crate::flow::liveness::STORING;
 use crate::flow::pipeline::Pipeline;
 use crate::flow::route::{Door, Judges};
 use crate::flow::safe::Safe;
-use crate::flow::{Flow, Wake, catch_up, enable, ingest, publish};
+use crate::flow::{Flow, FlowError, Wake, catch_up, enable, ingest, publish};
 use crate::plugin::digest::digest;
 use crate::plugin::{PluginConfig, Plugins, Seal};
 use crate::store::Store;
@@ -215,7 +215,8 @@ impl App {
         Ok((flow, workers, watch))
     }
 
-    /// Publishes the bundled plugins that are not published yet, by the same way as anybody's.
+    /// Publishes the bundled plugins that are not published yet, by the same way as all others. One whose name a
+    /// department has, or whose quota is used up, keeps none of the others back.
     ///
     /// How many were new.
     pub async fn publish_bundled(&self) -> anyhow::Result<usize> {
@@ -226,8 +227,17 @@ impl App {
             }
             let published =
                 publish::publish(&self.flow, &Principal::system(), (*component).into(), None, None).await;
-            published.with_context(|| format!("publish the bundled plugin {name}"))?;
-            new += 1;
+            match published {
+                Ok(_) => new += 1,
+                Err(error @ (FlowError::Conflict(_) | FlowError::OverQuota(_) | FlowError::Forbidden(_))) => {
+                    tracing::error!(
+                        "the marketplace misses the plugin `{name}` that comes with Switchboard: {error}"
+                    );
+                }
+                Err(error) => {
+                    return Err(error).with_context(|| format!("publish the bundled plugin {name}"));
+                }
+            }
         }
         Ok(new)
     }

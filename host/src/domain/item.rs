@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::ids::{ConversationId, DeliveryId, IdentityId, InboxId, ItemId};
 use super::time::Timestamp;
 
-pub use self::beginning::ItemCut;
+pub use self::beginning::{BEGINNING_TEXT_BYTES_MAX, ItemCut};
 
 mod beginning;
 

@@ -6,7 +6,7 @@
 //! | the reference leads to | an item of a contact joins | two conversations become one |
 //! |---|---|---|
 //! | a conversation with the same contact, or what the same contact wrote or named before | yes | if both are with the contact |
-//! | an item that the company sent: its recipients know its id | yes, the nearest | never |
+//! | an item that the company sent from here or began the conversation with, or that the channel vouches for: its recipients know its id | yes, the nearest | never |
 //! | anything, on a channel that vouches for its threads | yes | yes |
 //! | anything else | no: a suggestion for an agent | never |
 //!
@@ -61,7 +61,8 @@ pub enum Writer {
 pub enum Evidence {
     /// This contact wrote the item there, or an item that names it.
     Contact(ContactId),
-    /// The company sent the item there.
+    /// The company sent the item there, and its recipients alone know the id. What a mail says of itself
+    /// proves that only where it began the conversation.
     Sent,
     /// An item of a writer who proves nothing names it.
     Named,

@@ -160,6 +160,7 @@ impl From<StoreError> for FlowError {
             StoreError::Unavailable(why) => Self::Unavailable(format!("the repository cannot write: {why}")),
             StoreError::Busy(limit) => Self::Busy(limit),
             StoreError::TooCostly => Self::TooCostly,
+            StoreError::TooMuch(why) => Self::TooLarge(why),
             StoreError::Damaged(why) => Self::Damaged(why),
             StoreError::Failed(source) => Self::Failed(source),
         }

@@ -192,7 +192,9 @@ pub(super) async fn read_and_store(
         };
         let adapter = adapter.map(EnabledAdapter::release);
         let Kept { delivery, origin, audit } = kept;
-        let is_authentic = matches!(inbox.access, InboxAccess::Token { .. }) || granted.has_verified();
+        let is_authentic = matches!(inbox.access, InboxAccess::Token { .. })
+            || matches!(origin, IntakeOrigin::Import(_))
+            || granted.has_verified();
         let entry = IntakeEntry { delivery, origin, inbox, is_authentic, raw, adapter, content, audit };
         committer.hand_in(ReadDelivery { entry, response, answer, held });
     };

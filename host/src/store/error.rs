@@ -34,6 +34,9 @@ pub enum StoreError {
     /// A request read for too long; tell the user to ask for less.
     #[error("reading it takes too long")]
     TooCostly,
+    /// One transaction would hold the writer for long; tell the user, in these words, to send less at once.
+    #[error("{0}")]
+    TooMuch(String),
     /// The file is not what was written, or no repository: nobody should work on it.
     #[error("the repository is damaged: {0}")]
     Damaged(String),

@@ -44,7 +44,8 @@ pub struct IntakeEntry {
     pub origin: IntakeOrigin,
     /// Where it came in.
     pub inbox: Arc<Inbox>,
-    /// Whether the channel itself delivered it: it showed the inbox's token, or a signature that was checked.
+    /// Whether the channel itself delivered it, or an admin imports it: it showed the inbox's token, or a
+    /// signature that was checked. Of any other delivery only the items are believed, and as words from outside.
     pub is_authentic: bool,
     /// The bytes.
     pub raw: Arc<RawDelivery>,
@@ -65,7 +66,8 @@ pub struct IntakeCommitted {
     pub duplicates: u32,
     /// Edits, deletions and statuses that took effect.
     pub changes: u32,
-    /// Edits, deletions and statuses of items that are not here.
+    /// Edits, deletions and statuses of items that are not here, and all that the channel did not prove to be its
+    /// own.
     pub unknown: u32,
 }
 

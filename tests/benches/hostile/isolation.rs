@@ -11,6 +11,7 @@ use http::Request;
 use http_body_util::{BodyExt as _, Full};
 use serde_json::{Value, json};
 use switchboard::app::App;
+use switchboard::domain::conversation::Conversation;
 use switchboard::domain::ids::ConversationId;
 use switchboard::flow::organise;
 use switchboard::http as interface;
@@ -35,6 +36,8 @@ const PAUSE: Duration = Duration::from_millis(25);
 const LOOK: Duration = Duration::from_millis(1);
 /// How long an item is waited for.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// What the router marks a conversation with.
+pub const ROUTED: &str = "routed";
 /// How long throughput is measured, with so many items under way.
 const STRETCH: Duration = Duration::from_secs(8);
 const PARALLEL: usize = 16;
@@ -81,13 +84,13 @@ fn tell(when: &str, mut times: Times, goal: &str) {
 }
 
 /// Two departments with an inbox each.
-struct Company {
-    app: App,
+pub struct Company {
+    pub app: App,
     token: String,
 }
 
 impl Company {
-    async fn found() -> Self {
+    pub async fn found() -> Self {
         let app = loops::open().await;
         app.publish_bundled().await.expect("publish what is bundled");
         let token = organise::ensure_admin_token(&app.flow).await.expect("make a token");
@@ -102,7 +105,7 @@ impl Company {
             "plugin": "burner", "phase": "qualify", "mode": "active", "applies_to": { "departments": ["loud"] },
         }))
         .await;
-        let rules = json!([{ "name": "all", "any": ["parcel"], "destination": { "department": "quiet" } }]);
+        let rules = json!([{ "name": "all", "any": ["parcel"], "destination": { "department": "quiet" }, "tags": [ROUTED] }]);
         company
             .enable(json!({
                 "plugin": "keyword-router", "phase": "route", "mode": "active", "settings": { "rules": rules },
@@ -132,7 +135,7 @@ impl Company {
         assert_eq!(status, 201, "{said}");
     }
 
-    async fn post(&self, path: &str, body: &Value) -> Value {
+    pub async fn post(&self, path: &str, body: &Value) -> Value {
         let (status, said) = self.send(path, "application/json", body.to_string().into()).await;
         assert!((200..300).contains(&status), "{path}: {status} {said}");
         said
@@ -165,7 +168,8 @@ impl Company {
         times
     }
 
-    async fn decided(&self, said: &Value) {
+    /// Waits until a new item is decided; its conversation.
+    pub async fn decided(&self, said: &Value) -> Option<Conversation> {
         let id = said["items"][0]["conversation"].as_str().expect("a new item");
         let id: ConversationId = id.parse().expect("an id");
         let looking = async {
@@ -173,12 +177,12 @@ impl Company {
             loop {
                 look.tick().await;
                 let found = self.app.flow.store.conversation(id).await.expect("the conversation");
-                if found.is_some_and(|it| it.place.is_some()) {
-                    return;
+                if let Some(decided) = found.filter(|it| it.place.is_some()) {
+                    return decided;
                 }
             }
         };
-        let _ = tokio::time::timeout(PATIENCE, looking).await;
+        tokio::time::timeout(PATIENCE, looking).await.ok()
     }
 
     /// Items a second that the quiet department has decided, with some under way at any time.
@@ -201,7 +205,7 @@ impl Company {
     }
 }
 
-fn item(prefix: &str, number: usize) -> Value {
+pub fn item(prefix: &str, number: usize) -> Value {
     let id = format!("{prefix}-{number}");
     json!({ "id": id, "author": id, "text": "Where is my parcel? It was to be here on Monday." })
 }

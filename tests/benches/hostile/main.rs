@@ -3,6 +3,7 @@
 //!
 //! Each part is a file, and is measured beside an idle control in the same run: loops beside a good plugin and a
 //! caller of `/healthz`, memory bombs by the dozen, a department that floods its inbox beside another,
+//! items that cost the router much beside another inbox,
 //! one caller's searches and unread responses beside another's lists, settings
 //! that take without end to check, and hundreds of changes of a large plugin's settings.
 
@@ -19,6 +20,7 @@ mod guests;
 mod health;
 mod isolation;
 mod loops;
+mod poison;
 mod readers;
 mod settings;
 #[allow(dead_code, reason = "shared with the tests, which use more of it")]
@@ -48,13 +50,14 @@ fn main() -> ExitCode {
 }
 
 /// The parts, in their order.
-const PARTS: [&str; 6] = ["loops", "bombs", "isolation", "readers", "settings", "changes"];
+const PARTS: [&str; 7] = ["loops", "bombs", "isolation", "poison", "readers", "settings", "changes"];
 
 async fn measure(part: &str) {
     match part {
         "loops" => loops::measure().await,
         "bombs" => bombs::measure().await,
         "isolation" => isolation::measure().await,
+        "poison" => poison::measure().await,
         "readers" => readers::measure().await,
         "settings" => settings::measure().await,
         "changes" => changes::measure().await,

@@ -117,6 +117,7 @@ pub async fn with_quoting_policy(app: &TestApp) {
 
 /// A person writes, edits it, is answered, remarked on, and written of in every place there is.
 pub async fn whole_story(app: &TestApp, name: &'static str) -> Person {
+    app.vouch().await;
     let word = |kind| word(name, kind);
     let first = tell(app, name, &first_words(name)).await;
     app.settle().await;

@@ -67,6 +67,7 @@ async fn a_plain_item_without_an_id_is_still_taken_once() {
 #[tokio::test]
 async fn an_edit_changes_the_item_and_asks_the_policies_again() {
     let app = TestApp::staffed().await;
+    app.vouch().await;
     let said = event("e-1", "com.example.message", json!({ "id": "7", "author": "u-1", "text": "a teapot" }));
     let received = structured(&app, said).await;
     let conversation = app.conversation_of(&received);
@@ -85,6 +86,7 @@ async fn an_edit_changes_the_item_and_asks_the_policies_again() {
 #[tokio::test]
 async fn a_deletion_is_noted_and_one_of_an_unknown_item_does_no_harm() {
     let app = TestApp::company().await;
+    app.vouch().await;
     let said = event("e-1", "com.example.message", json!({ "id": "7", "author": "u-1", "text": "oops" }));
     let received = structured(&app, said).await;
     let deletion = |id: &str| event(&format!("d-{id}"), "org.switchboard.deletion", json!({ "id": id }));
@@ -96,6 +98,7 @@ async fn a_deletion_is_noted_and_one_of_an_unknown_item_does_no_harm() {
 #[tokio::test]
 async fn the_companys_own_words_are_kept_and_never_routed() {
     let app = TestApp::staffed().await;
+    app.vouch().await;
     let said = event("e-1", "com.example.message", json!({ "id": "7", "author": "u-1", "text": "hello" }));
     let conversation = app.conversation_of(&structured(&app, said).await);
     app.settle().await;
@@ -109,8 +112,30 @@ async fn the_companys_own_words_are_kept_and_never_routed() {
 }
 
 #[tokio::test]
+async fn of_an_open_inbox_only_items_are_believed() {
+    let app = TestApp::staffed().await;
+    let said = event("e-1", "com.example.message", json!({ "id": "7", "author": "u-1", "text": "hello" }));
+    let received = structured(&app, said).await;
+    let conversation = app.conversation_of(&received);
+    let edit = event("e-2", "org.switchboard.edit", json!({ "id": "7", "text": "a refund" }));
+    let deletion = event("e-3", "org.switchboard.deletion", json!({ "id": "7" }));
+    for change in [edit, deletion] {
+        assert_eq!(structured(&app, change).await["unknown"], 1);
+    }
+    let shown = item(&app, &received).await;
+    assert_eq!((&shown["text"], &shown["deleted_at"]), (&json!("hello"), &Value::Null));
+    let echo = json!({ "id": "8", "in_reply_to": "7", "author": "us", "text": "we have paid you" });
+    let echoed = structured(&app, event("e-4", "org.switchboard.echo", echo)).await;
+    let forged = app.conversation_of(&echoed);
+    assert_ne!(forged, conversation);
+    assert_eq!(app.conversation(&forged).await["items"]["entries"][0]["direction"], "inbound");
+    assert!(app.conversation(&conversation).await["waiting_since"].is_string());
+}
+
+#[tokio::test]
 async fn news_of_an_answer_finds_it() {
     let app = TestApp::company().await;
+    app.vouch().await;
     let said = event("e-1", "com.example.message", json!({ "id": "7", "author": "u-1", "text": "hello" }));
     let conversation = app.conversation_of(&structured(&app, said).await);
     app.settle().await;

@@ -7,7 +7,7 @@
 //! **Invariant:** a second cut changes nothing.
 
 use super::{Case, CaseField, ContactView, ConversationView, EarlierProposal, InboxView, PastItem};
-use crate::domain::item::{Attachment, AttachmentSource, Attribute, Author, Item};
+use crate::domain::item::{Attachment, AttachmentSource, Attribute, Author, BEGINNING_TEXT_BYTES_MAX, Item};
 use crate::domain::proposal::{Destination, Proposal};
 
 /// Counts the rules of the cut. Decisions from before the first one have version 0: nothing was cut.
@@ -52,6 +52,9 @@ pub const ENTRY_BYTES: usize = 64;
 pub const CASE_BYTES_MAX: usize = 416 * KIB;
 
 const KIB: usize = 1024;
+
+// A history is read from the beginnings of its items.
+const _: () = assert!(HISTORY_TEXT_BYTES_MAX + 4 <= BEGINNING_TEXT_BYTES_MAX);
 
 impl Case {
     /// Cuts the case to what is shown.

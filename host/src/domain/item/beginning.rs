@@ -8,8 +8,12 @@ use super::{Attachment, AttachmentSource, Item, StoredItem};
 /// An item of as many bytes is shown as a whole: nearly all are shorter.
 const WHOLE_BYTES_MAX: usize = 16 * 1024;
 
-/// What is shown of a text or its markup: a screen of it.
-const TEXT_BYTES_MAX: usize = 4 * 1024;
+/// What is shown of a text: some screens of it, and one letter more than a case's history shows, so that policies
+/// are shown the same of a beginning as of the whole.
+pub const BEGINNING_TEXT_BYTES_MAX: usize = 8 * 1024 + 4;
+
+/// What is shown of markup: a screen of it.
+const HTML_BYTES_MAX: usize = 4 * 1024;
 
 /// What is shown of a subject or an address: what mail programs show, several times over.
 const LINE_BYTES_MAX: usize = 1024;
@@ -73,9 +77,9 @@ impl Item {
             visibility: self.visibility,
             author,
             subject: self.subject.as_ref().map(|it| start(it, LINE_BYTES_MAX)),
-            text: start(&self.text, TEXT_BYTES_MAX),
+            text: start(&self.text, BEGINNING_TEXT_BYTES_MAX),
             quoted: self.quoted.as_ref().map(|it| start(it, LINE_BYTES_MAX)),
-            html: self.html.as_ref().map(|it| start(it, TEXT_BYTES_MAX)),
+            html: self.html.as_ref().map(|it| start(it, HTML_BYTES_MAX)),
             // A part of these would be another language, or lead elsewhere.
             language: self.language.clone().filter(|it| it.len() <= LINE_BYTES_MAX),
             permalink: self.permalink.clone().filter(|it| it.len() <= LINE_BYTES_MAX),
@@ -156,7 +160,9 @@ mod tests {
     #[test]
     fn a_long_text_is_cut_between_characters_and_its_length_is_told() {
         let (shown, cut) = item("é日".repeat(10_000)).beginning().unwrap();
-        assert!("é日".repeat(10_000).starts_with(&shown.text) && shown.text.len() > TEXT_BYTES_MAX - 4);
+        assert!(
+            "é日".repeat(10_000).starts_with(&shown.text) && shown.text.len() > BEGINNING_TEXT_BYTES_MAX - 4
+        );
         let bytes = 50_000 + "m1".len();
         assert_eq!(cut, ItemCut { bytes, text_bytes: 50_000, html_bytes: None, quoted_bytes: None });
     }

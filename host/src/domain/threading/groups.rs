@@ -84,7 +84,8 @@ impl<'a> Groups<'a> {
         if let (Writer::Contact(writer), None) = (item.writer, self.groups[home].with) {
             self.groups[home].with = Some(writer);
         }
-        self.note(item, home);
+        let began = self.groups[home].begun_by == Some(index);
+        self.note(item, began, home);
         home
     }
 
@@ -99,10 +100,10 @@ impl<'a> Groups<'a> {
     }
 
     /// Remembers where the item's references lead from now on.
-    fn note(&mut self, item: &ThreadItem<'_>, home: usize) {
+    fn note(&mut self, item: &ThreadItem<'_>, began: bool, home: usize) {
         let own = match item.writer {
-            Writer::Company => Evidence::Sent,
-            Writer::Contact(_) | Writer::Anonymous => item.evidence(),
+            Writer::Company if item.is_vouched || began => Evidence::Sent,
+            Writer::Company | Writer::Contact(_) | Writer::Anonymous => item.evidence(),
         };
         for (position, reference) in item.references().enumerate() {
             let evidence = if position == 0 { own } else { item.evidence() };

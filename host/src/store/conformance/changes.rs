@@ -1,10 +1,11 @@
 //! News of items that came earlier.
 
-use super::world::{World, echo, inbound};
+use super::world::{World, echo, inbound, item};
 use crate::domain::arrival::{Arrival, Deletion, DeliveryState, DeliveryStatus, Edit};
 use crate::domain::case::Occasion;
+use crate::domain::item::Item;
 use crate::domain::time::Timestamp;
-use crate::store::SearchHit;
+use crate::store::{SearchHit, StoreError};
 
 fn edit(external_id: &str, text: &str) -> Arrival {
     Arrival::Edit(Edit {
@@ -13,6 +14,16 @@ fn edit(external_id: &str, text: &str) -> Arrival {
         subject: None,
         html: None,
         edited_at: Timestamp::from_ms(1),
+    })
+}
+
+fn subject(external_id: &str, subject: &str) -> Arrival {
+    Arrival::Edit(Edit {
+        external_id: external_id.into(),
+        text: None,
+        subject: Some(subject.into()),
+        html: None,
+        edited_at: Timestamp::from_ms(2),
     })
 }
 
@@ -69,4 +80,22 @@ pub(crate) async fn news_of_unknown_items_is_counted(world: World) {
     world.take([inbound("a", &[])]).await;
     let taken = world.take([edit("nowhere", "x"), failed("nowhere"), failed("a")]).await;
     assert!(taken.iter().all(|it| (it.changes, it.unknown) == (0, 1)), "{taken:?}");
+}
+
+pub(crate) async fn edits_that_rewrite_too_much_at_once_are_refused(world: World) {
+    for id in ["a", "b"] {
+        world.take_one(Arrival::Item(Item { text: id.repeat(9 << 20), ..item(id, &[]) })).await;
+    }
+    let both = world.delivery(vec![edit("a", "changed"), edit("b", "changed")]);
+    let other = world.delivery(vec![inbound("c", &[])]);
+    let mut taken = world.store.commit_intakes(&[both, other], None).await.unwrap();
+    assert_eq!(taken.remove(1).unwrap().items.len(), 1, "the delivery beside it is stored");
+    assert!(matches!(taken.remove(0), Err(StoreError::TooMuch(_))));
+    // One item, made long and then written again and again.
+    let again = [edit("c", &"c".repeat(9 << 20)), subject("c", "one"), subject("c", "another")];
+    let taken = world.store.commit_intakes(&[world.delivery(again.to_vec())], None).await.unwrap().remove(0);
+    assert!(matches!(taken, Err(StoreError::TooMuch(_))));
+    for id in ["a", "b"] {
+        assert_eq!(world.take([edit(id, "changed")]).await[0].changes, 1);
+    }
 }

@@ -5,9 +5,11 @@ use serde_json::json;
 use super::world::{ALL, NEEDS, World, inbound, item};
 use crate::domain::activation::{AppliesTo, Mode, Phase, Reach};
 use crate::domain::arrival::Arrival;
+use crate::domain::case::PastItem;
 use crate::domain::decision::{Contribution, EscalationFired, FailureRecord, Remark};
 use crate::domain::generation::{Generation, GenerationEntry};
 use crate::domain::ids::ActivationId;
+use crate::domain::item::{Direction, Item};
 use crate::domain::proposal::Priority;
 use crate::domain::release::PluginKind;
 use crate::store::{CaseNeeds, Postponed, RouteCommit};
@@ -28,6 +30,40 @@ pub(crate) async fn a_case_has_all_that_was_asked_for(world: World) {
     let spare =
         world.store.claim_cases(world.inbox.department, 10, CaseNeeds::default()).await.unwrap().remove(0);
     assert_eq!((spare.history.len(), spare.other_open_conversations), (0, 0));
+}
+
+pub(crate) async fn long_items_are_claimed_a_few_at_a_time(world: World) {
+    for id in ["a", "b", "c", "d"] {
+        world.take_one(Arrival::Item(Item { text: id.repeat(12 << 20), ..item(id, &[]) })).await;
+    }
+    let mut claimed = Vec::new();
+    loop {
+        let cases = world.claim().await;
+        if cases.is_empty() {
+            break;
+        }
+        claimed.push(cases.iter().map(|it| it.item.item.external_id.clone()).collect::<Vec<_>>());
+        let routed: Vec<_> = cases.iter().map(|it| world.judged(it)).collect();
+        world.store.commit_routed(&routed).await.unwrap();
+    }
+    assert_eq!(claimed, [["a", "b"], ["c", "d"]]);
+}
+
+pub(crate) async fn a_history_of_long_items_is_shown_as_of_the_whole(world: World) {
+    let long = Item { text: "é".repeat(40_000), ..item("a", &[]) };
+    let mut whole = PastItem {
+        direction: Direction::Inbound,
+        kind: long.kind,
+        author_name: long.author.name.clone(),
+        text: long.text.clone(),
+        occurred_at: long.occurred_at,
+    };
+    whole.cut();
+    world.take_one(Arrival::Item(long)).await;
+    world.route_all().await;
+    world.take_one(inbound("b", &["a"])).await;
+    let history = world.claim().await.remove(0).history;
+    assert_eq!(history[0].view, whole);
 }
 
 pub(crate) async fn a_conversation_is_claimed_by_one(world: World) {

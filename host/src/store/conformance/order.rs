@@ -9,17 +9,17 @@ use crate::domain::retention::UnreadBefore;
 use crate::domain::time::Timestamp;
 use crate::store::SendEnd;
 
-fn edit(id: &str, at: i64, text: Option<&str>, subject: Option<&str>) -> Arrival {
+pub(super) fn edit(id: &str, at: i64, text: Option<&str>, subject: Option<&str>) -> Arrival {
     let (text, subject) = (text.map(str::to_owned), subject.map(str::to_owned));
     let edited_at = Timestamp::from_ms(at);
     Arrival::Edit(Edit { external_id: id.into(), text, subject, html: None, edited_at })
 }
 
-fn deletion(id: &str, at: i64) -> Arrival {
+pub(super) fn deletion(id: &str, at: i64) -> Arrival {
     Arrival::Deletion(Deletion { external_id: id.into(), deleted_at: Timestamp::from_ms(at) })
 }
 
-fn status(id: &str, at: i64, state: DeliveryState) -> Arrival {
+pub(super) fn status(id: &str, at: i64, state: DeliveryState) -> Arrival {
     let detail = (state == DeliveryState::Failed).then(|| "mailbox full".to_owned());
     let at = Timestamp::from_ms(at);
     Arrival::Status(DeliveryStatus { external_id: id.into(), state, detail, at })

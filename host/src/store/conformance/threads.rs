@@ -1,11 +1,12 @@
 //! Which conversation an item belongs to, and what it does to it.
 
+use super::order::{deletion, edit, status};
 use super::personal::by;
 use super::world::{ALL, NEEDS, World, echo, inbound, item};
-use crate::domain::arrival::Arrival;
+use crate::domain::arrival::{Arrival, DeliveryState};
 use crate::domain::case::Occasion;
 use crate::domain::conversation::Status;
-use crate::domain::item::Automatic;
+use crate::domain::item::{Automatic, Direction, Item, ItemKind};
 use crate::store::IntakeEntry;
 
 pub(crate) async fn an_answer_joins_the_conversation(world: World) {
@@ -179,6 +180,62 @@ pub(crate) async fn who_answers_what_we_sent_joins_one_conversation(world: World
     assert_eq!(world.store.suggestions(own).await.unwrap()[0].conversation, ottos);
     // Who joined once goes on there.
     assert_eq!(world.take_unproven(by("eve", item("d", &["c"]))).await, own);
+}
+
+/// Any sender can write the company's address into a mail, and the ids of others.
+pub(crate) async fn a_mail_from_the_company_leads_others_nowhere_unless_it_began(world: World) {
+    let mail = |id: &str, answers: &[&str]| match echo(id, answers) {
+        Arrival::Echo(item) => Arrival::Echo(Item { kind: ItemKind::Email, ..item }),
+        other => other,
+    };
+    let from_eve =
+        |id: &str, answers: &[&str]| by("eve", Item { kind: ItemKind::Email, ..item(id, answers) });
+    let own = world.take_one(inbound("a", &[])).await;
+    assert_eq!(world.take_one(mail("forged", &["a"])).await, own);
+    let eves = world.take_one(from_eve("b", &["forged"])).await;
+    assert_ne!(eves, own);
+    assert_eq!(world.store.suggestions(eves).await.unwrap()[0].conversation, own);
+    // In one delivery.
+    let both = world.delivery(vec![mail("forged too", &["a"]), from_eve("c", &["forged too"])]);
+    let taken = world.store.commit_intakes(&[both], None).await.unwrap().remove(0).unwrap().items;
+    assert_eq!(taken[0].1, own);
+    assert_ne!(taken[1].1, own);
+    // With one that the company began, a conversation is with its recipients.
+    let begun = world.take_one(mail("offer", &[])).await;
+    assert_eq!(world.take_one(from_eve("d", &["offer"])).await, begun);
+}
+
+pub(crate) async fn only_items_are_believed_of_a_channel_that_proves_nothing(world: World) {
+    let own = world.take_one(inbound("a", &[])).await;
+    let before = world.conversation(own).await;
+    for change in
+        [edit("a", 9, Some("forged"), None), deletion("a", 9), status("a", 9, DeliveryState::Failed)]
+    {
+        let entry = IntakeEntry { is_authentic: false, ..world.delivery(vec![change]) };
+        let taken = world.store.commit_intakes(&[entry], None).await.unwrap().remove(0).unwrap();
+        assert_eq!((taken.changes, taken.unknown), (0, 1));
+    }
+    let kept = &world.store.items(own, ALL).await.unwrap().entries[0];
+    assert_eq!((kept.item.text.as_str(), kept.revision), ("Text of \"a\"\n", 1));
+    assert_eq!(kept.deleted_at, None);
+    // Words put into the company's mouth are words from outside: they answer nothing and lead to nothing.
+    let forged = world.take_unproven(echo("forged", &["a"])).await;
+    assert_ne!(forged, own);
+    assert_eq!(world.conversation(own).await, before);
+    let taken_in = &world.store.items(forged, ALL).await.unwrap().entries[0];
+    assert_eq!(taken_in.direction, Direction::Inbound);
+    assert!(world.conversation(forged).await.waiting_since.is_some());
+    assert_ne!(world.take_unproven(by("eve", item("b", &["forged"]))).await, forged);
+}
+
+pub(crate) async fn changes_without_proof_do_not_wait_for_their_item(world: World) {
+    for change in [edit("a", 9, Some("forged"), None), deletion("a", 9)] {
+        let entry = IntakeEntry { is_authentic: false, ..world.delivery(vec![change]) };
+        world.store.commit_intakes(&[entry], None).await.unwrap().remove(0).unwrap();
+    }
+    let own = world.take_one(inbound("a", &[])).await;
+    let kept = &world.store.items(own, ALL).await.unwrap().entries[0];
+    assert_eq!((kept.item.text.as_str(), kept.deleted_at), ("Text of \"a\"\n", None));
 }
 
 pub(crate) async fn nameless_writers_join_nothing_of_one_another(world: World) {

@@ -1,5 +1,7 @@
 //! An item as rows: what never changes, where it belongs, and its revisions.
 
+use std::collections::HashMap;
+
 use serde::{Deserialize, Serialize};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, SqliteConnection};
@@ -32,6 +34,7 @@ macro_rules! listed_columns {
          b.id IS NOT NULL"
     };
 }
+pub(super) use listed_columns;
 
 /// How many bytes a row of [`listed_columns`] has. Asked of each column by itself: SQLite then looks at its
 /// length and reads nothing of it.
@@ -143,6 +146,19 @@ pub(super) async fn load(
           CROSS JOIN item_revisions AS r ON r.id = i.content"
     );
     rows.fetch(sql, connection).await?.iter().map(read).collect()
+}
+
+/// How many bytes each of these items has, without reading it.
+pub(super) async fn bytes(
+    ids: &[i64],
+    connection: &mut SqliteConnection,
+) -> StoreResult<HashMap<ItemId, i64>> {
+    let sql = "SELECT i.id, octet_length(r.content)
+        FROM jsonb_each(?1) AS k
+        CROSS JOIN items AS i ON i.id = k.value ->> 0
+        CROSS JOIN item_revisions AS r ON r.id = i.content";
+    let rows = Rows::of_ids(ids).fetch(sql, connection).await?;
+    rows.iter().map(|row| Ok((ItemId(row.try_get(0)?), row.try_get(1)?))).collect()
 }
 
 /// Loads one item, of which megabytes may have to be read.

@@ -23,7 +23,8 @@ pub(super) const OTHERS_MAX: u32 = 10;
 // The limit in the query that counts them.
 const _: () = assert!(OTHERS_MAX == 10);
 
-/// What came before each of these items in its conversation, oldest first.
+/// What came before each of these items in its conversation, oldest first. Of long items the beginnings are
+/// read: a batch has thousands of earlier items, of megabytes each where a sender wants it.
 pub(super) async fn history(
     items: impl IntoIterator<Item = (ItemId, ConversationId)>,
     connection: &mut SqliteConnection,
@@ -34,7 +35,7 @@ pub(super) async fn history(
     }
     let sql = concat!(
         "SELECT ",
-        item_row::item_columns!(),
+        item_row::listed_columns!(),
         ", k.value ->> 0
          FROM jsonb_each(?1) AS k
          CROSS JOIN items AS i ON i.id IN (
@@ -45,12 +46,13 @@ pub(super) async fn history(
              LIMIT 10
          )
          CROSS JOIN item_revisions AS r ON r.id = i.content
+         LEFT JOIN item_beginnings AS b ON b.id = r.id
          ORDER BY i.id"
     );
     let mut history: HashMap<_, Vec<_>> = HashMap::new();
     for row in rows.fetch(sql, connection).await? {
-        let past = item_row::read(&row)?;
-        history.entry(ItemId(row.try_get(12)?)).or_default().push(HistoryEntry {
+        let past = item_row::read_listed(&row)?;
+        history.entry(ItemId(row.try_get(13)?)).or_default().push(HistoryEntry {
             item: past.id,
             revision: past.revision,
             view: past_item(past.direction, &past.item),

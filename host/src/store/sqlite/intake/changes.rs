@@ -20,7 +20,7 @@ use crate::store::sqlite::item_row;
 use crate::store::sqlite::rows::Rows;
 use crate::store::sqlite::script::Script;
 use crate::store::sqlite::words::{case, word};
-use crate::store::{IntakeEntry, StoreResult};
+use crate::store::{IntakeEntry, StoreError, StoreResult};
 
 /// What was edited of an item, as its column keeps it.
 #[derive(Clone, Default, Serialize, Deserialize)]
@@ -47,6 +47,9 @@ pub(super) struct Changes {
     /// For each edited item the row of its current revision, if that is new.
     edited: HashMap<ItemId, Option<i64>>,
     deleted: HashMap<ItemId, Timestamp>,
+    /// How many edits there were, and how many bytes they wrote.
+    edits: usize,
+    rewritten: usize,
     /// How far replies came, and when.
     reached: HashMap<ItemId, (Option<Timestamp>, DeliveryState)>,
     statuses: HashMap<ItemId, DeliveryStatus>,
@@ -60,7 +63,7 @@ impl Changes {
         connection: &mut SqliteConnection,
     ) -> StoreResult<Self> {
         let (mut edited, mut changed) = (HashSet::new(), HashSet::new());
-        for entry in entries {
+        for entry in entries.iter().filter(|it| it.is_authentic) {
             for arrival in arrivals(entry) {
                 if matches!(arrival, Arrival::Item(_) | Arrival::Echo(_)) {
                     continue;
@@ -74,6 +77,7 @@ impl Changes {
                 }
             }
         }
+        check_read(&edited, connection).await?;
         let mut changes = Self::default();
         for stored in item_row::load(edited, connection).await? {
             let edited = Edited { last: stored.revision, ..Edited::default() };
@@ -149,6 +153,29 @@ impl Changes {
     }
 }
 
+/// How many bytes of items the edits of a batch rewrite at most, unless it has only one: the writer is held
+/// meanwhile, for less than 200 ms.
+const REWRITTEN_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Refuses edits of items that are too much to be read at once.
+async fn check_read(edited: &HashSet<ItemId>, connection: &mut SqliteConnection) -> StoreResult<()> {
+    if edited.len() < 2 {
+        return Ok(());
+    }
+    let ids: Vec<i64> = edited.iter().map(|it| it.0).collect();
+    let read: i64 = item_row::bytes(&ids, connection).await?.values().sum();
+    match read > REWRITTEN_BYTES_MAX as i64 {
+        true => Err(too_much_rewritten()),
+        false => Ok(()),
+    }
+}
+
+fn too_much_rewritten() -> StoreError {
+    StoreError::TooMuch(format!(
+        "the edits of one delivery rewrite items of more than {REWRITTEN_BYTES_MAX} bytes; send them in several deliveries"
+    ))
+}
+
 /// Writes how far replies came.
 pub(super) fn write_statuses(
     statuses: &HashMap<ItemId, DeliveryStatus>,
@@ -194,9 +221,15 @@ pub(super) enum Came {
 
 impl Work<'_> {
     /// Takes a change of an item that came earlier, and counts it; one whose item is not here waits for it.
+    /// A change that anybody may have delivered changes nothing: it is counted as unknown and stays in its
+    /// delivery.
     pub(super) fn take_change(&mut self, entry: usize, arrival: &Arrival) -> StoreResult<()> {
         if matches!(arrival, Arrival::Item(_) | Arrival::Echo(_)) {
             // A repetition, counted already.
+            return Ok(());
+        }
+        if !self.entries[entry].is_authentic {
+            self.committed[entry].unknown += 1;
             return Ok(());
         }
         let arrival = &arrival.clone().happened_by(self.entries[entry].raw.received_at);
@@ -250,19 +283,20 @@ impl Work<'_> {
         let Some(mut standing) = self.standing(target.id) else {
             return Ok(false);
         };
+        self.changes.edits += 1;
         standing.edited.last += 1;
         let (item, last) = (&mut standing.item, standing.edited.last);
         if !standing.edited.times.apply(edit, item) {
             // It is older than what stands, and kept as it was.
             let mut older = item.clone();
             let _ = EditTimes::default().apply(edit, &mut older);
-            self.writes.revision(target.id, last, &older)?;
+            self.rewrite(target.id, last, &older)?;
             self.changes.edited.entry(target.id).or_default();
             self.changes.current.insert(target.id, standing);
             return Ok(true);
         }
         standing.revision = last;
-        let content = self.writes.revision(target.id, last, item)?;
+        let content = self.rewrite(target.id, last, item)?;
         self.changes.edited.insert(target.id, Some(content));
         self.changes.current.insert(target.id, standing);
         if target.direction == Direction::Inbound && came == Came::After {
@@ -272,6 +306,15 @@ impl Work<'_> {
             self.writes.events.push(NewEvent { event, conversation, item, brought: None });
         }
         Ok(true)
+    }
+
+    /// Writes a revision, and counts it.
+    fn rewrite(&mut self, id: ItemId, number: i64, item: &Item) -> StoreResult<i64> {
+        self.changes.rewritten += item.bytes();
+        if self.changes.edits > 1 && self.changes.rewritten > REWRITTEN_BYTES_MAX {
+            return Err(too_much_rewritten());
+        }
+        self.writes.revision(id, number, item)
     }
 
     fn standing(&self, id: ItemId) -> Option<Standing> {

@@ -39,7 +39,12 @@ pub(super) async fn commit(
     entries: &[IntakeEntry],
     judge: &dyn DoorJudge,
 ) -> StoreResult<Option<Vec<IntakeCommitted>>> {
-    let (mut work, arrivals, around) = read(store, entries, judge.needs()).await?;
+    let (mut work, arrivals, around) = match read(store, entries, judge.needs()).await {
+        Ok(read) => read,
+        Err(error @ (StoreError::Unavailable(_) | StoreError::Damaged(_))) => return Err(error),
+        // Whichever entry is to blame is found the plain way.
+        Err(_) => return Ok(None),
+    };
     let decided = work.judge(around, judge).await;
     if decided.is_empty() {
         return Ok(None);
@@ -62,7 +67,6 @@ pub(super) async fn commit(
     let done = match work.carry_out(&mut tx).await {
         Ok(done) => done,
         Err(error @ (StoreError::Unavailable(_) | StoreError::Damaged(_))) => return Err(error),
-        // Whichever entry is to blame is found the plain way.
         Err(_) => return Ok(None),
     };
     let committed = end(store, tx, books, done).await?;

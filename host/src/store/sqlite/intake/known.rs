@@ -30,9 +30,9 @@ pub(super) struct KnownItem {
 const NAMED_MAX: usize = 8;
 
 /// An item as it is looked up: inbox, external id, id, conversation, direction, its writer, with whom the
-/// conversation is, how many items that has.
+/// conversation is, how many items that has, whether it was sent from here.
 #[derive(Deserialize)]
-struct ItemRow(i64, String, i64, i64, Direction, Option<i64>, i64, u32);
+struct ItemRow(i64, String, i64, i64, Direction, Option<i64>, i64, u32, i64);
 
 /// A reference as it is looked up: inbox, external id, who named it, conversation, with whom that is, how
 /// many items it has.
@@ -65,7 +65,8 @@ impl Known {
                     SELECT json_group_array(
                         json_array(
                             i.inbox, i.external_id, i.id, i.conversation, i.direction, d.contact, c.contact,
-                            c.item_count
+                            c.item_count,
+                            i.direction = 'outbound' AND EXISTS (SELECT 1 FROM outbox AS o WHERE o.item = i.id)
                         )
                     )
                     FROM jsonb_each(?1) AS k
@@ -140,12 +141,13 @@ impl Known {
     }
 
     fn add_item(&mut self, row: ItemRow) {
-        let ItemRow(inbox, external_id, id, conversation, direction, author, contact, items) = row;
+        let ItemRow(inbox, external_id, id, conversation, direction, author, contact, items, is_sent) = row;
         let (key, conversation) = ((InboxId(inbox), external_id), ConversationId(conversation));
         let evidence = match (direction, author) {
-            (Direction::Outbound, _) => Evidence::Sent,
+            (Direction::Outbound, _) if is_sent != 0 => Evidence::Sent,
+            // Of the company's words seen on a channel, `thread_references` says which are as good.
             (Direction::Inbound, Some(author)) => Evidence::Contact(ContactId(author)),
-            (Direction::Inbound, None) => Evidence::Named,
+            (Direction::Outbound | Direction::Inbound, _) => Evidence::Named,
         };
         self.threads.conversations.insert(conversation, Standing { contact: ContactId(contact), items });
         self.threads.leads.entry(key.clone()).or_default().push(Lead { conversation, evidence });

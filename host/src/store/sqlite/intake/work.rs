@@ -20,7 +20,7 @@ use crate::domain::conversation::{Conversation, PersonSet, Status};
 use crate::domain::ids::{ContactId, ConversationId, IdentityId, ItemId};
 use crate::domain::item::{Direction, Item, StoredItem};
 use crate::domain::proposal::Priority;
-use crate::domain::threading::Reference;
+use crate::domain::threading::{Evidence, Reference};
 use crate::domain::time::Timestamp;
 use crate::store::sqlite::Books;
 use crate::store::sqlite::erased_keys::{ErasedKeys, KeyKind};
@@ -239,6 +239,7 @@ impl<'a> Work<'a> {
             .get_mut(&conversation)
             .ok_or_else(|| surprise("an item's conversation is not there"))?;
         working.touched = true;
+        let began = working.begun_by_echo;
         let occasion = match author {
             Some((identity, contact)) => {
                 working.adopt(identity, contact);
@@ -252,16 +253,17 @@ impl<'a> Work<'a> {
                 None
             }
         };
-        self.keep(index, conversation, author.map(|(identity, _)| identity), occasion)
+        self.keep(index, conversation, author.map(|(identity, _)| identity), occasion, began)
     }
 
-    /// Writes an item down with what follows from it.
+    /// Writes an item down with what follows from it. `began`: nobody outside wrote in its conversation before.
     fn keep(
         &mut self,
         index: usize,
         conversation: ConversationId,
         identity: Option<IdentityId>,
         occasion: Option<Occasion>,
+        began: bool,
     ) -> StoreResult<()> {
         let fresh = &self.fresh[index];
         let entry = &self.entries[fresh.entry];
@@ -279,6 +281,9 @@ impl<'a> Work<'a> {
         let key = fresh.key(self.entries);
         let thread_item = fresh.thread_item(self.entries);
         // An item that is here is found by its own key.
+        if fresh.direction == Direction::Outbound && (thread_item.is_vouched || began) {
+            self.writes.reference(&key, Evidence::Sent, conversation);
+        }
         for reference in thread_item.references() {
             let is_here = reference == key
                 || self.known.items.contains_key(&reference)
@@ -400,8 +405,9 @@ fn without_duplicates<'a>(
     for (entry_index, entry) in entries.iter().enumerate() {
         for (arrival_index, arrival) in arrivals(entry).iter().enumerate() {
             let (item, direction) = match arrival {
-                Arrival::Item(item) => (item, Direction::Inbound),
-                Arrival::Echo(item) => (item, Direction::Outbound),
+                Arrival::Echo(item) if entry.is_authentic => (item, Direction::Outbound),
+                // Words that anybody may have put into the company's mouth wait for an answer as all others do.
+                Arrival::Item(item) | Arrival::Echo(item) => (item, Direction::Inbound),
                 Arrival::Edit(_) | Arrival::Deletion(_) | Arrival::Status(_) => continue,
             };
             let id: ItemId = ids.next(entry.raw.received_at);

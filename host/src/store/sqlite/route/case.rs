@@ -14,6 +14,10 @@ use crate::store::sqlite::error::surprise;
 use crate::store::sqlite::{SqliteStore, contacts, conversation_row, item_row, surroundings};
 use crate::store::{CaseNeeds, ClaimedCase, HistoryEntry, StoreResult};
 
+/// How many bytes of items one batch reads, but for its first: policies are shown the beginning of each, and the
+/// writer is held meanwhile.
+const READ_BYTES_MAX: i64 = 32 * 1024 * 1024;
+
 /// What was loaded, to be handed out.
 #[derive(Default)]
 struct Loaded {
@@ -35,6 +39,7 @@ pub(super) async fn load(
         return Ok(Vec::new());
     }
     let mut loaded = Loaded::recently(store, &claimed);
+    let claimed = loaded.leave_out_what_is_too_much(store, claimed, connection).await?;
     loaded.load_the_rest(&claimed, connection).await?;
     if needs.history {
         loaded.load_history(&claimed, connection).await?;
@@ -62,6 +67,35 @@ impl Loaded {
             loaded.items.extend(recent.take_item(it.item).map(|it| (it.id, it)));
         }
         loaded
+    }
+
+    /// Gives the claims back whose items are more than one batch reads, from the first of them on: they come
+    /// with the next batch.
+    async fn leave_out_what_is_too_much(
+        &self,
+        store: &SqliteStore,
+        mut claimed: Vec<Claimed>,
+        connection: &mut SqliteConnection,
+    ) -> StoreResult<Vec<Claimed>> {
+        let missing: Vec<i64> =
+            claimed.iter().filter(|it| !self.items.contains_key(&it.item)).map(|it| it.item.0).collect();
+        if missing.len() < 2 {
+            return Ok(claimed);
+        }
+        let bytes = item_row::bytes(&missing, connection).await?;
+        let (mut read, mut fitting) = (0, 0);
+        for it in &claimed {
+            read += bytes.get(&it.item).copied().unwrap_or_default();
+            if read > READ_BYTES_MAX && fitting > 0 {
+                break;
+            }
+            fitting += 1;
+        }
+        let mut claims = store.claims();
+        for it in claimed.drain(fitting..) {
+            claims.end(it.claim.conversation, it.claim.fence);
+        }
+        Ok(claimed)
     }
 
     async fn load_the_rest(
