@@ -134,6 +134,20 @@ impl Conversation {
         self.waiting_since.is_some() && self.first_answered_at.is_none() && self.status != Status::Closed
     }
 
+    /// The bytes of all that is said of it.
+    pub fn bytes(&self) -> usize {
+        let optional = [&self.subject, &self.intent, &self.language];
+        let learned = self.disposition.as_ref().map_or(0, |it| {
+            let optional = [&it.liked, &it.disliked, &it.cause, &it.action];
+            it.theme.len() + optional.into_iter().flatten().map(String::len).sum::<usize>()
+        });
+        self.thread_key.len()
+            + optional.into_iter().flatten().map(String::len).sum::<usize>()
+            + self.tags.iter().map(String::len).sum::<usize>()
+            + self.attributes.iter().map(|(key, value)| key.len() + value.len()).sum::<usize>()
+            + learned
+    }
+
     /// Takes out every word that came from the customer, or was said about one. Each field is named, so
     /// that a new one does not compile until somebody has decided.
     pub fn forget_words(&mut self) {

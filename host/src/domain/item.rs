@@ -9,6 +9,7 @@ use super::time::Timestamp;
 pub use self::beginning::{BEGINNING_TEXT_BYTES_MAX, ItemCut};
 
 mod beginning;
+pub mod copied;
 
 /// What sort of touch point an item is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]

@@ -11,6 +11,7 @@ use crate::domain::case::Occasion;
 use crate::domain::conversation::Status;
 use crate::domain::decision::{EscalationFired, Outcome, Remark, TimerSet};
 use crate::domain::ids::{ActivationId, ConversationId};
+use crate::domain::item::copied::copy;
 use crate::domain::item::{Automatic, Item};
 use crate::domain::organisation::{FirstResponsePromise, Inbox};
 use crate::domain::proposal::TimerRequest;
@@ -144,6 +145,23 @@ pub(crate) async fn what_came_of_an_erased_item_goes_where_others_stay(world: Wo
     let erased: Vec<_> = decisions.iter().rev().map(|it| it.erased_at.is_some()).collect();
     assert_eq!(erased, [false, true, true], "the last saw what came of the second");
     assert_eq!(world.timers().await, ["vera-timer"]);
+}
+
+pub(crate) async fn a_subject_goes_with_who_gave_it_however_long(world: World) {
+    let long = |who: &str| format!("{who} {}", "s".repeat(10_000));
+    let id = world.take_one(by("vera", without_subject("a", &[]))).await;
+    for (item, who) in [("b", "otto"), ("c", "mia"), ("d", "ida")] {
+        assert_eq!(world.take_one(by(who, with_subject(item, &["a"], &long(who)))).await, id);
+    }
+    let items = world.store.items(id, ALL).await.unwrap().entries;
+    let writer = async |index: usize| {
+        let identity = items[index].identity.unwrap();
+        world.store.identity(identity).await.unwrap().unwrap().contact
+    };
+    world.erase(writer(2).await).await;
+    assert_eq!(world.conversation(id).await.subject, Some(copy(&long("otto"))));
+    world.erase(writer(1).await).await;
+    assert_eq!(world.conversation(id).await.subject, Some(copy(&long("ida"))));
 }
 
 pub(crate) async fn what_came_of_a_merge_that_was_taken_back_goes_with_who_is_erased(world: World) {

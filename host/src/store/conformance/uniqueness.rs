@@ -2,7 +2,9 @@
 
 use super::world::{ALL, World, inbound, item};
 use crate::domain::arrival::Arrival;
+use crate::domain::case::shown::MARK;
 use crate::domain::delivery::{DeliveryHead, DeliveryOutcome, Header, ImportKey};
+use crate::domain::item::copied::COPY_BYTES_MAX;
 use crate::store::{IntakeContent, IntakeEntry, IntakeOrigin, StoreError};
 
 pub(crate) async fn an_item_is_kept_once_within_a_batch(world: World) {
@@ -174,4 +176,32 @@ pub(crate) async fn odd_keys_are_kept(world: World) {
     let again = world.take(odd.map(|it| inbound(it, &[]))).await;
     // One without an id cannot be told from another.
     assert_eq!(again.iter().map(|it| it.duplicates).sum::<u32>(), 4);
+}
+
+pub(crate) async fn what_is_copied_from_an_item_is_short_and_the_item_whole(world: World) {
+    let mut long = item("a", &[]);
+    let text = |of: &str| Some(format!("{of} {}", "語".repeat(1 << 20)));
+    (long.subject, long.author.name, long.author.handle) = (text("subject"), text("name"), text("handle"));
+    let mut longer = long.clone();
+    longer.external_id = "b".into();
+    longer.in_reply_to = vec!["a".into()];
+    longer.author.name = text("another name");
+    let taken = world.take([Arrival::Item(long.clone())]).await;
+    let (id, conversation) = taken[0].items[0];
+    assert_eq!(world.take_one(Arrival::Item(longer)).await, conversation);
+    let is_copy = |copy: Option<&str>, of: &str| {
+        let copy = copy.unwrap();
+        copy.len() <= COPY_BYTES_MAX && copy.starts_with(of) && copy.ends_with(MARK)
+    };
+    for case in world.claim().await {
+        assert!(is_copy(case.contact.name.as_deref(), "name"));
+        assert!(is_copy(case.conversation.subject.as_deref(), "subject"));
+    }
+    let conversation = world.conversation(conversation).await;
+    assert!(is_copy(conversation.subject.as_deref(), "subject"));
+    let (contact, identities) = world.store.contact(conversation.contact).await.unwrap().unwrap();
+    assert!(is_copy(contact.name.as_deref(), "name"));
+    assert!(is_copy(identities[0].author.name.as_deref(), "another name"));
+    assert!(is_copy(identities[0].author.handle.as_deref(), "handle"));
+    assert_eq!(world.store.item(id).await.unwrap().unwrap().item, long);
 }

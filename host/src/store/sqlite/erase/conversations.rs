@@ -9,6 +9,7 @@ use super::origins::Walk;
 use super::waits;
 use crate::domain::conversation::{Conversation, Status};
 use crate::domain::ids::ConversationId;
+use crate::domain::item::copied::{COPY_BYTES_MAX, beginning_of, copy};
 use crate::domain::time::Timestamp;
 use crate::store::StoreResult;
 use crate::store::sqlite::conversation_row;
@@ -129,7 +130,7 @@ async fn forget_derived(
     if let Some(origins) = walk.of(conversation.id) {
         origins.take_off(conversation);
     }
-    let Some(subject) = conversation.subject.take() else { return Ok(()) };
+    let Some(subject) = conversation.subject.take().map(|it| copy(&it)) else { return Ok(()) };
     // An agent's answer repeats a subject; it gives none. What is merged has its items elsewhere.
     let left: Option<String> = sqlx::query_scalar(
         "WITH RECURSIVE place (id) AS (
@@ -139,22 +140,28 @@ async fn forget_derived(
              FROM place CROSS JOIN conversations AS c ON c.id = place.id
              WHERE c.merged_into IS NOT NULL
          )
-         SELECT r.content ->> '$.subject'
+         SELECT substr(r.content ->> '$.subject', 1, ?4)
          FROM place
          CROSS JOIN items AS i ON i.conversation = place.id
          CROSS JOIN item_revisions AS r ON r.item = i.id
          WHERE
              i.erased_at IS NULL AND r.content ->> '$.subject' IS NOT NULL
              AND (i.direction = 'inbound' OR i.delivery IS NOT NULL)
-         ORDER BY r.content ->> '$.subject' = ?2 DESC, i.id, r.revision
+         ORDER BY
+             r.content ->> '$.subject' = ?2
+                 OR substr(r.content ->> '$.subject', 1, length(?3)) = ?3 DESC,
+             i.id, r.revision
          LIMIT 1",
     )
     .bind(conversation.id.0)
     .bind(&subject)
+    // The conversation has a copy, which may be cut.
+    .bind(beginning_of(&subject))
+    .bind(COPY_BYTES_MAX as i64 + 1)
     .fetch_optional(connection)
     .await?;
     let is_merged = conversation.merged_into.is_some();
-    conversation.subject = left.filter(|it| !is_merged || *it == subject);
+    conversation.subject = left.map(|it| copy(&it)).filter(|it| !is_merged || *it == subject);
     Ok(())
 }
 

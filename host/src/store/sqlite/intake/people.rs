@@ -10,6 +10,7 @@ use crate::domain::clock::IdGenerator;
 use crate::domain::contact::Contact;
 use crate::domain::ids::{ContactId, IdentityId};
 use crate::domain::item::Author;
+use crate::domain::item::copied::copy;
 use crate::domain::time::Timestamp;
 use crate::store::sqlite::rows::Rows;
 use crate::store::sqlite::script::Script;
@@ -141,11 +142,12 @@ impl People {
                 index
             }
             None => {
+                let author = author.copy();
                 let person = Person {
                     identity: ids.next(at),
                     contact: ids.next(at),
-                    author: author.clone(),
                     contact_name: author.name.clone().or_else(|| author.handle.clone()),
+                    author,
                     vip: false,
                     met_at: at,
                     state: State::New,
@@ -197,9 +199,9 @@ impl Person {
 
     /// What the channel does not tell this time is kept.
     fn refresh(&mut self, author: &Author) {
-        let mut fresh = author.clone();
-        fresh.handle = fresh.handle.or_else(|| self.author.handle.clone());
-        fresh.name = fresh.name.or_else(|| self.author.name.clone());
+        let mut fresh = author.copy();
+        fresh.handle = fresh.handle.or_else(|| self.author.handle.as_deref().map(copy));
+        fresh.name = fresh.name.or_else(|| self.author.name.as_deref().map(copy));
         fresh.followers = fresh.followers.or(self.author.followers);
         if fresh == self.author {
             return;

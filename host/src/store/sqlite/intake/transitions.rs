@@ -3,6 +3,7 @@
 use crate::domain::case::Occasion;
 use crate::domain::conversation::{Conversation, Status};
 use crate::domain::item::Item;
+use crate::domain::item::copied::copy;
 use crate::domain::time::Timestamp;
 
 /// Somebody outside wrote; says what the policies are asked for.
@@ -48,7 +49,7 @@ pub(super) fn begin_with_echo(conversation: &mut Conversation, item: &Item, at: 
 fn take_any(conversation: &mut Conversation, item: &Item, at: Timestamp) {
     conversation.item_count += 1;
     conversation.updated_at = at;
-    if conversation.subject.is_none() {
-        conversation.subject.clone_from(&item.subject);
-    }
+    // One that an earlier version kept whole is cut as well.
+    let subject = conversation.subject.as_deref().or(item.subject.as_deref());
+    conversation.subject = subject.map(copy);
 }
