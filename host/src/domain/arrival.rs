@@ -145,6 +145,17 @@ impl Arrival {
         self
     }
 
+    /// The bytes of all that it says.
+    pub fn bytes(&self) -> usize {
+        let said = match self {
+            Self::Item(item) | Self::Echo(item) => return item.bytes(),
+            Self::Edit(edit) => [&edit.text, &edit.subject, &edit.html],
+            Self::Deletion(_) => [&None; 3],
+            Self::Status(status) => [&status.detail, &None, &None],
+        };
+        self.external_id().len() + said.into_iter().flatten().map(String::len).sum::<usize>()
+    }
+
     /// The channel's id of the item that it is or is about.
     pub fn external_id(&self) -> &str {
         match self {

@@ -16,6 +16,9 @@ const FIELDS_MAX: usize = 64;
 /// The most bytes of URL and header fields together.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 
+/// The most bytes of a response's body: channels expect a challenge or a short text.
+const RESPONSE_BODY_BYTES_MAX: usize = 64 * 1024;
+
 /// The most pieces that a request is put together from.
 const PIECES_MAX: usize = 256;
 
@@ -63,7 +66,8 @@ pub(super) fn check(request: &Request) -> Result<(), Failure> {
 pub(super) fn check_response(response: &Response) -> Result<(), Failure> {
     at_most("header fields of a response", response.headers.len(), FIELDS_MAX)?;
     let head = response.headers.iter().map(|(name, value)| name.len() + value.len());
-    at_most("bytes of a response's header fields", head.sum(), HEAD_BYTES_MAX)
+    at_most("bytes of a response's header fields", head.sum(), HEAD_BYTES_MAX)?;
+    at_most("bytes of a response's body", response.body.len(), RESPONSE_BODY_BYTES_MAX)
 }
 
 fn is_refused(name: &str) -> bool {
@@ -155,13 +159,15 @@ mod tests {
 
     #[test]
     fn a_response_without_measure_is_refused_by_name() {
-        let response = |count: usize, bytes: usize| Response {
+        let response = |count: usize, bytes: usize, body: usize| Response {
             status: 200,
             headers: (0..count).map(|it| (format!("x-{it}"), "v".repeat(bytes))).collect(),
-            body: vec![],
+            body: vec![b'x'; body],
         };
-        assert!(check_response(&response(64, 100)).is_ok());
-        for bad in [response(65, 0), response(30_000, 0), response(1, 65_536)] {
+        assert!(check_response(&response(64, 100, 64 * 1024)).is_ok());
+        let bad =
+            [response(65, 0, 0), response(30_000, 0, 0), response(1, 65_536, 0), response(0, 0, 65_537)];
+        for bad in bad {
             assert_eq!(check_response(&bad).unwrap_err().kind, FailureKind::OutputTooLarge);
         }
     }
