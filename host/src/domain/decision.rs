@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::activation::{Mode, Phase};
+use super::case::shown::proposal_bytes;
 use super::case::{ContactView, ConversationView, Event, InboxView};
 use super::ids::{ActivationId, ConversationId, DecisionId, GenerationId, ItemId};
 use super::organisation::Place;
@@ -340,6 +341,17 @@ pub struct Decision {
 }
 
 impl Decision {
+    /// The bytes of what policies said.
+    pub fn bytes(&self) -> usize {
+        let said = |it: &Contribution| {
+            let proposals = it.proposals.iter().map(|it| proposal_bytes(&it.proposal)).sum::<usize>();
+            let log = it.log.iter().map(String::len).sum::<usize>();
+            proposals + log + it.failure.as_ref().map_or(0, |it| it.detail.len())
+        };
+        self.outcome.notes.iter().map(|it| it.text.len()).sum::<usize>()
+            + self.contributions.iter().map(said).sum::<usize>()
+    }
+
     /// Cuts what policies said to so many bytes in all, those that came last first; whether anything was cut.
     pub fn cut_to(&mut self, bytes_max: usize) -> bool {
         let mut texts = Texts { left: bytes_max, is_cut: false };

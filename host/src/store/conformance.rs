@@ -40,6 +40,7 @@ macro_rules! conformance {
                 the_head_of_an_unread_delivery_is_rewritten,
                 a_record_of_an_import_is_kept_once_in_its_inbox,
                 odd_keys_are_kept,
+                what_is_copied_from_an_item_is_short_and_the_item_whole,
             }
             threads {
                 an_answer_joins_the_conversation,
@@ -100,6 +101,7 @@ macro_rules! conformance {
                 a_history_of_long_items_is_shown_as_of_the_whole,
                 a_decision_is_carried_out,
                 a_decision_names_its_policies,
+                decisions_that_are_much_are_carried_out_a_few_at_a_time,
                 a_decision_on_a_changed_conversation_is_stale,
                 an_old_fence_is_refused,
                 a_busy_conversation_hides_no_other,
@@ -111,6 +113,7 @@ macro_rules! conformance {
                 items_of_one_conversation_are_judged_in_order,
                 a_person_with_more_open_is_told_to_the_judge,
                 what_the_judge_leaves_out_waits_with_all_behind_it,
+                what_one_transaction_does_not_hold_waits,
                 where_something_waits_the_new_waits_too,
                 a_conversation_that_a_person_changes_meanwhile_is_not_judged_on_what_it_was,
                 what_arrives_meanwhile_is_not_lost_to_a_judgement,
@@ -168,6 +171,7 @@ macro_rules! conformance {
                 why_an_answer_was_not_sent_goes_with_whom_it_was_for,
                 one_erasure_leaves_another_what_it_needs,
                 a_bounce_goes_with_what_it_could_not_deliver,
+                a_subject_goes_with_who_gave_it_however_long,
                 whoever_stays_is_promised_the_same,
                 what_others_answered_too_leads_to_their_conversation,
             }

@@ -112,7 +112,8 @@ pub trait RouteStore: Send + Sync {
         max: usize,
         needs: CaseNeeds,
     ) -> StoreResult<Vec<ClaimedCase>>;
-    /// Carries out judged events in one transaction; answers in order.
+    /// Carries out judged events, each in one transaction, several together as long as they are not much; answers in
+    /// order.
     async fn commit_routed(&self, routed: &[Routed]) -> StoreResult<Vec<RouteCommit>>;
     /// Gives claims back unjudged.
     async fn release_claims(&self, claims: &[Claim]) -> StoreResult<()>;

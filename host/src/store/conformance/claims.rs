@@ -169,6 +169,23 @@ pub(crate) async fn a_decision_is_carried_out(world: World) {
     assert_eq!(world.store.pending_events().await.unwrap(), 0);
 }
 
+pub(crate) async fn decisions_that_are_much_are_carried_out_a_few_at_a_time(world: World) {
+    let taken = world.take((0..12).map(|it| inbound(&format!("m{it}"), &[]))).await;
+    let cases = world.claim().await;
+    world.alter(taken[1].items[0].1, |it| it.priority = Priority::Low).await;
+    let much = |case| {
+        let mut routed = world.judged(case);
+        routed.decision.outcome.notes = vec![Remark { by: "notes".into(), text: "n".repeat(1 << 20) }];
+        routed
+    };
+    let routed: Vec<_> = cases.iter().map(much).collect();
+    let mut expected = vec![RouteCommit::Committed; 12];
+    expected[1] = RouteCommit::Stale;
+    assert_eq!(world.store.commit_routed(&routed).await.unwrap(), expected);
+    assert_eq!(world.store.counts().await.unwrap().decisions, 11);
+    assert_eq!(world.claim().await.len(), 1, "all claims have ended");
+}
+
 pub(crate) async fn a_decision_on_a_changed_conversation_is_stale(world: World) {
     let id = world.take_one(inbound("a", &[])).await;
     world.take_one(inbound("b", &[])).await;

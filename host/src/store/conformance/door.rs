@@ -7,6 +7,7 @@ use async_trait::async_trait;
 
 use super::world::{NEEDS, World, echo, inbound};
 use crate::domain::arrival::Arrival;
+use crate::domain::decision::Remark;
 use crate::domain::delivery::ImportKey;
 use crate::domain::ids::ConversationId;
 use crate::domain::proposal::Priority;
@@ -21,6 +22,8 @@ struct Judge<'a> {
     world: &'a World,
     /// Items that are left out.
     leaves: &'a [&'a str],
+    /// How long a note each of its decisions leaves.
+    note_bytes: usize,
     /// What somebody else does while it judges, once.
     meanwhile: Option<Meanwhile>,
     seen: Mutex<Vec<ClaimedCase>>,
@@ -36,7 +39,14 @@ enum Meanwhile {
 
 impl<'a> Judge<'a> {
     fn of(world: &'a World) -> Self {
-        Self { world, leaves: &[], meanwhile: None, seen: Mutex::default(), heard: Mutex::default() }
+        Self {
+            world,
+            leaves: &[],
+            note_bytes: 0,
+            meanwhile: None,
+            seen: Mutex::default(),
+            heard: Mutex::default(),
+        }
     }
 
     async fn take(&self, arrivals: impl IntoIterator<Item = Arrival>) -> Vec<IntakeCommitted> {
@@ -75,7 +85,14 @@ impl DoorJudge for Judge<'_> {
             None => {}
         }
         let kept = cases.iter().filter(|it| !self.leaves.contains(&it.item.item.external_id.as_str()));
-        let judged = kept.map(|it| self.world.judged(it)).collect();
+        let text = "n".repeat(self.note_bytes);
+        let notes = |_| Remark { by: "notes".into(), text: text.clone() };
+        let judged = kept.map(|it| {
+            let mut routed = self.world.judged(it);
+            routed.decision.outcome.notes = (0..self.note_bytes.min(1)).map(notes).collect();
+            routed
+        });
+        let judged = judged.collect();
         self.seen.lock().unwrap().extend(cases);
         judged
     }
@@ -134,6 +151,14 @@ pub(crate) async fn what_the_judge_leaves_out_waits_with_all_behind_it(world: Wo
     judge.take([inbound("a", &[]), inbound("b", &["a"]), inbound("c", &[])]).await;
     assert_eq!(judge.heard(), Some((1, 2)));
     assert_eq!(world.route_all().await.len(), 2);
+}
+
+pub(crate) async fn what_one_transaction_does_not_hold_waits(world: World) {
+    let judge = Judge { note_bytes: 1 << 20, ..Judge::of(&world) };
+    judge.take((0..6).map(|it| inbound(&format!("m{it}"), &[]))).await;
+    assert_eq!(judge.heard(), Some((3, 3)));
+    assert_eq!(world.route_all().await.len(), 3);
+    assert_eq!(world.store.counts().await.unwrap().decisions, 6);
 }
 
 pub(crate) async fn where_something_waits_the_new_waits_too(world: World) {

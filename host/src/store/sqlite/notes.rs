@@ -69,6 +69,11 @@ impl NoteRows {
         let _ = row.opt_int(item).opt_int(decision).heap(text.as_bytes());
     }
 
+    /// How many bytes they have.
+    pub(super) fn bytes(&self) -> usize {
+        self.0.bytes()
+    }
+
     pub(super) fn write(self, script: &mut Script) {
         let sql = "INSERT INTO notes (id, conversation, by, at, item, decision, text)
             SELECT

@@ -5,6 +5,7 @@ pub(super) mod claim;
 mod commit;
 mod wait;
 
+pub(super) use self::commit::BYTES_AT_ONCE;
 use async_trait::async_trait;
 
 use super::{SqliteStore, timers};

@@ -55,6 +55,11 @@ impl Rows {
         self.heap.len()
     }
 
+    /// How many bytes the parameters have.
+    pub(super) fn bytes(&self) -> usize {
+        self.json.len() + self.heap.len()
+    }
+
     /// Whether there is none.
     pub(super) fn is_empty(&self) -> bool {
         self.count == 0

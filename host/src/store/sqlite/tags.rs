@@ -15,6 +15,11 @@ impl TagRows {
         }
     }
 
+    /// How many bytes they have.
+    pub(super) fn bytes(&self) -> usize {
+        self.0.bytes()
+    }
+
     pub(super) fn write(self, script: &mut Script) {
         let sql = "INSERT INTO conversation_tags (tag, conversation)
             SELECT value ->> 0, value ->> 1 FROM jsonb_each(?1) WHERE true

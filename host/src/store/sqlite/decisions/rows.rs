@@ -46,6 +46,11 @@ impl DecisionRows {
         Ok(())
     }
 
+    /// How many bytes they have, but for timers, which say little.
+    pub(in crate::store::sqlite) fn bytes(&self) -> usize {
+        self.decisions.bytes() + self.tags.bytes() + self.notes.bytes()
+    }
+
     /// How many decisions there are.
     pub(in crate::store::sqlite) fn len(&self) -> usize {
         self.decisions.len()

@@ -18,6 +18,7 @@ use crate::domain::contact::Contact;
 use crate::domain::conversation::{Conversation, Status};
 use crate::domain::ids::{ContactId, ConversationId, EventId, ItemId};
 use crate::domain::timer::OpenTimer;
+use crate::store::sqlite::route::BYTES_AT_ONCE;
 use crate::store::sqlite::rows::Rows;
 use crate::store::sqlite::surroundings::OTHERS_MAX;
 use crate::store::sqlite::{SqliteStore, Writer, contacts, decisions, surroundings};
@@ -94,22 +95,31 @@ async fn read<'a>(
 }
 
 impl Work<'_> {
-    /// Has events judged, those of one conversation in their order, and takes over what was decided.
+    /// Has events judged, those of one conversation in their order, and takes over what was decided, as much as one
+    /// transaction stores.
     async fn judge(&mut self, mut around: Around, judge: &dyn DoorJudge) -> Vec<Routed> {
         let mut decided = Vec::new();
         // Rare, and what is judged would depend on the order in which things are written.
         if self.changes_others() {
             return decided;
         }
+        let mut bytes_left = BYTES_AT_ONCE;
         for _ in 0..ROUNDS_MAX {
             let cases = self.next_cases(&mut around);
             if cases.is_empty() {
                 break;
             }
-            let judged = judge.judge(cases).await;
+            let mut judged = judge.judge(cases).await;
+            let decisions = judged.len();
+            judged.truncate(fitting(&judged, &mut bytes_left));
+            let is_full = judged.len() < decisions;
             self.take_over(&judged);
             around.take_over(&judged);
             decided.extend(judged);
+            // The router decides about the others once more.
+            if is_full {
+                break;
+            }
         }
         decided
     }
@@ -198,6 +208,17 @@ impl Work<'_> {
             LIMIT 1";
         Ok(!rows.fetch(sql, connection).await?.is_empty())
     }
+}
+
+/// How many of these decisions are no more than is left, one after the other.
+fn fitting(judged: &[Routed], bytes_left: &mut usize) -> usize {
+    let fits = |it: &&Routed| {
+        // The receipt has the conversation as it was.
+        let rest = bytes_left.checked_sub(it.decision.bytes() + 2 * it.conversation.bytes());
+        *bytes_left = rest.unwrap_or_default();
+        rest.is_some()
+    };
+    judged.iter().take_while(fits).count()
 }
 
 /// What surrounds the cases of a batch.

@@ -14,28 +14,52 @@ use crate::store::sqlite::script::Script;
 use crate::store::sqlite::{SqliteStore, conversation_row, events};
 use crate::store::{RouteCommit, Routed, StoreResult};
 
+/// How many bytes of decisions one transaction stores, unless it stores only one: it must not hold the writer
+/// long. An ordinary batch of 256 has less than one of them.
+pub(in crate::store::sqlite) const BYTES_AT_ONCE: usize = 4 * 1024 * 1024;
+
 pub(super) async fn commit(store: &SqliteStore, routed: &[Routed]) -> StoreResult<Vec<RouteCommit>> {
     let held = Held::new(store, routed.iter().map(|it| (it.claim.conversation, it.claim.fence)).collect());
-    let current = {
-        let mut writer = store.writer.lock().await;
-        let mut tx = writer.begin().await?;
-        let current = still_as_seen(store, routed, &mut tx).await?;
-        let generations = decisions::generations_of(store, routed, &mut tx).await?;
-        let mut rows = RoutedRows::default();
-        for (index, it) in routed.iter().enumerate() {
-            if current.contains(&index) {
-                rows.add(it, &generations, &store.ids)?;
+    let mut answers = Vec::with_capacity(routed.len());
+    while answers.len() < routed.len() {
+        match commit_some(store, &routed[answers.len()..]).await {
+            Ok(committed) => answers.extend(committed),
+            Err(error) if answers.is_empty() => return Err(error),
+            // What is committed is told of. The rest is claimed again, which fails in the same way if this lasts.
+            Err(error) => {
+                tracing::warn!(%error, "a part of a batch of decisions was not stored; its events wait");
+                answers.resize(routed.len(), RouteCommit::Stale);
             }
         }
-        rows.write(&mut tx).await?;
-        crash::point(Point::RouteWritten);
-        tx.commit().await?;
-        crash::point(Point::RouteCommitted);
-        current
-    };
+    }
     held.end().await;
-    let answer = |index| if current.contains(&index) { RouteCommit::Committed } else { RouteCommit::Stale };
-    Ok((0..routed.len()).map(answer).collect())
+    Ok(answers)
+}
+
+/// Carries out the first of these in one transaction, at least one.
+async fn commit_some(store: &SqliteStore, routed: &[Routed]) -> StoreResult<Vec<RouteCommit>> {
+    let mut writer = store.writer.lock().await;
+    let mut tx = writer.begin().await?;
+    let current = still_as_seen(store, routed, &mut tx).await?;
+    let generations = decisions::generations_of(store, routed, &mut tx).await?;
+    let (mut rows, mut answers) = (RoutedRows::default(), Vec::with_capacity(routed.len()));
+    for (index, it) in routed.iter().enumerate() {
+        if rows.bytes() >= BYTES_AT_ONCE {
+            break;
+        }
+        answers.push(match current.contains(&index) {
+            true => {
+                rows.add(it, &generations, &store.ids)?;
+                RouteCommit::Committed
+            }
+            false => RouteCommit::Stale,
+        });
+    }
+    rows.write(&mut tx).await?;
+    crash::point(Point::RouteWritten);
+    tx.commit().await?;
+    crash::point(Point::RouteCommitted);
+    Ok(answers)
 }
 
 /// Which of the batch were judged on what still holds: the claim stands, the event waits, the
@@ -91,6 +115,10 @@ impl RoutedRows {
         self.decisions.add(routed, &after, generations, ids)
     }
 
+    fn bytes(&self) -> usize {
+        self.conversations.bytes() + self.decisions.bytes()
+    }
+
     async fn write(self, connection: &mut SqliteConnection) -> StoreResult<()> {
         let totals = Change { decisions: self.decisions.len() as i64, ..Change::default() };
         let mut script = Script::default();
@@ -100,5 +128,31 @@ impl RoutedRows {
         self.decisions.write(&mut script);
         counts::change(&totals, &mut script);
         script.run(connection).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::domain::decision::Remark;
+    use crate::store::conformance::world::{World, inbound};
+    use crate::store::sqlite::StorePath;
+
+    #[tokio::test]
+    async fn one_transaction_stores_so_many_bytes_of_decisions_and_no_more() {
+        let ids = Arc::new(IdGenerator::new(1));
+        let store = Arc::new(SqliteStore::open(StorePath::Temporary, Arc::clone(&ids)).await.unwrap());
+        let world = World::found(store.clone(), ids).await;
+        world.take((0..6).map(|it| inbound(&format!("m{it}"), &[]))).await;
+        let mut routed: Vec<_> = world.claim().await.iter().map(|it| world.judged(it)).collect();
+        let text = "n".repeat(BYTES_AT_ONCE / 4);
+        for it in &mut routed {
+            // As its own row, and in the decision.
+            it.decision.outcome.notes = vec![Remark { by: "notes".into(), text: text.clone() }];
+        }
+        assert_eq!(commit_some(&store, &routed).await.unwrap().len(), 2);
+        assert_eq!(commit_some(&store, &routed[5..]).await.unwrap().len(), 1);
     }
 }
