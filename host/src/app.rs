@@ -197,6 +197,7 @@ impl App {
             tasks: TaskTracker::new(),
             liveness: Arc::clone(watch.liveness()),
             stop: watch.stop().clone(),
+            retries: Arc::default(),
             preparations: Arc::new(enable::Preparations::until(watch.stop().clone())),
             artefacts: Arc::new(artefacts),
             refreshing: Arc::new(Mutex::new(())),

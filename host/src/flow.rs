@@ -116,6 +116,8 @@ pub struct Flow {
     pub stop: CancellationToken,
     /// Which versions of activations are being prepared.
     pub preparations: Arc<enable::Preparations>,
+    /// Which deliveries are being read again.
+    pub retries: Arc<retry::Retries>,
     /// Where compiled plugins are kept, and under which seals.
     pub artefacts: Arc<artefact::Artefacts>,
     /// Held while the names change or are read again, so that older ones never replace newer ones.

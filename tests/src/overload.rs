@@ -132,6 +132,22 @@ async fn who_finds_too_many_deliveries_waiting_is_told_to_come_back() {
     assert_eq!(app.get("/v1/counts").await.json(200)["items"], taken);
 }
 
+#[tokio::test]
+async fn a_delivery_is_read_again_once_at_a_time() {
+    let app = TestApp::company().await;
+    let kept = app.deliver("chat", "application/json", "{").await.json(202);
+    let retry = format!("/v1/deliveries/{}/retry", text(&kept, "/delivery"));
+    let mut behind = Behind::open(&app.file()).await;
+    behind.lock().await;
+    // Neither can be stored, so the one is under way when the other begins.
+    let (one, other) = tokio::join!(app.post(&retry, json!({})), app.post(&retry, json!({})));
+    let mut statuses = [one.status.as_u16(), other.status.as_u16()];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [409, 503]);
+    behind.unlock().await;
+    assert_eq!(app.post(&retry, json!({})).await.json(200)["outcome"], "unparsed");
+}
+
 fn with_name(mut inbox: Value, name: &str) -> Value {
     inbox["name"] = name.into();
     inbox

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::ingest::Held;
 use super::pipeline::EnabledPolicy;
 use super::route::ask::Counted;
 use super::route::decide::{Decided, Situation, concerned, decide};
@@ -18,6 +19,10 @@ use crate::domain::organisation::Directory;
 use crate::domain::principal::Principal;
 use crate::plugin::Lane;
 
+/// How many activations may be asked by name: more than a department has as a rule, and each name is compared with
+/// each policy.
+const ACTIVATIONS_MAX: usize = 128;
+
 /// A case to judge.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -27,7 +32,7 @@ pub struct EvaluateRequest {
     pub event: Option<Event>,
     /// The case.
     pub case: Case,
-    /// Names of the activations to ask, whatever their scope; all that the scope covers when absent.
+    /// Names of the activations to ask, 128 at most, whatever their scope; all that the scope covers when absent.
     #[serde(default)]
     pub activations: Option<Vec<String>>,
 }
@@ -43,11 +48,13 @@ pub struct Evaluation {
     pub contributions: Vec<Contribution>,
 }
 
-/// Judges a case as the pipeline would now.
+/// Judges a case as the pipeline would now, while the caller waits. `held` is what the case takes until it is
+/// judged or given up.
 pub async fn evaluate(
     flow: &Flow,
     principal: &Principal,
     request: EvaluateRequest,
+    held: Held,
 ) -> Result<Evaluation, FlowError> {
     let pipeline = flow.pipeline.load_full();
     let directory = flow.directory.load_full();
@@ -61,7 +68,8 @@ pub async fn evaluate(
     };
     let conversation = imagine(&case.conversation, inbox.id, &directory)?;
     let telemetry = Arc::clone(&flow.telemetry);
-    let judged = flow.plugins.executor().run(Lane::Trying(principal.department), move || {
+    let judged = flow.plugins.executor().run_while_asked(Lane::Trying(principal.department), move || {
+        let _held = held;
         // Of what is only imagined nothing waits.
         let situation = Situation {
             conversation: &conversation,
@@ -83,6 +91,10 @@ fn named(
     principal: &Principal,
     names: &[String],
 ) -> Result<Vec<Arc<EnabledPolicy>>, FlowError> {
+    if names.len() > ACTIVATIONS_MAX {
+        let detail = format!("{} names, the most is {ACTIVATIONS_MAX}", names.len());
+        return Err(FlowError::invalid("/activations", detail));
+    }
     let seen = policies.iter().filter(|it| principal.covers_owner(it.activation.owner));
     for name in names {
         if !seen.clone().any(|it| it.activation.name == *name) {

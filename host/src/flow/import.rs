@@ -100,6 +100,8 @@ async fn import_again(
     };
     Ok(Some(match known.outcome {
         DeliveryOutcome::Accepted => Imported::Before(known.id),
-        DeliveryOutcome::Unparsed => Imported::Received(retry::retry(flow, principal, known.id).await?),
+        DeliveryOutcome::Unparsed => {
+            Imported::Received(retry::retry(flow, principal, known.id, Box::new(())).await?)
+        }
     }))
 }

@@ -1,10 +1,11 @@
 //! A kept delivery is read once more.
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
 
-use super::ingest::{Kept, Received, read_and_store};
+use super::ingest::{Held, Kept, Received, read_and_store};
 use super::{Flow, FlowError, access};
 use crate::domain::activation::Activation;
 use crate::domain::delivery::DeliveryOutcome;
@@ -16,8 +17,46 @@ use crate::store::{AuditEntry, IntakeOrigin, PageRequest};
 /// How many kept deliveries are read again at once after an adapter was enabled.
 const RETRY_PAGE: u32 = 64;
 
-/// Reads a kept delivery again with the adapter that is enabled now.
-pub async fn retry(flow: &Flow, principal: &Principal, id: DeliveryId) -> Result<Received, FlowError> {
+/// The deliveries that are being read again.
+#[derive(Debug, Default)]
+pub struct Retries(Mutex<HashSet<DeliveryId>>);
+
+/// One of them, until this goes.
+struct Retrying {
+    retries: Arc<Retries>,
+    delivery: DeliveryId,
+}
+
+impl Retries {
+    /// Begins to read a delivery again; none if it is being read.
+    fn begin(self: &Arc<Self>, delivery: DeliveryId) -> Option<Retrying> {
+        self.under_way().insert(delivery).then(|| Retrying { retries: Arc::clone(self), delivery })
+    }
+
+    fn under_way(&self) -> MutexGuard<'_, HashSet<DeliveryId>> {
+        // A panic cannot leave it half changed.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Retrying {
+    fn drop(&mut self) {
+        self.retries.under_way().remove(&self.delivery);
+    }
+}
+
+/// Reads a kept delivery again with the adapter that is enabled now, once at a time. `held` is what it takes
+/// while it is under way, its body among it.
+pub async fn retry(
+    flow: &Flow,
+    principal: &Principal,
+    id: DeliveryId,
+    held: Held,
+) -> Result<Received, FlowError> {
+    access::delivery_head(flow, principal, id).await?;
+    let retrying = flow.retries.begin(id).ok_or_else(|| {
+        FlowError::Conflict(format!("delivery {id} is being read again; look at it in a moment"))
+    })?;
     let (delivery, raw) = access::delivery(flow, principal, id).await?;
     if delivery.purged_at.is_some() {
         return Err(FlowError::Gone(format!(
@@ -32,7 +71,7 @@ pub async fn retry(flow: &Flow, principal: &Principal, id: DeliveryId) -> Result
         return Err(FlowError::NotFound(format!("the inbox {} of delivery {id} is gone", delivery.inbox)));
     };
     let kept = Kept { delivery: id, origin: IntakeOrigin::Retry, audit: audit(flow, principal, id) };
-    read_and_store(flow, kept, Arc::clone(inbox), raw, Box::new(())).await
+    read_and_store(flow, kept, Arc::clone(inbox), raw, Box::new((held, retrying))).await
 }
 
 /// What somebody had read is recorded. What the host reads by itself follows from an activation, which
@@ -54,7 +93,8 @@ pub(super) async fn after_enabling(flow: &Flow, activation: &Activation) -> Resu
         loop {
             let found = flow.store.deliveries(Some(inbox.id), unparsed, None, page).await?;
             for delivery in found.entries.iter().filter(|it| it.purged_at.is_none()) {
-                if let Err(error) = retry(flow, &Principal::system(), delivery.id).await {
+                // One after the other: together they take the memory of one.
+                if let Err(error) = retry(flow, &Principal::system(), delivery.id, Box::new(())).await {
                     tracing::warn!(delivery = %delivery.id, %error, "a kept delivery could not be read again");
                 }
             }

@@ -10,6 +10,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use tokio_util::sync::CancellationToken;
 
+use super::input::DELIVERY_COPIES;
 use super::problem::{Problem, ProblemKind};
 use super::response_room::ResponseRoom;
 use super::room::{Room, Taken};
@@ -70,6 +71,14 @@ impl Call {
     /// The room that its body takes, for whoever keeps the body longer than the call.
     pub fn room(&mut self) -> Option<Taken> {
         self.room.take()
+    }
+
+    /// The room that a kept delivery of so many bytes takes while it is read again: as much as when it came.
+    pub fn room_for_delivery(&self, bytes: usize) -> Result<Taken, Problem> {
+        let caller = self.principal()?.token.map_or(0, |it| it.0);
+        let mut room = self.shared.room.enter(caller, DELIVERY_COPIES);
+        room.grow_to(bytes)?;
+        Ok(room)
     }
 
     /// The inbox that admitted it.

@@ -126,6 +126,70 @@ async fn raw(call: Call, (): ()) -> Result<Download, Problem> {
 }
 
 async fn read_again(call: Call, (): ()) -> Result<Answer<ReceivedEntry>, Problem> {
-    let received = retry::retry(call.flow(), call.principal()?, call.id("id")?).await?;
+    let id = call.id("id")?;
+    let (delivery, _) = access::delivery_head(call.flow(), call.principal()?, id).await?;
+    let room = call.room_for_delivery(usize::try_from(delivery.body_bytes).unwrap_or(usize::MAX))?;
+    let received = retry::retry(call.flow(), call.principal()?, id, Box::new(room)).await?;
     Ok(Answer::of(received.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use axum::Router;
+    use axum::body::Body;
+    use axum::http::StatusCode;
+    use serde_json::json;
+    use tower::ServiceExt;
+
+    use super::super::testing::Host;
+    use crate::domain::delivery::RawDelivery;
+    use crate::domain::ids::DeliveryId;
+    use crate::domain::organisation::Inbox;
+    use crate::store::{IntakeContent, IntakeEntry, IntakeOrigin};
+
+    /// A kept delivery with a body of so many bytes.
+    async fn kept(host: &Host, inbox: &Arc<Inbox>, bytes: usize) -> DeliveryId {
+        let delivery = host.flow.id();
+        let entry = IntakeEntry {
+            delivery,
+            origin: IntakeOrigin::Fresh,
+            inbox: Arc::clone(inbox),
+            is_authentic: false,
+            raw: Arc::new(RawDelivery {
+                method: "POST".to_owned(),
+                path: String::new(),
+                query: None,
+                headers: Vec::new(),
+                body: vec![b'x'; bytes],
+                received_at: host.flow.now(),
+            }),
+            adapter: None,
+            content: IntakeContent::Unparsed { reason: "unavailable: not yet".to_owned() },
+            audit: None,
+        };
+        host.flow.store.commit_intakes(&[entry], None).await.unwrap().remove(0).unwrap();
+        delivery
+    }
+
+    #[tokio::test]
+    async fn delivery_that_is_read_again_takes_room_for_its_body() {
+        let host = Host::start().await;
+        host.post("/v1/departments", json!({ "name": "billing" })).await;
+        host.post("/v1/queues", json!({ "name": "operator", "department": "billing", "kind": "operator" }))
+            .await;
+        let inbox = host.add_inbox().await;
+        let (short, long) = (kept(&host, &inbox, 100).await, kept(&host, &inbox, 64 * 1024).await);
+        let retry = async |room: &Router, id: DeliveryId| {
+            let request = host.request("POST", &format!("/v1/deliveries/{id}/retry"));
+            room.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap().status()
+        };
+        // One caller has a piece of these four.
+        let small = host.with_room(4);
+        assert_eq!(retry(&small, long).await, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(retry(&small, short).await, StatusCode::OK);
+        assert_eq!(retry(&small, short).await, StatusCode::OK, "the room is given back");
+        assert_eq!(retry(&host.with_room(32), long).await, StatusCode::OK);
+    }
 }

@@ -23,7 +23,7 @@ const JSON_COPIES: usize = 8;
 const UPLOAD_COPIES: usize = 3;
 /// A delivery in the adapter's words and in the host's, as items, as rows, in the index, and in what SQLite
 /// holds of a transaction. Measured: six to seven times.
-const DELIVERY_COPIES: usize = 8;
+pub const DELIVERY_COPIES: usize = 8;
 
 /// The shape of what is sent.
 #[derive(Debug, Default)]

@@ -46,7 +46,7 @@ pub(super) fn router_for(metrics_for: MetricsFor, flow: Flow, draining: Cancella
 }
 
 /// The same, with so much room for bodies and responses.
-fn router_with(
+pub(super) fn router_with(
     flow: Flow,
     draining: CancellationToken,
     (room, responses): (Room, ResponseRoom),

@@ -14,8 +14,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
-use super::router::router;
+use super::permission::MetricsFor;
+use super::response_room::ResponseRoom;
+use super::room::Room;
+use super::router::{router, router_with};
 use crate::domain::clock::{Clock, IdGenerator};
+use crate::domain::organisation::{Inbox, InboxAccess};
+use crate::domain::principal::Principal;
 use crate::domain::time::Timestamp;
 use crate::egress::{self, Egress, EgressError};
 use crate::flow::artefact::Artefacts;
@@ -24,8 +29,8 @@ use crate::flow::route::{Door, Judges};
 use crate::flow::safe::Safe;
 use crate::flow::{Flow, Wake, ingest, organise};
 use crate::plugin::{PluginConfig, Plugins, Seal};
-use crate::store::Store;
 use crate::store::sqlite::{SqliteStore, StorePath};
+use crate::store::{ChannelScope, Store};
 use crate::telemetry::Telemetry;
 use crate::vault::{Cipher, KeySource};
 
@@ -122,6 +127,7 @@ impl Host {
             liveness: Arc::default(),
             stop: CancellationToken::new(),
             preparations: Arc::default(),
+            retries: Arc::default(),
             artefacts: Arc::new(Artefacts::new(Seal::of_this_process().unwrap(), None).unwrap()),
             refreshing: Arc::new(Mutex::new(())),
         };
@@ -129,6 +135,43 @@ impl Host {
         let token = organise::ensure_admin_token(&flow).await.unwrap().unwrap();
         let draining = CancellationToken::new();
         Self { router: router(flow.clone(), draining.clone()), flow, draining, token }
+    }
+
+    /// Adds an inbox of the department `billing`, which has a queue `operator`, straight into the repository: the
+    /// tests of this room have no adapter.
+    pub(super) async fn add_inbox(&self) -> Arc<Inbox> {
+        let flow = &self.flow;
+        let directory = flow.directory.load_full();
+        let department = directory.department_named("billing").unwrap().id;
+        let operator = directory.queue_named(department, "operator").unwrap().id;
+        let inbox = Inbox {
+            id: flow.id(),
+            name: "web".to_owned(),
+            department,
+            channel: "web".to_owned(),
+            adapter: "cloudevents".to_owned(),
+            settings: Value::Object(Default::default()),
+            operator_queue: operator,
+            junk_queue: operator,
+            promise: None,
+            access: InboxAccess::Closed,
+            reply_hosts: Vec::new(),
+            allowance: Default::default(),
+            secrets: Default::default(),
+            retention: Default::default(),
+            created_at: flow.now(),
+            revision: 1,
+        };
+        let audit = flow.audit(&Principal::system(), "inbox.add", "web", Value::Null);
+        flow.store.add_inbox(&inbox, ChannelScope::Company, &audit).await.unwrap();
+        flow.refresh_directory().await.unwrap();
+        Arc::new(inbox)
+    }
+
+    /// The same host with room for so many pieces of 64 KiB.
+    pub(super) fn with_room(&self, pieces: usize) -> Router {
+        let rooms = (Room::of(pieces), ResponseRoom::default());
+        router_with(self.flow.clone(), self.draining.clone(), rooms, MetricsFor::default())
     }
 
     /// Sends a request as it is.

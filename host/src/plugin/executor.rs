@@ -102,6 +102,26 @@ impl Executor {
         answered.await.unwrap_or(Err(ExecutorError::Closed))
     }
 
+    /// The same for a job that need not run if the caller goes away while it waits: then it is dropped when its turn
+    /// comes, with all that it holds.
+    pub async fn run_while_asked<T: Send + 'static>(
+        &self,
+        lane: Lane,
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, ExecutorError> {
+        let (answer, answered) = oneshot::channel();
+        let job = move || {
+            if answer.is_closed() {
+                return;
+            }
+            let result = catch_unwind(AssertUnwindSafe(job)).map_err(|_| ExecutorError::Panicked);
+            // Nobody may be waiting any more.
+            let _ = answer.send(result);
+        };
+        self.queue(lane, None, job).await?;
+        answered.await.unwrap_or(Err(ExecutorError::Closed))
+    }
+
     /// Has `job` run on one of the threads, after waiting for room in its lane; it tells its result
     /// itself. Refused if the lane is too long.
     pub async fn start(&self, lane: Lane, job: impl FnOnce() + Send + 'static) -> Result<(), ExecutorError> {
@@ -239,6 +259,22 @@ mod tests {
         }
         drop(executor);
         assert_eq!(done.load(Ordering::SeqCst), 10);
+    }
+
+    #[tokio::test]
+    async fn job_whose_caller_has_gone_is_dropped_when_its_turn_comes() {
+        let ran = Arc::new(AtomicUsize::new(0));
+        let executor = Executor::new(1).unwrap();
+        let (go_on, blocked) = mpsc::channel::<()>();
+        executor.start(LANE, move || blocked.recv().unwrap()).await.unwrap();
+        let counter = ran.clone();
+        let job = executor.run_while_asked(LANE, move || counter.fetch_add(1, Ordering::SeqCst));
+        // Polled once, so that it is queued; then the caller goes away.
+        assert!(futures::FutureExt::now_or_never(job).is_none());
+        assert_eq!(Arc::strong_count(&ran), 2, "the job waits with what it holds");
+        go_on.send(()).unwrap();
+        assert_eq!(executor.run_while_asked(LANE, || 7).await, Ok(7));
+        assert_eq!((ran.load(Ordering::SeqCst), Arc::strong_count(&ran)), (0, 1));
     }
 
     #[tokio::test]

@@ -73,6 +73,9 @@ async fn only_the_policies_named_are_asked() {
     assert_eq!(judged["contributions"].as_array().unwrap().len(), 1);
     let unknown = ask(json!(["astrology"])).await.problem(404);
     assert!(text(&unknown, "/detail").contains("keyword-router"), "{unknown}");
+    let many = |count| json!(vec!["reach-priority"; count]);
+    ask(many(128)).await.json(200);
+    assert_eq!(ask(many(129)).await.pointers(), ["/activations"]);
 }
 
 #[tokio::test]
