@@ -11,8 +11,10 @@ use super::output::Answer;
 use super::permission;
 use super::problem::Problem;
 use super::queues::queue_at;
+use super::response_room::PAGE_BYTES;
 use super::route::Route;
 use super::view::ConversationEntry;
+use crate::domain::case::shown;
 use crate::domain::contact::{Contact, Identity};
 use crate::domain::conversation::Status;
 use crate::domain::ids::{AgentId, ContactId, ConversationId};
@@ -21,11 +23,18 @@ use crate::domain::organisation::Directory;
 use crate::domain::outbox::OutboxEntry;
 use crate::domain::principal::Principal;
 use crate::flow::converse::{self, MergeSuggestion};
-use crate::flow::{FlowError, access};
+use crate::flow::{Flow, FlowError, access};
 use crate::store::{ConversationFilter, Note};
 
-/// How many answers a conversation is shown with: more than any has, and a few hundred kilobytes.
-const OUTBOX_SHOWN: u32 = 1_000;
+/// How many answers a conversation is shown with: the latest, as many as the largest page has.
+const OUTBOX_SHOWN: u32 = 200;
+
+/// How much is shown of why one of them failed.
+const ERROR_BYTES_MAX: usize = 1024;
+
+/// What a conversation takes while it is shown: three pages (items, notes, decisions), and less than one for what
+/// stands around them.
+const DETAIL_BYTES: usize = 4 * PAGE_BYTES;
 
 pub(super) fn routes() -> Vec<Route> {
     vec![
@@ -40,7 +49,8 @@ pub(super) fn routes() -> Vec<Route> {
             permission::CONVERSATIONS_READ,
             "Shows a conversation with its first items and latest decisions, remarks and answers on their way",
             show,
-        ),
+        )
+        .taking(DETAIL_BYTES),
         Route::get(
             "/v1/conversations/{id}/items",
             permission::CONVERSATIONS_READ,
@@ -139,7 +149,7 @@ struct ConversationDetail {
     notes_next_cursor: Option<String>,
     /// The latest decisions, newest first; `/v1/decisions` has them all.
     decisions: Entries<DecisionShown>,
-    /// The latest answers and how far they are, oldest first.
+    /// The latest 200 answers and how far they are, oldest first.
     outbox: Vec<OutboxEntry>,
     /// Conversations that may belong to it, 8 at most.
     suggestions: Vec<MergeSuggestion>,
@@ -168,11 +178,19 @@ async fn show(call: Call, (): ()) -> Result<Answer<ConversationDetail>, Problem>
             flow.store.decisions(Some(id), None, first_page()).await?,
             DecisionShown::in_a_list,
         ),
-        outbox: flow.store.latest_outbox(id, OUTBOX_SHOWN).await?,
+        outbox: latest_outbox(flow, id).await?,
         suggestions: converse::suggestions(flow, call.principal()?, id).await?,
         merged: flow.store.merged_into(id).await?,
     };
     Ok(Answer::of(detail).tagged(revision))
+}
+
+async fn latest_outbox(flow: &Flow, id: ConversationId) -> Result<Vec<OutboxEntry>, Problem> {
+    let mut entries = flow.store.latest_outbox(id, OUTBOX_SHOWN).await?;
+    for error in entries.iter_mut().filter_map(|it| it.last_error.as_mut()) {
+        shown::cut(error, ERROR_BYTES_MAX);
+    }
+    Ok(entries)
 }
 
 async fn notes(call: Call, Query(query): Query<PageQuery>) -> Result<Answer<Entries<Note>>, Problem> {

@@ -138,6 +138,11 @@ impl Route {
         Self { response_bytes: 1, ..self }
     }
 
+    /// The same, for what takes more room than a page while it is made.
+    pub fn taking(self, response_bytes: usize) -> Self {
+        Self { response_bytes, ..self }
+    }
+
     /// Has the handler answer.
     pub async fn answer(&self, call: Call, body: Vec<u8>) -> Result<Response<Body>, Problem> {
         (self.handler)(call, body).await

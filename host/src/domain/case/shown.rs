@@ -148,7 +148,7 @@ pub fn proposal_bytes(proposal: &Proposal) -> usize {
 }
 
 /// Cuts a text between two characters, and marks it.
-fn cut(text: &mut String, bytes_max: usize) {
+pub fn cut(text: &mut String, bytes_max: usize) {
     if text.len() > bytes_max {
         text.truncate(text.floor_char_boundary(bytes_max - MARK.len()));
         text.push_str(MARK);

@@ -8,9 +8,8 @@ use crate::domain::arrival::Arrival;
 use crate::domain::delivery::RawDelivery;
 use crate::domain::ids::ConversationId;
 use crate::domain::item::{Author, Item, ItemKind, Visibility};
-use crate::domain::organisation::{Inbox, InboxAccess};
-use crate::domain::principal::Principal;
-use crate::store::{ChannelScope, IntakeContent, IntakeEntry, IntakeOrigin};
+use crate::domain::organisation::Inbox;
+use crate::store::{IntakeContent, IntakeEntry, IntakeOrigin, SendEnd};
 
 /// A host with two departments, two agents, and one conversation whose customer waits.
 struct Desk {
@@ -29,7 +28,7 @@ impl Desk {
         }
         host.post("/v1/queues", json!({ "name": "operator", "department": "billing", "kind": "operator" }))
             .await;
-        let inbox = Arc::new(inbox(&host).await);
+        let inbox = host.add_inbox().await;
         let conversation = take_in(&host, inbox).await;
         Self { host, conversation }
     }
@@ -45,36 +44,6 @@ impl Desk {
     fn path(&self, verb: &str) -> String {
         format!("/v1/conversations/{}/{verb}", self.conversation)
     }
-}
-
-/// An inbox straight into the repository: the tests of this room have no adapter.
-async fn inbox(host: &Host) -> Inbox {
-    let flow = &host.flow;
-    let directory = flow.directory.load_full();
-    let department = directory.department_named("billing").unwrap().id;
-    let operator = directory.queue_named(department, "operator").unwrap().id;
-    let inbox = Inbox {
-        id: flow.id(),
-        name: "web".to_owned(),
-        department,
-        channel: "web".to_owned(),
-        adapter: "cloudevents".to_owned(),
-        settings: json!({}),
-        operator_queue: operator,
-        junk_queue: operator,
-        promise: None,
-        access: InboxAccess::Closed,
-        reply_hosts: Vec::new(),
-        allowance: Default::default(),
-        secrets: Default::default(),
-        retention: Default::default(),
-        created_at: flow.now(),
-        revision: 1,
-    };
-    let audit = flow.audit(&Principal::system(), "inbox.add", "web", Value::Null);
-    flow.store.add_inbox(&inbox, ChannelScope::Company, &audit).await.unwrap();
-    flow.refresh_directory().await.unwrap();
-    inbox
 }
 
 async fn take_in(host: &Host, inbox: Arc<Inbox>) -> ConversationId {
@@ -159,6 +128,21 @@ async fn a_reply_ends_the_waiting_and_is_on_its_way() {
     assert_eq!(answer["direction"], "outbound");
     assert_eq!(answer["in_reply_to"], json!(["m1"]));
     assert_eq!(answer["author"]["external_id"], "ann");
+}
+
+#[tokio::test]
+async fn long_reason_why_a_reply_failed_is_shown_in_part() {
+    let desk = Desk::open().await;
+    desk.act("reply", json!({ "agent": "ann", "text": "It left today." })).await;
+    let flow = &desk.host.flow;
+    let inbox = flow.directory.load().inbox_named("web").unwrap().id;
+    let entry = flow.store.claim_outbox(inbox, flow.now(), 1).await.unwrap().remove(0).entry.id;
+    flow.store.begin_send(entry, flow.now()).await.unwrap();
+    let end = SendEnd::Failed("e".repeat(4_096));
+    flow.store.end_send(entry, &end, flow.now()).await.unwrap();
+    let shown = desk.shown().await;
+    let error = shown["outbox"][0]["last_error"].as_str().unwrap();
+    assert!(error.len() <= 1_024 && error.ends_with(" […]"), "{error}");
 }
 
 #[tokio::test]
