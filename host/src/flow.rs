@@ -57,6 +57,7 @@ pub mod export;
 pub mod follow;
 pub mod health;
 pub mod import;
+pub mod index;
 pub mod ingest;
 pub mod keyring;
 pub mod liveness;

@@ -52,7 +52,7 @@ pub use reading::{ReadClass, Reading};
 pub use route::{CaseNeeds, Claim, ClaimedCase, HistoryEntry, Postponed, RouteCommit, RouteStore, Routed};
 pub use secrets::{SecretStore, StoredSecret, StoredSecretValue};
 pub use unread::{UnreadRoom, UnreadStore, unread_bytes};
-pub use upkeep::{Findings, LastEnd, UpkeepStore};
+pub use upkeep::{Findings, Indexing, LastEnd, UpkeepStore};
 
 /// The whole repository.
 pub trait Store:

@@ -41,6 +41,20 @@ pub enum Quota {
     CaseFuel,
     /// Timers of policies that wait in the conversations of the owner's inboxes.
     WaitingTimers,
+    /// Inboxes.
+    Inboxes,
+    /// Queues, the two that each department begins with among them.
+    Queues,
+    /// Agents.
+    Agents,
+    /// Tokens that are not revoked.
+    Tokens,
+    /// Secrets.
+    Secrets,
+    /// Keys that sign releases.
+    SigningKeys,
+    /// Bytes of the settings of inboxes and activations.
+    SettingBytes,
 }
 
 /// What a quota counts in, its values when none is set, and what to do when it is used up.
@@ -56,7 +70,7 @@ const MIB: u64 = 1024 * 1024;
 
 impl Quota {
     /// Every quota there is.
-    pub const ALL: [Quota; 11] = [
+    pub const ALL: [Quota; 18] = [
         Self::Activations,
         Self::WaitingPreparations,
         Self::Releases,
@@ -68,6 +82,13 @@ impl Quota {
         Self::DecisionBytes,
         Self::CaseFuel,
         Self::WaitingTimers,
+        Self::Inboxes,
+        Self::Queues,
+        Self::Agents,
+        Self::Tokens,
+        Self::Secrets,
+        Self::SigningKeys,
+        Self::SettingBytes,
     ];
 
     /// The highest value that can be set: far beyond any machine, and exact in JSON.
@@ -113,6 +134,14 @@ impl Quota {
             // Four policies at their own limit.
             Self::CaseFuel => terms("case-fuel", "million units of fuel", 200, 1_000, "enable fewer policies, or cheaper ones"),
             Self::WaitingTimers => terms("waiting-timers", "timers", 100_000, 1_000_000, "have policies set fewer timers"),
+            // The directory is in memory, and read anew with each change of it.
+            Self::Inboxes => terms("inboxes", "inboxes", 200, 2_000, "use an inbox that is there"),
+            Self::Queues => terms("queues", "queues", 200, 2_000, "use a queue that is there"),
+            Self::Agents => terms("agents", "agents", 5_000, 5_000, "use an agent that is there"),
+            Self::Tokens => terms("tokens", "tokens", 500, 5_000, "revoke tokens that are not used"),
+            Self::Secrets => terms("secrets", "secrets", 200, 2_000, "use a secret that is there"),
+            Self::SigningKeys => terms("signing-keys", "keys", 50, 500, "use a key that is there"),
+            Self::SettingBytes => terms("setting-bytes", "bytes", 8 * MIB, 64 * MIB, "give inboxes and activations shorter settings"),
         }
     }
 }

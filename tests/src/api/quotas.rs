@@ -139,3 +139,40 @@ async fn department_publishes_no_more_than_its_quota() {
     let used = app.get("/v1/quotas?department=service").await.json(200);
     assert_eq!(quota(&used, "releases")["used"], 1);
 }
+
+/// What a department's own admin makes is in memory, and read anew with each change of it.
+#[tokio::test]
+async fn what_stands_in_the_directory_is_bounded_for_each_department() {
+    let app = TestApp::company().await;
+    let long = "x".repeat(2_000);
+    let inbox = |name: &str| json!({ "name": name, "department": "service", "adapter": "cloudevents" });
+    let adds = [
+        ("inboxes", "/v1/inboxes", inbox("more")),
+        ("queues", "/v1/queues", json!({ "department": "service", "name": "more" })),
+        ("agents", "/v1/agents", json!({ "department": "service", "name": "more" })),
+        ("tokens", "/v1/tokens", json!({ "role": "auditor", "department": "service" })),
+        (
+            "secrets",
+            "/v1/secrets",
+            json!({ "name": "more", "department": "service", "value": long, "uses": ["signing"] }),
+        ),
+    ];
+    for (name, path, body) in adds {
+        let list = app.get("/v1/quotas?department=service").await.json(200);
+        let used = quota(&list, name)["used"].as_u64().unwrap();
+        set(&app, name, used).await;
+        let refused = app.post(path, body.clone()).await.problem(409);
+        assert_eq!(
+            (&refused["quota"]["name"], &refused["quota"]["used"]),
+            (&json!(name), &json!(used)),
+            "{refused}"
+        );
+        set(&app, name, used + 1).await;
+        app.post(path, body).await.json(201);
+    }
+    set(&app, "setting-bytes", 1).await;
+    let longer = json!({ "settings": { "reply_url": format!("https://hooks.example.com/{long}") } });
+    let refused = app.patch("/v1/inboxes/more", longer).await.problem(409);
+    assert_eq!(refused["quota"]["name"], "setting-bytes", "{refused}");
+    app.patch("/v1/inboxes/more", json!({ "title": "More" })).await;
+}

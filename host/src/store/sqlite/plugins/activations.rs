@@ -4,11 +4,11 @@ use sqlx::SqliteConnection;
 
 use crate::domain::activation::{Activation, ActivationVersion};
 use crate::domain::ids::ActivationId;
-use crate::domain::quota::QuotaLimit;
+use crate::domain::quota::{Quota, QuotaLimit};
 use crate::domain::release::PluginKind;
 use crate::domain::time::Timestamp;
 use crate::store::sqlite::error::Explain;
-use crate::store::sqlite::{SqliteStore, audit};
+use crate::store::sqlite::{SqliteStore, audit, quotas};
 use crate::store::{
     ACTIVATION_VERSIONS_MAX, ActivationAdded, ActivationRoom, AuditEntry, StoreError, StoreResult,
 };
@@ -35,6 +35,7 @@ pub(super) async fn add(
     }
     check_activations(room.activations, &mut tx).await?;
     check_preparing(activation, room.preparing, &mut tx).await?;
+    let settings = quotas::before(activation.owner, Quota::SettingBytes, &mut tx).await?;
     let done = sqlx::query(
         "INSERT INTO activations (id, name, release, owner, updated_at, content, is_preparing)
          VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -49,6 +50,7 @@ pub(super) async fn add(
     .execute(&mut *tx)
     .await;
     explain(done.map(drop), activation)?;
+    settings.check(&mut tx).await?;
     keep_version(activation, &mut tx).await?;
     audit::record(audit, &mut tx).await?;
     tx.commit().await?;
@@ -83,8 +85,10 @@ pub(super) async fn change(
 ) -> StoreResult<()> {
     let mut writer = store.writer.lock().await;
     let mut tx = writer.begin().await?;
+    let mut settings = None;
     if let Some(limit) = preparing {
         check_preparing(activation, limit, &mut tx).await?;
+        settings = Some(quotas::before(activation.owner, Quota::SettingBytes, &mut tx).await?);
     }
     let done = sqlx::query(
         "UPDATE activations
@@ -103,6 +107,9 @@ pub(super) async fn change(
     .await;
     if explain(done, activation)?.rows_affected() == 0 {
         return Err(missing_or_stale(activation, &mut tx).await?);
+    }
+    if let Some(settings) = settings {
+        settings.check(&mut tx).await?;
     }
     keep_version(activation, &mut tx).await?;
     audit::record(audit, &mut tx).await?;
