@@ -17,6 +17,7 @@ use crate::domain::time::Timestamp;
 use crate::store::conformance::world::{World, inbound, item};
 use crate::store::sqlite::open::reader_options;
 use crate::store::sqlite::{SqliteStore, StorePath};
+use crate::store::{Indexing, UpkeepStore as _};
 
 async fn found() -> (World, TempDir, PathBuf) {
     let directory = tempfile::tempdir().unwrap();
