@@ -70,8 +70,12 @@ macro_rules! conformance {
                 a_merge_waits_for_an_erasure_under_way,
                 a_changed_conversation_is_not_merged,
                 a_long_conversation_is_not_moved_at_once,
+                named_references_count_to_what_a_merge_moves,
+                conversations_over_a_quota_together_are_suggested_and_not_merged,
+                a_merge_is_taken_back_however_many_items_the_survivor_got,
                 timers_go_back_to_their_conversations,
                 a_suggestion_is_dismissed_once,
+                a_suggestion_follows_conversations_that_merge,
             }
             order {
                 changes_end_in_the_same_state_in_any_order,

@@ -4,6 +4,7 @@ use http::Request;
 use http_body_util::Full;
 use serde_json::{Value, json};
 use switchboard::flow::catch_up;
+use switchboard::flow::purge::purge_due;
 
 use crate::support::TestApp;
 use crate::support::behind::Behind;
@@ -123,4 +124,42 @@ async fn stored_change_of_an_activation_is_acknowledged_and_followed_later() {
     assert_eq!(rank_at_work(&failing).await, 7);
     let yank = json!({ "reason": "a mistake" });
     failing.done("POST", "/v1/plugins/extra/1.0.0/yank", yank, 200).await;
+}
+
+#[tokio::test]
+async fn stored_merge_and_its_undo_are_acknowledged() {
+    let mut failing = Failing::of(TestApp::staffed().await).await;
+    let survivor = failing.app.say("hello").await;
+    let ended = failing.app.say("hello again").await;
+    failing.app.settle().await;
+    let of = format!("/v1/conversations/{ended}");
+    let into = json!({ "agent": "ada", "into": survivor });
+    let merged = failing.done("POST", &format!("{of}/merge"), into, 200).await;
+    assert_eq!((text(&merged, "/id"), merged["item_count"].as_u64()), (survivor.as_str(), Some(2)));
+    assert_eq!(failing.app.conversation(&survivor).await["revision"], merged["revision"]);
+    let undone = failing.done("POST", &format!("{of}/unmerge"), json!({ "agent": "ada" }), 200).await;
+    assert_eq!(text(&undone, "/conversation/id"), ended);
+}
+
+#[tokio::test]
+async fn erasure_that_began_is_acknowledged_though_its_steps_fail() {
+    let app = TestApp::staffed().await;
+    let conversation = app.say("hello").await;
+    app.settle().await;
+    let contact = text(&app.conversation(&conversation).await, "/contact/id").to_owned();
+    let mut behind = Behind::open(&app.file()).await;
+    behind
+        .run(
+            "CREATE TRIGGER no_end BEFORE DELETE ON begun_erasures BEGIN SELECT RAISE(ABORT, 'not now'); END",
+        )
+        .await;
+    let erase = format!("/v1/contacts/{contact}/erase");
+    let begun = app.post(&erase, json!({ "reason": "objection" })).await.json(202);
+    assert_eq!((text(&begun, "/contact"), &begun["erased_at"]), (contact.as_str(), &Value::Null));
+    behind.run("DROP TRIGGER no_end").await;
+    // The host goes on with it by itself.
+    assert!(purge_due(app.flow()).await.unwrap());
+    assert!(app.get(&format!("/v1/contacts/{contact}")).await.text().contains("erased_at"));
+    let done = app.post(&erase, json!({ "reason": "objection" })).await.ok();
+    assert!(done["erased_at"].is_string(), "{done}");
 }
