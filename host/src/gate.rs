@@ -18,10 +18,12 @@ use tokio::sync::oneshot;
 const LINE_MAX: usize = 256;
 
 /// What a gate is about, and how much of it there is.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GateLimits {
     /// The name of the limit, for the one who meets it.
     pub name: &'static str,
+    /// What it counts.
+    pub unit: &'static str,
     /// How many units there are.
     pub units: usize,
     /// How many of them one caller has at most.
@@ -30,12 +32,13 @@ pub struct GateLimits {
     pub wait: Duration,
 }
 
-/// A caller's line is full, or its turn did not come in time. Holds the name of the limit.
+/// A caller's line is full, or its turn did not come in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the limit `{0}` is reached: what this token has under way fills its share, or others have their turns"
+    "the limit `{}` of {} {} is reached: what this token has under way fills its share of {}, or others have their turns",
+    .0.name, .0.units, .0.unit, .0.share
 )]
-pub struct NoTurn(pub &'static str);
+pub struct NoTurn(pub GateLimits);
 
 /// The gate.
 #[derive(Debug)]
@@ -87,7 +90,7 @@ impl Gate {
     pub async fn enter(&self, caller: i64, units: usize) -> Result<Pass, NoTurn> {
         let limits = self.shared.limits;
         let (turn, mut called) = oneshot::channel();
-        let none = NoTurn(limits.name);
+        let none = NoTurn(limits);
         self.shared.join(caller, Waiter { units: units.min(limits.share), turn }).ok_or(none)?;
         // Nearly always there is room at once.
         if let Ok(pass) = called.try_recv() {
@@ -198,7 +201,7 @@ mod tests {
     use super::*;
 
     fn gate(units: usize, share: usize) -> Gate {
-        Gate::new(GateLimits { name: "things", units, share, wait: Duration::from_secs(5) })
+        Gate::new(GateLimits { name: "things", unit: "things", units, share, wait: Duration::from_secs(5) })
     }
 
     fn is_idle(gate: &Gate) -> bool {
@@ -210,7 +213,7 @@ mod tests {
     async fn one_caller_has_its_share_and_leaves_the_rest() {
         let gate = gate(4, 2);
         let mut held = vec![gate.enter(1, 1).await.unwrap(), gate.enter(1, 1).await.unwrap()];
-        assert_eq!(gate.enter(1, 1).await.unwrap_err(), NoTurn("things"));
+        assert_eq!(gate.enter(1, 1).await.unwrap_err().0.name, "things");
         held.push(gate.enter(2, 2).await.unwrap());
         assert!(gate.enter(3, 1).await.is_err(), "all units are taken");
         held.remove(0);
@@ -280,7 +283,7 @@ mod tests {
         let waiting = (0..LINE_MAX).map(|_| Box::pin(gate.enter(1, 1)));
         let mut waiting: Vec<_> = waiting.collect();
         assert!(waiting.iter_mut().all(|it| it.now_or_never().is_none()));
-        assert_eq!(gate.enter(1, 1).now_or_never().unwrap().unwrap_err(), NoTurn("things"));
+        assert_eq!(gate.enter(1, 1).now_or_never().unwrap().unwrap_err().0.name, "things");
     }
 
     #[tokio::test(start_paused = true)]

@@ -37,7 +37,9 @@ pub use conversation::{
     ConversationFilter, ConversationStore, Counts, NewReply, Note, PersonChange, QueueLoad, SearchHit,
 };
 pub use error::{StoreError, StoreResult};
-pub use idempotency::{Claimed, IdempotencyStore, KeptAnswer, KeyedRequest};
+pub use idempotency::{
+    Claimed, IdempotencyStore, KEPT_ANSWERS_BYTES_MAX, KEYED_REQUESTS_MAX, KeptAnswer, KeyedRequest,
+};
 pub use ingest::{DoorJudge, IngestStore, IntakeCommitted, IntakeContent, IntakeEntry, IntakeOrigin};
 pub use merge::{MergeByHand, MergeRefusal, MergeStore, MergeUndo, MergeUndone, Suggestion};
 pub use organisation::{ChannelScope, OrganisationStore};
@@ -45,7 +47,8 @@ pub use outbox::{OutboxStore, OutboxWork, SendEnd};
 pub use page::{AuditEntry, Page, PageRequest};
 pub use personal::{EndedPage, PersonalDataStore, PurgedPage, Revision};
 pub use plugins::{
-    ACTIVATION_VERSIONS_MAX, ActivationAdded, ActivationRoom, PluginStore, Published, ReleaseRoom, Sweep,
+    ACTIVATION_VERSIONS_MAX, ActivationAdded, ActivationRoom, GENERATIONS_KEPT, PluginStore, Published,
+    ReleaseRoom, ReleaseVersion, Sweep, UsableRelease,
 };
 pub use quota::{QuotaChange, QuotaStore, QuotaUse};
 pub use reading::{ReadClass, Reading};

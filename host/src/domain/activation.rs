@@ -1,5 +1,7 @@
 //! Enabled plugins: a release with settings, at a place in the pipeline.
 
+use std::collections::HashSet;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -72,6 +74,20 @@ pub struct AppliesTo {
     pub channels: Vec<String>,
     /// Events, out of those the plugin wants.
     pub events: Vec<EventKind>,
+}
+
+impl AppliesTo {
+    /// The same with each name once: it is looked through with every item, and kept with every generation.
+    pub fn without_repetitions(mut self) -> Self {
+        let Self { inboxes, departments, channels, events } = &mut self;
+        for names in [inboxes, departments, channels] {
+            let mut seen = HashSet::new();
+            names.retain(|it| seen.insert(it.clone()));
+        }
+        let mut seen = HashSet::new();
+        events.retain(|it| seen.insert(*it));
+        self
+    }
 }
 
 /// Where an activation may send conversations.
@@ -315,6 +331,18 @@ mod tests {
         let mut versions: Vec<_> = (1..).zip(settings).map(|(revision, it)| version(revision, *it)).collect();
         versions.reverse();
         activation(settings.len() as i64, bad).last_good(&versions).map(|it| it.revision)
+    }
+
+    #[test]
+    fn scope_names_everything_once() {
+        let twice = |names: &[&str]| names.iter().chain(names).map(|it| (*it).to_owned()).collect();
+        let scope =
+            AppliesTo { inboxes: twice(&["b", "a"]), channels: twice(&["c"]), ..AppliesTo::default() };
+        let once = scope.without_repetitions();
+        assert_eq!(
+            (once.inboxes, once.channels),
+            (vec!["b".to_owned(), "a".to_owned()], vec!["c".to_owned()])
+        );
     }
 
     #[test]

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::allowance::Allowance;
 use super::ids::{AgentId, DepartmentId, InboxId, QueueId};
 use super::proposal::Destination;
-use super::quota::Quotas;
+use super::quota::{Owner, Quota, Quotas};
 use super::retention::Retention;
 use super::time::Timestamp;
 
@@ -213,6 +213,11 @@ impl Directory {
     /// How much of each shared thing each department may have.
     pub fn quotas(&self) -> &Quotas {
         &self.quotas
+    }
+
+    /// Sets a quota of one owner, or puts its default back.
+    pub fn put_quota(&mut self, owner: Owner, quota: Quota, value: Option<u64>) {
+        self.quotas.put(owner, quota, value);
     }
 
     /// Adds a department.

@@ -120,7 +120,7 @@ impl Quota {
         let terms = |name, unit, department, company, relief| Terms { name, unit, department, company, relief };
         match self {
             // A pipeline asks each of them about every case: some dozens cost milliseconds.
-            Self::Activations => terms("activations", "activations", 32, 128, "use an activation that is there for another plugin"),
+            Self::Activations => terms("activations", "activations", 32, 128, "disable an activation that is not needed and delete it with DELETE /v1/activations/NAME"),
             // The compile child takes seconds for each.
             Self::WaitingPreparations => terms("waiting-preparations", "activations", 8, 32, "wait until some are prepared"),
             Self::Releases => terms("releases", "releases", 200, 1_000, "yank releases that no activation uses; their components go after a while"),
@@ -158,6 +158,14 @@ impl Quotas {
         Self { set: set.into_iter().map(|(owner, quota, value)| ((owner, quota), value)).collect() }
     }
 
+    /// Sets a value, or puts the default back.
+    pub fn put(&mut self, owner: Owner, quota: Quota, value: Option<u64>) {
+        match value {
+            Some(value) => self.set.insert((owner, quota), value),
+            None => self.set.remove(&(owner, quota)),
+        };
+    }
+
     /// How much this owner may have.
     pub fn value(&self, owner: Owner, quota: Quota) -> u64 {
         self.set.get(&(owner, quota)).copied().unwrap_or_else(|| quota.default_of(owner))
@@ -187,6 +195,26 @@ impl QuotaLimit {
             true => Err(OverQuota { limit: self, used, added }),
             false => Ok(()),
         }
+    }
+}
+
+/// A bound that is reached and is no department's quota: one caller's, or that of a pool which all share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReachedLimit {
+    /// Its name.
+    pub name: &'static str,
+    /// How much there is.
+    pub value: u64,
+    /// How much of it is used.
+    pub used: u64,
+    /// What it counts.
+    pub unit: &'static str,
+}
+
+impl ReachedLimit {
+    /// All of it is used.
+    pub fn full(name: &'static str, value: u64, unit: &'static str) -> Self {
+        Self { name, value, used: value, unit }
     }
 }
 
@@ -234,6 +262,10 @@ mod tests {
         assert_eq!(quotas.value(one, Quota::Activations), 3);
         assert_eq!(quotas.value(other, Quota::Activations), 32);
         assert_eq!(quotas.value(None, Quota::Activations), 128);
+        let mut changed = quotas.clone();
+        changed.put(one, Quota::Activations, None);
+        changed.put(other, Quota::Activations, Some(4));
+        assert_eq!(changed, Quotas::new([(other, Quota::Activations, 4)]));
     }
 
     #[test]

@@ -64,7 +64,9 @@ async fn generation(flow: &Flow, number: i64) -> Result<Generation, Problem> {
         return Ok(found);
     }
     let exists = match flow.store.latest_generation().await? {
-        Some(latest) => format!("there are 1 to {}", latest.number),
+        Some(latest) => {
+            format!("the latest is {}, and older ones are deleted once no decision names them", latest.number)
+        }
         None => "there is none yet".to_owned(),
     };
     Err(Problem::new(ProblemKind::NotFound, format!("there is no generation {number}; {exists}")))

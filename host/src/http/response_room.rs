@@ -11,6 +11,7 @@ use axum::http::Response;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 
 use super::problem::{Problem, ProblemKind};
+use crate::domain::quota::ReachedLimit;
 use crate::gate::{Gate, GateLimits, NoTurn, Pass};
 
 /// Bytes of one piece of room, and the most that a connection is handed at once: what it was handed counts
@@ -49,7 +50,13 @@ impl Default for ResponseRoom {
 impl ResponseRoom {
     /// Room for that many pieces of 64 KiB, and for so many of one caller.
     pub fn of(units: usize, share: usize) -> Self {
-        Self(Gate::new(GateLimits { name: "responses-under-way", units, share, wait: WAIT }))
+        Self(Gate::new(GateLimits {
+            name: "responses-under-way",
+            unit: "pieces of 64 KiB",
+            units,
+            share,
+            wait: WAIT,
+        }))
     }
 
     /// Waits until one thing of so many bytes may be made for this caller.
@@ -123,7 +130,10 @@ impl HttpBody for Held {
 impl From<NoTurn> for Problem {
     fn from(error: NoTurn) -> Self {
         let remedy = "nothing was done: ask again after the seconds in `retry-after`, less at once, and read responses";
-        Self::new(ProblemKind::Unavailable, error.to_string()).named(error.0).with_remedy(remedy)
+        let GateLimits { name, unit, units, .. } = error.0;
+        Self::new(ProblemKind::Unavailable, error.to_string())
+            .limited_by(ReachedLimit::full(name, units as u64, unit))
+            .with_remedy(remedy)
     }
 }
 

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::problem::{Problem, ProblemKind};
+use crate::domain::quota::ReachedLimit;
 
 /// Bytes of one piece of room.
 const PIECE: usize = 64 * 1024;
@@ -75,15 +76,27 @@ impl Shared {
     fn take(&self, caller: i64, more: usize) -> Result<(), Problem> {
         let mut taken = self.lock();
         if more > self.pieces.saturating_sub(taken.by_all) {
-            return Err(no_room("too much is being received"));
+            return Err(self.no_room("too much is being received"));
         }
         let own = taken.by_caller.get(&caller).copied().unwrap_or_default();
         if more > self.pieces.div_ceil(SHARES).saturating_sub(own) {
-            return Err(no_room("what this token or this inbox has under way fills its share of the room"));
+            return Err(
+                self.no_room("what this token or this inbox has under way fills its share of the room")
+            );
         }
         taken.by_all += more;
         taken.by_caller.insert(caller, own + more);
         Ok(())
+    }
+
+    fn no_room(&self, why: &str) -> Problem {
+        let bytes = (self.pieces * PIECE) as u64;
+        let detail = format!("{why}: there is room for {bytes} bytes, and for a quarter of it of one caller");
+        Problem::new(ProblemKind::Unavailable, detail)
+            .limited_by(ReachedLimit::full("bodies-under-way", bytes, "bytes"))
+            .with_remedy(
+                "nothing was accepted: send it again after the seconds in `retry-after`, fewer at once",
+            )
     }
 
     fn give_back(&self, caller: i64, pieces: usize) {
@@ -96,11 +109,6 @@ impl Shared {
             left => taken.by_caller.insert(caller, left),
         };
     }
-}
-
-fn no_room(why: &str) -> Problem {
-    Problem::new(ProblemKind::Unavailable, why)
-        .with_remedy("nothing was accepted: send it again after the seconds in `retry-after`, fewer at once")
 }
 
 impl Taken {

@@ -70,6 +70,7 @@ fn method_router(shared: &Arc<Shared>, route: Route) -> MethodRouter {
         Method::Get => Some(MethodFilter::GET),
         Method::Post => Some(MethodFilter::POST),
         Method::Patch => Some(MethodFilter::PATCH),
+        Method::Delete => Some(MethodFilter::DELETE),
         Method::Any => None,
     };
     let (shared, route) = (Arc::clone(shared), Arc::new(route));

@@ -157,6 +157,7 @@ macro_rules! conformance {
                 room_is_made_by_the_oldest_that_are_not_believed,
                 what_is_read_takes_no_room_any_more,
                 an_answer_is_forgotten_when_its_time_is_over,
+                oldest_answers_of_a_token_make_room_for_its_new_ones,
             }
             returning {
                 a_change_that_came_before_its_item_goes_with_it,
@@ -210,6 +211,7 @@ macro_rules! conformance {
             organisation {
                 names_are_unique,
                 a_channel_of_one_department_is_shared_only_by_the_company,
+                name_like_that_of_anothers_inbox_is_refused_to_a_department,
                 what_is_referred_to_must_exist,
                 an_inbox_is_changed_by_compare_and_set,
                 the_installations_settings_are_changed_by_compare_and_set,
@@ -228,6 +230,11 @@ macro_rules! conformance {
                 component_of_a_yanked_unused_release_is_deleted_and_its_version_kept,
                 releases_and_activations_stay_within_their_quotas,
                 activation_keeps_its_last_versions,
+                release_that_changed_meanwhile_enables_nothing,
+                component_that_an_activation_runs_by_now_is_not_deleted,
+                deleted_activation_leaves_its_name_to_another,
+                name_like_that_of_anothers_activation_is_refused,
+                generations_that_a_decision_names_are_kept,
             }
             secrets {
                 a_secret_is_changed_by_compare_and_set,

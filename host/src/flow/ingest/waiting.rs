@@ -16,7 +16,7 @@ use crate::store::{IntakeContent, IntakeEntry};
 
 /// How many deliveries may wait for their transaction. One department has half of the room at most; whose share
 /// is full is told to come back.
-const WAITING_MAX: usize = 2_048;
+pub(super) const WAITING_MAX: usize = 2_048;
 
 /// How many deliveries one transaction stores at most: beyond this a larger one gains nothing and
 /// only keeps the first ones waiting.

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Connection as _, Row as _, SqliteConnection, SqliteExecutor};
 
-use super::error::Explain;
+use super::error::{Explain, refuse_look_alike};
 use super::words::{case, word};
 use super::{SqliteStore, audit, quotas, tokens};
 use crate::domain::ids::TokenId;
@@ -91,6 +91,9 @@ impl OrganisationStore for SqliteStore {
         if scope == ChannelScope::Department && is_channel_of_another(inbox, &mut tx).await? {
             return Err(StoreError::Taken(format!("channel {} of another department", inbox.channel)));
         }
+        if scope == ChannelScope::Department {
+            refuse_look_alike("inbox", &inbox.name, inboxes_of_others(inbox, &mut tx).await?)?;
+        }
         let inboxes = quotas::before(Some(inbox.department), Quota::Inboxes, &mut tx).await?;
         let settings = quotas::before(Some(inbox.department), Quota::SettingBytes, &mut tx).await?;
         insert_inbox(inbox, &mut tx).await?;
@@ -158,7 +161,7 @@ impl OrganisationStore for SqliteStore {
     }
 }
 
-async fn kept_settings(database: impl SqliteExecutor<'_>) -> StoreResult<InstallationSettings> {
+pub(super) async fn kept_settings(database: impl SqliteExecutor<'_>) -> StoreResult<InstallationSettings> {
     let kept: Option<String> = sqlx::query_scalar("SELECT value FROM installation WHERE name = ?")
         .bind(SETTINGS)
         .fetch_optional(database)
@@ -216,6 +219,13 @@ async fn is_channel_of_another(inbox: &Inbox, connection: &mut SqliteConnection)
         .bind(&inbox.channel)
         .bind(inbox.department.0)
         .fetch_one(connection)
+        .await?)
+}
+
+async fn inboxes_of_others(inbox: &Inbox, connection: &mut SqliteConnection) -> StoreResult<Vec<String>> {
+    Ok(sqlx::query_scalar("SELECT name FROM inboxes WHERE department <> ?")
+        .bind(inbox.department.0)
+        .fetch_all(connection)
         .await?)
 }
 

@@ -16,6 +16,16 @@ pub(super) async fn all(store: &SqliteStore) -> StoreResult<Vec<SigningKey>> {
     contents.iter().map(|it| Ok(serde_json::from_str(it)?)).collect()
 }
 
+/// The registrations of a public key, oldest first.
+pub(super) async fn of(public_key: &str, connection: &mut SqliteConnection) -> StoreResult<Vec<SigningKey>> {
+    let contents: Vec<String> =
+        sqlx::query_scalar("SELECT content FROM signing_keys WHERE public_key = ? ORDER BY id")
+            .bind(public_key)
+            .fetch_all(connection)
+            .await?;
+    contents.iter().map(|it| Ok(serde_json::from_str(it)?)).collect()
+}
+
 pub(super) async fn add(store: &SqliteStore, key: &SigningKey, audit: &AuditEntry) -> StoreResult<()> {
     let mut writer = store.writer.lock().await;
     let mut tx = writer.begin().await?;
