@@ -101,6 +101,7 @@ macro_rules! conformance {
                 events_of_a_conversation_are_claimed_in_order,
                 a_claim_given_back_is_claimed_again,
                 long_items_are_claimed_a_few_at_a_time,
+                an_empty_remark_is_kept_as_others_are,
                 a_history_of_long_items_is_shown_as_of_the_whole,
                 a_decision_is_carried_out,
                 a_decision_names_its_policies,
