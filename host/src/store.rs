@@ -31,6 +31,7 @@ pub mod sqlite;
 mod unread;
 mod upkeep;
 
+pub use crate::gate::NoTurn;
 pub use artefact_shelf::ArtefactShelf;
 pub use audit_chain::{AuditVerification, BrokenLink};
 pub use conversation::{

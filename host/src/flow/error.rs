@@ -5,9 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::quota::{OverQuota, ReachedLimit};
 use crate::domain::visible_text::quote;
-use crate::gate::NoTurn;
 use crate::plugin::{ValidationError, WAITING_JOBS_MAX};
-use crate::store::StoreError;
+use crate::store::{NoTurn, StoreError};
 
 /// One thing wrong with what was sent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

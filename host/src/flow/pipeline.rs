@@ -216,7 +216,10 @@ impl Flow {
         pipeline.number = generation.number;
         self.telemetry.pipeline(generation.number);
         self.pipeline.store(Arc::new(pipeline));
-        self.behind.left_out(left_out, self.now());
+        if missing.is_empty() {
+            // Before that, what is left out is not known: it may be among what is made now.
+            self.behind.left_out(left_out, self.now());
+        }
         self.wake.router.notify_one();
         Ok(missing)
     }

@@ -65,7 +65,7 @@ async fn generation(flow: &Flow, number: i64) -> Result<Generation, Problem> {
     }
     let exists = match flow.store.latest_generation().await? {
         Some(latest) => {
-            format!("the latest is {}, and older ones are deleted once no decision names them", latest.number)
+            format!("there are 1 to {}, of which old ones that no decision names are deleted", latest.number)
         }
         None => "there is none yet".to_owned(),
     };

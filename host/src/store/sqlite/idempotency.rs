@@ -24,9 +24,6 @@ const NAMES: &str = "INSERT INTO answer_names (token, key, name)
         AND substr(t.value, 1, 4) IN ('ctc_', 'cnv_', 'itm_')
     ON CONFLICT DO NOTHING";
 
-/// Requests that are forgotten at once where there are too many: as a rule each claim makes room for one.
-const FORGOTTEN_AT_ONCE: i64 = 4;
-
 /// After so long a request that has no answer is under way no more.
 const UNDER_WAY_MS: i64 = 600_000;
 
@@ -52,12 +49,11 @@ async fn make_room(token: TokenId, now: Timestamp, connection: &mut SqliteConnec
                  FROM keyed_requests
                  WHERE token = ?1 AND (status IS NOT NULL OR at < ?2)
                  ORDER BY at
-                 LIMIT ?3
+                 LIMIT 1
              )",
         )
         .bind(token.0)
         .bind(now.plus_ms(-UNDER_WAY_MS).as_ms())
-        .bind(FORGOTTEN_AT_ONCE)
         .execute(&mut *connection)
         .await?;
         if done.rows_affected() == 0 {
