@@ -106,7 +106,9 @@ impl Order {
         change(lanes);
         let (after, is_idle) = (lanes.first(running_max), lanes.waiting.is_empty() && lanes.running == 0);
         if before != after {
-            before.map(|it| self.first.remove(&it));
+            if let Some(it) = before {
+                self.first.remove(&it);
+            }
             self.first.extend(after);
         }
         if is_idle {
