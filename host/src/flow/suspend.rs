@@ -50,7 +50,7 @@ pub(super) fn count_adapter<T>(
     }
     let failure =
         failure.map(|it| FailureRecord { name: it.kind.name().to_owned(), detail: it.detail.clone() });
-    let served = || directory.inboxes().iter().filter(|it| it.adapter == enabled.activation.plugin).count();
+    let served = || directory.inboxes_of_adapter(&enabled.activation.plugin);
     // Only failures are spread.
     let served = if failure.is_some() { served() } else { 0 };
     enabled.health.count_delivery(now, (inbox.id, inbox.department), served, failure.as_ref());

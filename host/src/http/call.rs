@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::problem::{Problem, ProblemKind};
 use super::response_room::ResponseRoom;
 use super::room::{Room, Taken};
+use crate::domain::caller::Caller;
 use crate::domain::ids::InvalidId;
 use crate::domain::organisation::Inbox;
 use crate::domain::principal::Principal;
@@ -96,7 +97,7 @@ impl Call {
 
     /// Waits for room to make a response that shows one thing of so many bytes. Held until the response is made.
     pub async fn room_for(&self, bytes: usize) -> Result<Pass, Problem> {
-        let caller = self.principal()?.token.map_or(0, |it| it.0);
+        let caller = Caller::of_principal(Some(self.principal()?));
         self.shared.responses.enter_for_one(caller, bytes).await
     }
 

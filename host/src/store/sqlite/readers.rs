@@ -1,7 +1,7 @@
 //! Connections that read: some for the host's own work, and others for requests, which callers share.
 //!
-//! **Invariant:** a request never takes a reader of the host's own work, and no caller takes all readers of
-//! requests. A request's use of a reader ends by itself.
+//! **Invariant:** a request never takes a reader of the host's own work, and no owner of tokens takes all readers
+//! of requests, however many tokens it has. A request's use of a reader ends by itself.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
@@ -21,17 +21,17 @@ use crate::store::{ReadClass, StoreError, StoreResult};
 /// once would only add memory: each may keep [`READER_CACHE_KIB`](super::open).
 const WORK_MAX: u32 = 4;
 
-/// Readers for requests. One caller has half of them at most.
+/// Readers for requests. One token has three of them at most, and a department four, or as many as are free.
 const REQUESTS: GateLimits = GateLimits {
     name: "readers",
     unit: "database readers",
-    units: 6,
+    units: 8,
     share: 3,
     wait: Duration::from_secs(5),
 };
 
 /// Of these, for searches, which compute all the time: a list never waits for more than two of them, and one
-/// caller keeps one processor busy.
+/// owner keeps one processor busy.
 const SEARCHES: GateLimits = GateLimits {
     name: "searches",
     unit: "database readers for searches",
