@@ -3,9 +3,12 @@
 //! was accepted. No token or inbox has more than a share of it, and no owner of these more than is free, so that
 //! one cannot take it from all others.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
 
 use super::problem::{Problem, ProblemKind};
 use crate::domain::caller::{Caller, ShareOwner};
@@ -23,6 +26,9 @@ const PIECES_MAX: usize = 8_192;
 /// department together have half while no other owner uses any.
 const SHARES: usize = 4;
 
+/// How long a caller's oldest body waits for the others to be refused.
+const WAIT: Duration = Duration::from_secs(5);
+
 /// The room of a host.
 #[derive(Debug)]
 pub struct Room {
@@ -33,6 +39,7 @@ pub struct Room {
 struct Shared {
     pieces: usize,
     taken: Mutex<Pieces>,
+    given_back: Notify,
 }
 
 /// The pieces that are taken.
@@ -41,6 +48,9 @@ struct Pieces {
     by_all: usize,
     by_owner: HashMap<ShareOwner, usize>,
     by_caller: HashMap<Caller, usize>,
+    /// The bodies of each caller that have room, oldest first.
+    bodies: HashMap<Caller, BTreeSet<u64>>,
+    last_body: u64,
 }
 
 /// The part of the room that one body takes, until this goes.
@@ -51,6 +61,8 @@ pub struct Taken {
     /// How many times the body is in memory at once.
     copies: usize,
     pieces: usize,
+    /// Its number, once it has room.
+    number: Option<u64>,
 }
 
 impl Default for Room {
@@ -62,13 +74,13 @@ impl Default for Room {
 impl Room {
     /// Room for that many pieces of 64 KiB.
     pub fn of(pieces: usize) -> Self {
-        Self { shared: Arc::new(Shared { pieces, taken: Mutex::default() }) }
+        Self { shared: Arc::new(Shared { pieces, taken: Mutex::default(), given_back: Notify::new() }) }
     }
 
     /// A part that holds nothing yet, for this token or inbox.
     /// Its body will be in memory so many times at once.
     pub fn enter(&self, caller: Caller, copies: usize) -> Taken {
-        Taken { shared: Arc::clone(&self.shared), caller, copies, pieces: 0 }
+        Taken { shared: Arc::clone(&self.shared), caller, copies, pieces: 0, number: None }
     }
 }
 
@@ -109,11 +121,32 @@ impl Shared {
             )
     }
 
-    fn give_back(&self, caller: Caller, pieces: usize) {
+    fn give_back(&self, caller: Caller, pieces: usize, number: Option<u64>) {
         let mut taken = self.lock();
+        if let (Some(bodies), Some(number)) = (taken.bodies.get_mut(&caller), number) {
+            bodies.remove(&number);
+            if bodies.is_empty() {
+                taken.bodies.remove(&caller);
+            }
+        }
         taken.by_all = taken.by_all.saturating_sub(pieces);
         lessen(&mut taken.by_owner, caller.owner, pieces);
         lessen(&mut taken.by_caller, caller, pieces);
+        drop(taken);
+        self.given_back.notify_waiters();
+    }
+
+    /// A number for a caller's body that has room now.
+    fn number(&self, caller: Caller) -> u64 {
+        let mut taken = self.lock();
+        taken.last_body += 1;
+        let number = taken.last_body;
+        taken.bodies.entry(caller).or_default().insert(number);
+        number
+    }
+
+    fn is_oldest(&self, caller: Caller, number: Option<u64>) -> bool {
+        self.lock().bodies.get(&caller).and_then(|it| it.first().copied()) == number
     }
 }
 
@@ -132,14 +165,36 @@ impl Taken {
         let Some(more) = wanted.checked_sub(self.pieces).filter(|it| *it > 0) else { return Ok(()) };
         self.shared.take(self.caller, more)?;
         self.pieces = wanted;
+        if self.number.is_none() {
+            self.number = Some(self.shared.number(self.caller));
+        }
         Ok(())
+    }
+
+    /// The same; where there is no room for a caller's oldest body, that one waits a while. The younger ones are
+    /// refused and make room for it: else bodies that come in together would all be refused.
+    pub async fn grow_in_turn_to(&mut self, bytes: usize) -> Result<(), Problem> {
+        let end = tokio::time::Instant::now() + WAIT;
+        loop {
+            let shared = Arc::clone(&self.shared);
+            let mut given_back = std::pin::pin!(shared.given_back.notified());
+            given_back.as_mut().enable();
+            let full = match self.grow_to(bytes) {
+                Ok(()) => return Ok(()),
+                Err(full) => full,
+            };
+            let may_wait = self.number.is_some() && self.shared.is_oldest(self.caller, self.number);
+            if !may_wait || tokio::time::timeout_at(end, given_back).await.is_err() {
+                return Err(full);
+            }
+        }
     }
 }
 
 impl Drop for Taken {
     fn drop(&mut self) {
         if self.pieces > 0 {
-            self.shared.give_back(self.caller, self.pieces);
+            self.shared.give_back(self.caller, self.pieces, self.number);
         }
     }
 }
@@ -167,7 +222,7 @@ mod tests {
         second.grow_to(3 * PIECE).unwrap();
         drop(second);
         let left = room.shared.lock();
-        assert!(left.by_caller.is_empty() && left.by_owner.is_empty());
+        assert!(left.by_caller.is_empty() && left.by_owner.is_empty() && left.bodies.is_empty());
     }
 
     #[test]
@@ -206,6 +261,25 @@ mod tests {
         body.grow_to(PIECE).unwrap();
         assert_eq!(body.pieces, 8, "a caller's share");
         assert!(body.grow_to(PIECE + 1).is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_bodies_that_come_in_together_the_oldest_gets_through() {
+        let room = Room::of(32);
+        let [mut oldest, mut younger] = [room.enter(token(1), 1), room.enter(token(1), 1)];
+        for body in [&mut oldest, &mut younger] {
+            body.grow_in_turn_to(4 * PIECE).await.unwrap();
+        }
+        let (grown, ()) = tokio::join!(oldest.grow_in_turn_to(8 * PIECE), async {
+            assert!(younger.grow_in_turn_to(5 * PIECE).await.is_err());
+            drop(younger);
+        });
+        grown.unwrap();
+        // It waits no longer than a while, and what has no room yet not at all.
+        assert!(oldest.grow_in_turn_to(9 * PIECE).await.is_err());
+        assert!(room.enter(token(1), 1).grow_in_turn_to(PIECE).await.is_err());
+        drop(oldest);
+        assert!(room.shared.lock().bodies.is_empty());
     }
 
     #[test]

@@ -215,7 +215,7 @@ async fn collect(
         if data.len() > most - bytes.len() {
             return Err(too_large(most));
         }
-        room.grow_to(bytes.len() + data.len())?;
+        room.grow_in_turn_to(bytes.len() + data.len()).await?;
         bytes.extend_from_slice(&data);
     }
     Ok(bytes)
