@@ -41,7 +41,7 @@ fn threading(criterion: &mut Criterion) {
     let lead = Lead { conversation, evidence: Evidence::Contact(contact) };
     let known = KnownThreads {
         leads: HashMap::from([((InboxId(1), ids[0].clone()), vec![lead])]),
-        conversations: HashMap::from([(conversation, Standing { contact, items: 1 })]),
+        conversations: HashMap::from([(conversation, Standing { contact, rows: 1 })]),
         ..KnownThreads::default()
     };
     criterion.bench_function("threading/assign a batch of 256", |bencher| {

@@ -21,7 +21,7 @@
 //! | [`release`], [`signing`], [`activation`], [`generation`] | plugins: published, by whom, enabled, in which order |
 //! | [`outbox`] | answers on their way out |
 //! | [`principal`], [`token`], [`allowance`] | who asks, what they show, how much they may ask for |
-//! | [`fair_share`] | how several parties share one resource |
+//! | [`fair_share`], [`caller`] | how several parties share one resource, and whose share a request takes |
 //! | [`secret`] | what is known of a secret, without its value |
 //! | [`erasure`], [`retention`] | what is about a person and goes, at once or in time |
 //! | [`visible_text`], [`look_alike`] | texts and names that say what they seem to say |
@@ -33,6 +33,7 @@ pub mod allowance;
 pub mod apply;
 pub mod arrival;
 pub mod breaker;
+pub mod caller;
 pub mod case;
 pub mod clock;
 pub mod contact;

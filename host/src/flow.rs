@@ -35,6 +35,7 @@ use crate::domain::allowance::Allowance;
 use crate::domain::clock::{Clock, IdGenerator};
 use crate::domain::organisation::Directory;
 use crate::domain::principal::Principal;
+use crate::domain::quota::ReachedLimit;
 use crate::domain::time::Timestamp;
 use crate::egress::Egress;
 use crate::plugin::Plugins;
@@ -57,6 +58,7 @@ pub mod export;
 pub mod follow;
 pub mod health;
 pub mod import;
+pub mod index;
 pub mod ingest;
 pub mod keyring;
 pub mod liveness;
@@ -171,6 +173,10 @@ impl Flow {
         taken.map_err(|too_many| FlowError::TooMany {
             detail: format!("{of} takes {per_second} requests a second, and no more"),
             retry_after_ms: too_many.retry_after_ms,
+            limit: ReachedLimit::full("requests-per-second", per_second.into(), "requests a second"),
+            remedy: "send it again after the seconds in `retry-after`; an admin grants more in \
+                     `allowance.requests_per_second`, of an inbox with PATCH /v1/inboxes/NAME and of a token with a new \
+                     one from POST /v1/tokens",
         })
     }
 

@@ -46,7 +46,7 @@ pub mod upload;
 pub use adapter::Adapter;
 pub use budget::{Budget, ChildLimits, UPLOAD_BYTES_MAX};
 pub use call::Call;
-pub use compile::Owner;
+pub use compile::{Owner, WAITING_JOBS_MAX};
 pub use digest::settings_digest;
 pub use error::{InspectError, LoadError, PluginError, PrepareFailure, ValidationError};
 pub use executor::{Executor, ExecutorError, Lane};

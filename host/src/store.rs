@@ -31,13 +31,16 @@ pub mod sqlite;
 mod unread;
 mod upkeep;
 
+pub use crate::gate::NoTurn;
 pub use artefact_shelf::ArtefactShelf;
 pub use audit_chain::{AuditVerification, BrokenLink};
 pub use conversation::{
     ConversationFilter, ConversationStore, Counts, NewReply, Note, PersonChange, QueueLoad, SearchHit,
 };
 pub use error::{StoreError, StoreResult};
-pub use idempotency::{Claimed, IdempotencyStore, KeptAnswer, KeyedRequest};
+pub use idempotency::{
+    Claimed, IdempotencyStore, KEPT_ANSWERS_BYTES_MAX, KEYED_REQUESTS_MAX, KeptAnswer, KeyedRequest,
+};
 pub use ingest::{DoorJudge, IngestStore, IntakeCommitted, IntakeContent, IntakeEntry, IntakeOrigin};
 pub use merge::{MergeByHand, MergeRefusal, MergeStore, MergeUndo, MergeUndone, Suggestion};
 pub use organisation::{ChannelScope, OrganisationStore};
@@ -45,14 +48,15 @@ pub use outbox::{OutboxStore, OutboxWork, SendEnd};
 pub use page::{AuditEntry, Page, PageRequest};
 pub use personal::{EndedPage, PersonalDataStore, PurgedPage, Revision};
 pub use plugins::{
-    ACTIVATION_VERSIONS_MAX, ActivationAdded, ActivationRoom, PluginStore, Published, ReleaseRoom, Sweep,
+    ACTIVATION_VERSIONS_MAX, ActivationAdded, ActivationRoom, GENERATIONS_KEPT, PluginStore, Published,
+    ReleaseRoom, ReleaseVersion, Sweep, UsableRelease,
 };
 pub use quota::{QuotaChange, QuotaStore, QuotaUse};
 pub use reading::{ReadClass, Reading};
 pub use route::{CaseNeeds, Claim, ClaimedCase, HistoryEntry, Postponed, RouteCommit, RouteStore, Routed};
 pub use secrets::{SecretStore, StoredSecret, StoredSecretValue};
 pub use unread::{UnreadRoom, UnreadStore, unread_bytes};
-pub use upkeep::{Findings, LastEnd, UpkeepStore};
+pub use upkeep::{Findings, Indexing, LastEnd, UpkeepStore};
 
 /// The whole repository.
 pub trait Store:

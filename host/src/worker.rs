@@ -7,7 +7,7 @@
 
 mod watch;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -17,10 +17,14 @@ pub use self::watch::Watch;
 use crate::domain::erasure::Wiping;
 use crate::domain::time::Timestamp;
 use crate::flow::liveness::{PURGING, ROUTING, SENDING};
-use crate::flow::{Flow, FlowError, catch_up, delete_unused, deliver, escalate, purge, route};
+use crate::flow::{Flow, FlowError, catch_up, delete_unused, deliver, escalate, index, purge, route};
+use crate::store::Indexing;
 
 /// How long to wait for a ring before looking anyway: a ring is a hint and may be lost.
 const LOOK_ANYWAY: Duration = Duration::from_secs(1);
+
+/// The same for what has no ring.
+const LOOK_OFTEN: Duration = Duration::from_millis(250);
 
 /// The same for what has time.
 const LOOK_SELDOM: Duration = Duration::from_secs(60);
@@ -34,6 +38,7 @@ const AFTER_FAILURES_MAX: Duration = Duration::from_secs(600);
 const TIMERS: &str = "looking after timers";
 const ERASING: &str = "erasing and wiping";
 const CATCHING_UP: &str = "catching up";
+const INDEXING: &str = "indexing texts";
 
 /// Starts all workers. Should one of them end before the host stops, `watch` ends the host.
 pub fn start(flow: &Flow, tracker: &TaskTracker, watch: &Watch) {
@@ -44,6 +49,7 @@ pub fn start(flow: &Flow, tracker: &TaskTracker, watch: &Watch) {
     watch.spawn(SENDING, worker.clone().deliver(), tracker);
     watch.spawn(PURGING, worker.clone().purge(), tracker);
     watch.spawn(ERASING, worker.clone().wipe(), tracker);
+    watch.spawn(INDEXING, worker.clone().index(), tracker);
     watch.spawn(CATCHING_UP, worker.catch_up(), tracker);
 }
 
@@ -137,6 +143,18 @@ impl Worker {
                     in_vain += 1;
                     self.failed_again("erasing, or wiping the disk,", &error, in_vain).await;
                 }
+            }
+        }
+    }
+
+    /// Others have the writer for as long as this had it.
+    async fn index(self) {
+        while !self.stop.is_cancelled() {
+            let began = Instant::now();
+            match self.step(INDEXING, index::index_some(&self.flow)).await {
+                Ok(Indexing::More) => self.rest(&Notify::new(), began.elapsed()).await,
+                Ok(Indexing::Done) => self.rest(&Notify::new(), LOOK_OFTEN).await,
+                Err(error) => self.failed("indexing texts", &error).await,
             }
         }
     }

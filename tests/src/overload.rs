@@ -120,7 +120,10 @@ async fn who_finds_too_many_deliveries_waiting_is_told_to_come_back() {
     loop {
         let refused = answers.next().await.expect("all are taken, and none can be stored");
         assert_eq!(refused.headers["retry-after"], "1");
-        if text(&refused.problem(503), "/detail").contains("too many deliveries wait") {
+        let problem = refused.problem(503);
+        assert_eq!(problem["name"], problem["quota"]["name"], "{problem}");
+        if text(&problem, "/name") == "waiting-deliveries" {
+            assert_eq!(problem["quota"]["value"], 2_048);
             break;
         }
     }

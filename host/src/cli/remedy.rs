@@ -103,6 +103,7 @@ fn of_flow(error: &FlowError) -> Option<Cow<'_, str>> {
         FlowError::Forbidden(_) | FlowError::Unauthenticated(_) => "have somebody do it who may",
         FlowError::TooLarge(_) => "give less at once",
         FlowError::TooCostly => "ask for less",
+        FlowError::PoolFull { remedy, .. } => return Some(remedy.into()),
         FlowError::Stale(_) | FlowError::TooMany { .. } | FlowError::Busy(_) => "run it again",
         FlowError::Unavailable(_) => "nothing was done: see that the disk has room, and run it again",
         FlowError::Damaged(_) => DAMAGED,

@@ -1,10 +1,13 @@
 //! Enabled plugins: a release with settings, at a place in the pipeline.
 
+use std::collections::{BTreeSet, HashMap, HashSet};
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::breaker::TooMuch;
+use super::breaker::scopes::Extent;
 use super::case::{Event, EventKind, Occasion};
 use super::decision::FailureRecord;
 use super::failure_policy::FailurePolicy;
@@ -72,6 +75,20 @@ pub struct AppliesTo {
     pub channels: Vec<String>,
     /// Events, out of those the plugin wants.
     pub events: Vec<EventKind>,
+}
+
+impl AppliesTo {
+    /// The same with each name once: it is looked through with every item, and kept with every generation.
+    pub fn without_repetitions(mut self) -> Self {
+        let Self { inboxes, departments, channels, events } = &mut self;
+        for names in [inboxes, departments, channels] {
+            let mut seen = HashSet::new();
+            names.retain(|it| seen.insert(it.clone()));
+        }
+        let mut seen = HashSet::new();
+        events.retain(|it| seen.insert(*it));
+        self
+    }
 }
 
 /// Where an activation may send conversations.
@@ -176,6 +193,11 @@ pub struct Activation {
     pub updated_at: Timestamp,
 }
 
+/// Whether a name is in a list of a scope; an empty list means: all.
+fn named(names: &[String], name: &str) -> bool {
+    names.is_empty() || names.iter().any(|it| it == name)
+}
+
 impl Activation {
     /// Where it stands in the pipeline.
     pub fn order(&self) -> (Phase, i32, ActivationId) {
@@ -243,10 +265,30 @@ impl Activation {
             && self.owns_timer_of(event)
     }
 
+    /// How many inboxes its scope covers, and how many of these are the department's. Costs as much as there are
+    /// departments with their channels, or inboxes in its list; not as there are inboxes.
+    pub fn extent(&self, directory: &Directory, department: DepartmentId) -> Extent {
+        let scope = &self.applies_to;
+        let mut covered: HashMap<DepartmentId, usize> = HashMap::new();
+        if scope.inboxes.is_empty() {
+            covered.extend(directory.inbox_counts(|department, channel| {
+                named(&scope.departments, &department.name) && named(&scope.channels, channel)
+            }));
+            covered.retain(|_, inboxes| *inboxes > 0);
+        } else {
+            let names: BTreeSet<_> = scope.inboxes.iter().collect();
+            let inboxes = names.into_iter().filter_map(|it| directory.inbox_named(it));
+            for inbox in inboxes.filter(|it| self.covers_inbox(it, directory)) {
+                *covered.entry(inbox.department).or_default() += 1;
+            }
+        }
+        let of_department = covered.get(&department).copied().unwrap_or_default();
+        Extent { inboxes: covered.values().sum(), departments: covered.len(), of_department }
+    }
+
     /// Whether its scope covers conversations in this inbox.
     pub fn covers_inbox(&self, inbox: &Inbox, directory: &Directory) -> bool {
         let scope = &self.applies_to;
-        let named = |names: &[String], name: &str| names.is_empty() || names.iter().any(|it| it == name);
         let department = directory.department(inbox.department).map_or("", |it| it.name.as_str());
         named(&scope.inboxes, &inbox.name)
             && named(&scope.departments, department)
@@ -286,6 +328,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::domain::ids::{InboxId, QueueId};
 
     fn version(revision: i64, settings: i64) -> ActivationVersion {
         ActivationVersion {
@@ -318,6 +361,18 @@ mod tests {
     }
 
     #[test]
+    fn scope_names_everything_once() {
+        let twice = |names: &[&str]| names.iter().chain(names).map(|it| (*it).to_owned()).collect();
+        let scope =
+            AppliesTo { inboxes: twice(&["b", "a"]), channels: twice(&["c"]), ..AppliesTo::default() };
+        let once = scope.without_repetitions();
+        assert_eq!(
+            (once.inboxes, once.channels),
+            (vec!["b".to_owned(), "a".to_owned()], vec!["c".to_owned()])
+        );
+    }
+
+    #[test]
     fn the_version_before_the_bad_one_is_the_last_good_one() {
         assert_eq!(put_back(&[1, 2, 3], &[3]), Some(2));
         assert_eq!(put_back(&[1], &[1]), None);
@@ -328,6 +383,65 @@ mod tests {
         // The third is the first again, put back; it fails too.
         assert_eq!(put_back(&[1, 2, 1], &[2, 3]), None);
         assert_eq!(put_back(&[7, 1, 2, 1], &[3, 4]), Some(1));
+    }
+
+    /// Inboxes of two departments, `one` and `two`, named by department and channel.
+    fn directory() -> Directory {
+        let department = |id: i64, name: &str| {
+            serde_json::from_value(
+                json!({ "id": DepartmentId(id), "name": name, "title": "", "created_at": 0 }),
+            )
+            .unwrap()
+        };
+        let mut directory = Directory::new(
+            vec![department(1, "one"), department(2, "two")],
+            Vec::new(),
+            Vec::new(),
+            Vec::new(),
+        );
+        for (id, department, channel, revision) in
+            [(1, 1, "chat", 1), (2, 1, "mail", 1), (3, 2, "mail", 1), (4, 2, "chat", 1), (4, 2, "mail", 2)]
+        {
+            directory.put_inbox(inbox(id, DepartmentId(department), channel, revision));
+        }
+        directory
+    }
+
+    fn inbox(id: i64, department: DepartmentId, channel: &str, revision: i64) -> Inbox {
+        serde_json::from_value(json!({
+            "id": InboxId(id), "name": format!("inbox-{id}"), "title": "",
+            "department": department, "adapter": channel, "channel": channel, "settings": {},
+            "operator_queue": QueueId(1), "junk_queue": QueueId(2), "promise": null,
+            "access": { "kind": "closed" }, "reply_hosts": [], "allowance": {}, "secrets": {}, "created_at": 0, "revision": revision,
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn extent_counts_the_inboxes_that_are_covered() {
+        let directory = directory();
+        for applies_to in [
+            json!({}),
+            json!({ "channels": ["mail"] }),
+            json!({ "channels": ["chat"] }),
+            json!({ "departments": ["two"] }),
+            json!({ "departments": ["two"], "channels": ["chat"] }),
+            json!({ "inboxes": ["inbox-1", "inbox-1", "inbox-3", "nowhere"] }),
+            json!({ "inboxes": ["inbox-1", "inbox-4"], "channels": ["mail"] }),
+        ] {
+            let mut activation = activation(1, &[]);
+            activation.applies_to = serde_json::from_value(applies_to.clone()).unwrap();
+            let covered =
+                directory.inboxes().into_iter().filter(|it| activation.covers_inbox(it, &directory));
+            let mut departments: Vec<_> = covered.map(|it| it.department).collect();
+            let inboxes = departments.len();
+            let of_department = departments.iter().filter(|it| **it == DepartmentId(1)).count();
+            departments.dedup();
+            let expected = Extent { inboxes, departments: departments.len(), of_department };
+            assert_eq!(activation.extent(&directory, DepartmentId(1)), expected, "{applies_to}");
+        }
+        assert_eq!(directory.inboxes_of_adapter("mail"), 3);
+        assert_eq!(directory.inboxes_of_adapter("chat"), 1, "a later revision takes an earlier one's place");
     }
 
     #[test]

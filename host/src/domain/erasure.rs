@@ -81,8 +81,9 @@ impl Erased {
 pub struct Erasure {
     /// Who.
     pub contact: ContactId,
-    /// Since when nobody can read it.
-    pub erased_at: Timestamp,
+    /// Since when nobody can read it; absent while some of it is still to be erased.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub erased_at: Option<Timestamp>,
     /// Since when the disk does not hold it any more; absent while that is still to be done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wiped_at: Option<Timestamp>,

@@ -53,7 +53,13 @@ impl<K: Copy + Eq + Hash + Ord> FairShare<K> {
 /// of them, two have a third each, and a party that has none always finds one (Choudhury and Hahne 1998,
 /// "Dynamic queue length thresholds").
 pub fn may_take_more(taken_by_party: usize, taken_by_all: usize, places: usize) -> bool {
-    taken_by_party < places.saturating_sub(taken_by_all)
+    may_take(1, taken_by_party, taken_by_all, places)
+}
+
+/// The same for a use of several places at once: with them it has no more than were free. A party that has none
+/// may take all that are.
+pub fn may_take(places_wanted: usize, taken_by_party: usize, taken_by_all: usize, places: usize) -> bool {
+    taken_by_party + places_wanted <= places.saturating_sub(taken_by_all)
 }
 
 #[cfg(test)]
@@ -126,5 +132,15 @@ mod tests {
             assert!(taken.iter().all(|it| *it > 0), "{taken:?}");
         }
         assert!(may_take_more(7, 7, 16) && !may_take_more(8, 8, 16), "one alone has half");
+    }
+
+    #[test]
+    fn no_party_has_more_places_than_were_free() {
+        for (taken, by_all) in (0..16).flat_map(|all| (0..=all).map(move |taken| (taken, all))) {
+            assert_eq!(may_take(1, taken, by_all, 16), may_take_more(taken, by_all, 16));
+        }
+        assert!(may_take(8, 4, 4, 16) && !may_take(9, 4, 4, 16), "twelve were free");
+        assert!(may_take(8, 0, 8, 16), "it has none, and the rest is free");
+        assert!(!may_take(9, 0, 8, 16), "so many are not free");
     }
 }

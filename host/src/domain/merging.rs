@@ -1,5 +1,8 @@
 //! Two conversations become one, and two again.
 //!
+//! Labels and facts of both are the survivor's. Where they would be over a quota, an agent's merge is refused,
+//! and items merge nothing: an agent hears of it by a suggestion.
+//!
 //! An undo gives each conversation what is its own: what it had before the merge, and what came since by its
 //! contact or replies to what is its own. What agents and policies changed since stays with the conversation
 //! that they saw, the survivor.
@@ -10,9 +13,11 @@ use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::conversation::limits::ConversationLimits;
 use super::conversation::{Conversation, Status};
 use super::ids::{ContactId, ItemId};
 use super::item::Direction;
+use super::quota::OverQuota;
 use super::time::Timestamp;
 
 /// Both conversations as they were before a merge.
@@ -24,12 +29,33 @@ pub struct BeforeMerge {
     pub younger: Conversation,
 }
 
-/// Joins the younger conversation into the older: the more urgent value stands, else the older's.
-pub fn merge(older: &mut Conversation, younger: &mut Conversation, at: Timestamp) {
+/// Gives the older conversation the younger's labels and facts, unless they are over a quota together.
+pub fn join_marks(
+    older: &mut Conversation,
+    younger: &Conversation,
+    limits: ConversationLimits<'_>,
+) -> Result<(), OverQuota> {
+    let mut joined = older.clone();
+    unite_marks(&mut joined, younger);
+    limits.check_labels(older.tags.len(), &joined.tags)?;
+    limits.check_facts(&older.attributes, &joined.attributes)?;
+    *older = joined;
+    Ok(())
+}
+
+/// Of two facts of one key the older's stands.
+fn unite_marks(older: &mut Conversation, younger: &Conversation) {
     older.tags.extend(younger.tags.iter().cloned());
     for (key, value) in &younger.attributes {
         older.attributes.entry(key.clone()).or_insert_with(|| value.clone());
     }
+}
+
+/// Joins the younger conversation into the older: the more urgent value stands, else the older's.
+///
+/// The caller has checked the quotas with [`join_marks`].
+pub fn merge(older: &mut Conversation, younger: &mut Conversation, at: Timestamp) {
+    unite_marks(older, younger);
     older.item_count += younger.item_count;
     older.priority = older.priority.max(younger.priority);
     older.deadline = earlier(older.deadline, younger.deadline);

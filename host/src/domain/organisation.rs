@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::allowance::Allowance;
 use super::ids::{AgentId, DepartmentId, InboxId, QueueId};
 use super::proposal::Destination;
-use super::quota::Quotas;
+use super::quota::{Owner, Quota, Quotas};
 use super::retention::Retention;
 use super::time::Timestamp;
 
@@ -186,6 +186,10 @@ pub struct Directory {
     first_queues: HashMap<DepartmentId, QueueId>,
     agent_names: HashMap<String, AgentId>,
     inbox_names: HashMap<String, InboxId>,
+    /// How many inboxes there are, by department and channel, and by adapter: counted here, because each call that
+    /// fails asks.
+    inbox_counts: HashMap<DepartmentId, HashMap<String, usize>>,
+    adapter_counts: HashMap<String, usize>,
     quotas: Quotas,
 }
 
@@ -213,6 +217,11 @@ impl Directory {
     /// How much of each shared thing each department may have.
     pub fn quotas(&self) -> &Quotas {
         &self.quotas
+    }
+
+    /// Sets a quota of one owner, or puts its default back.
+    pub fn put_quota(&mut self, owner: Owner, quota: Quota, value: Option<u64>) {
+        self.quotas.put(owner, quota, value);
     }
 
     /// Adds a department.
@@ -243,7 +252,19 @@ impl Directory {
             return;
         }
         self.inbox_names.insert(inbox.name.clone(), inbox.id);
-        self.inboxes.insert(inbox.id, std::sync::Arc::new(inbox));
+        let inbox = std::sync::Arc::new(inbox);
+        if let Some(before) = self.inboxes.insert(inbox.id, std::sync::Arc::clone(&inbox)) {
+            self.count_inbox(&before, |it| it.saturating_sub(1));
+        }
+        self.count_inbox(&inbox, |it| it + 1);
+    }
+
+    fn count_inbox(&mut self, inbox: &Inbox, change: impl Fn(usize) -> usize) {
+        let channels = self.inbox_counts.entry(inbox.department).or_default();
+        let count = channels.entry(inbox.channel.clone()).or_default();
+        *count = change(*count);
+        let count = self.adapter_counts.entry(inbox.adapter.clone()).or_default();
+        *count = change(*count);
     }
 
     /// The department of this id.
@@ -312,6 +333,23 @@ impl Directory {
         let mut all: Vec<_> = self.inboxes.values().collect();
         all.sort_by(|a, b| a.name.cmp(&b.name));
         all
+    }
+
+    /// How many inboxes each department has whose channel is one of these.
+    pub fn inbox_counts(
+        &self,
+        is_covered: impl Fn(&Department, &str) -> bool,
+    ) -> impl Iterator<Item = (DepartmentId, usize)> {
+        self.inbox_counts.iter().filter_map(move |(id, channels)| {
+            let department = self.departments.get(id)?;
+            let covered = channels.iter().filter(|(channel, _)| is_covered(department, channel));
+            Some((*id, covered.map(|(_, count)| *count).sum()))
+        })
+    }
+
+    /// How many inboxes have this adapter.
+    pub fn inboxes_of_adapter(&self, adapter: &str) -> usize {
+        self.adapter_counts.get(adapter).copied().unwrap_or_default()
     }
 
     /// Finds the place that a destination names.

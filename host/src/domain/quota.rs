@@ -41,6 +41,20 @@ pub enum Quota {
     CaseFuel,
     /// Timers of policies that wait in the conversations of the owner's inboxes.
     WaitingTimers,
+    /// Inboxes.
+    Inboxes,
+    /// Queues, the two that each department begins with among them.
+    Queues,
+    /// Agents.
+    Agents,
+    /// Tokens that are not revoked.
+    Tokens,
+    /// Secrets.
+    Secrets,
+    /// Keys that sign releases.
+    SigningKeys,
+    /// Bytes of the settings of inboxes and activations.
+    SettingBytes,
 }
 
 /// What a quota counts in, its values when none is set, and what to do when it is used up.
@@ -56,7 +70,7 @@ const MIB: u64 = 1024 * 1024;
 
 impl Quota {
     /// Every quota there is.
-    pub const ALL: [Quota; 11] = [
+    pub const ALL: [Quota; 18] = [
         Self::Activations,
         Self::WaitingPreparations,
         Self::Releases,
@@ -68,6 +82,13 @@ impl Quota {
         Self::DecisionBytes,
         Self::CaseFuel,
         Self::WaitingTimers,
+        Self::Inboxes,
+        Self::Queues,
+        Self::Agents,
+        Self::Tokens,
+        Self::Secrets,
+        Self::SigningKeys,
+        Self::SettingBytes,
     ];
 
     /// The highest value that can be set: far beyond any machine, and exact in JSON.
@@ -99,7 +120,7 @@ impl Quota {
         let terms = |name, unit, department, company, relief| Terms { name, unit, department, company, relief };
         match self {
             // A pipeline asks each of them about every case: some dozens cost milliseconds.
-            Self::Activations => terms("activations", "activations", 32, 128, "use an activation that is there for another plugin"),
+            Self::Activations => terms("activations", "activations", 32, 128, "disable an activation that is not needed and delete it with DELETE /v1/activations/NAME"),
             // The compile child takes seconds for each.
             Self::WaitingPreparations => terms("waiting-preparations", "activations", 8, 32, "wait until some are prepared"),
             Self::Releases => terms("releases", "releases", 200, 1_000, "yank releases that no activation uses; their components go after a while"),
@@ -113,6 +134,14 @@ impl Quota {
             // Four policies at their own limit.
             Self::CaseFuel => terms("case-fuel", "million units of fuel", 200, 1_000, "enable fewer policies, or cheaper ones"),
             Self::WaitingTimers => terms("waiting-timers", "timers", 100_000, 1_000_000, "have policies set fewer timers"),
+            // The directory is in memory, and read anew with each change of it.
+            Self::Inboxes => terms("inboxes", "inboxes", 200, 2_000, "use an inbox that is there"),
+            Self::Queues => terms("queues", "queues", 200, 2_000, "use a queue that is there"),
+            Self::Agents => terms("agents", "agents", 5_000, 5_000, "use an agent that is there"),
+            Self::Tokens => terms("tokens", "tokens", 500, 5_000, "revoke tokens that are not used"),
+            Self::Secrets => terms("secrets", "secrets", 200, 2_000, "use a secret that is there"),
+            Self::SigningKeys => terms("signing-keys", "keys", 50, 500, "use a key that is there"),
+            Self::SettingBytes => terms("setting-bytes", "bytes", 8 * MIB, 64 * MIB, "give inboxes and activations shorter settings"),
         }
     }
 }
@@ -127,6 +156,14 @@ impl Quotas {
     /// These values, and the default for what is absent.
     pub fn new(set: impl IntoIterator<Item = (Owner, Quota, u64)>) -> Self {
         Self { set: set.into_iter().map(|(owner, quota, value)| ((owner, quota), value)).collect() }
+    }
+
+    /// Sets a value, or puts the default back.
+    pub fn put(&mut self, owner: Owner, quota: Quota, value: Option<u64>) {
+        match value {
+            Some(value) => self.set.insert((owner, quota), value),
+            None => self.set.remove(&(owner, quota)),
+        };
     }
 
     /// How much this owner may have.
@@ -158,6 +195,26 @@ impl QuotaLimit {
             true => Err(OverQuota { limit: self, used, added }),
             false => Ok(()),
         }
+    }
+}
+
+/// A bound that is reached and is no department's quota: one caller's, or that of a pool which all share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReachedLimit {
+    /// Its name.
+    pub name: &'static str,
+    /// How much there is.
+    pub value: u64,
+    /// How much of it is used.
+    pub used: u64,
+    /// What it counts.
+    pub unit: &'static str,
+}
+
+impl ReachedLimit {
+    /// All of it is used.
+    pub fn full(name: &'static str, value: u64, unit: &'static str) -> Self {
+        Self { name, value, used: value, unit }
     }
 }
 
@@ -205,6 +262,10 @@ mod tests {
         assert_eq!(quotas.value(one, Quota::Activations), 3);
         assert_eq!(quotas.value(other, Quota::Activations), 32);
         assert_eq!(quotas.value(None, Quota::Activations), 128);
+        let mut changed = quotas.clone();
+        changed.put(one, Quota::Activations, None);
+        changed.put(other, Quota::Activations, Some(4));
+        assert_eq!(changed, Quotas::new([(other, Quota::Activations, 4)]));
     }
 
     #[test]

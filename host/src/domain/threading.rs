@@ -10,7 +10,8 @@
 //! | anything, on a channel that vouches for its threads | yes | yes |
 //! | anything else | no: a suggestion for an agent | never |
 //!
-//! What an agent took apart is not merged again. An item of a writer without a name has no contact to be compared; what the company wrote joins the
+//! What an agent took apart is not merged again, nor are conversations whose labels or facts would be over a quota
+//! together. An item of a writer without a name has no contact to be compared; what the company wrote joins the
 //! nearest conversation that it replies to. Of two conversations that become one the older goes on.
 //!
 //! **Invariant:** how much a batch merges is bounded ([`Bounds`]); the rest becomes suggestions.
@@ -18,6 +19,8 @@
 mod groups;
 
 use std::collections::{HashMap, HashSet};
+
+use serde::{Deserialize, Serialize};
 
 use self::groups::Groups;
 use super::ids::{ContactId, ConversationId, InboxId};
@@ -82,8 +85,8 @@ pub struct Lead {
 pub struct Standing {
     /// With whom it is.
     pub contact: ContactId,
-    /// How many items it has.
-    pub items: u32,
+    /// How many rows move with it: its items, and what else belongs to it once that was counted.
+    pub rows: u32,
 }
 
 /// What the repository knows of a batch's references.
@@ -95,11 +98,19 @@ pub struct KnownThreads {
     pub conversations: HashMap<ConversationId, Standing>,
     /// Those of which an agent said that they are two, in either order.
     pub apart: HashSet<[ConversationId; 2]>,
+    /// Those whose labels or facts would be over a quota together, in either order.
+    pub over_quota: HashSet<[ConversationId; 2]>,
 }
 
 impl KnownThreads {
-    fn are_apart(&self, one: ConversationId, other: ConversationId) -> bool {
-        self.apart.contains(&[one, other]) || self.apart.contains(&[other, one])
+    /// Why these two stay two whatever items refer to them.
+    fn keeps_apart(&self, one: ConversationId, other: ConversationId) -> Option<Unjoined> {
+        let holds = |pairs: &HashSet<_>| pairs.contains(&[one, other]) || pairs.contains(&[other, one]);
+        match (holds(&self.apart), holds(&self.over_quota)) {
+            (true, _) => Some(Unjoined::Apart),
+            (false, true) => Some(Unjoined::OverQuota),
+            (false, false) => None,
+        }
     }
 }
 
@@ -164,19 +175,34 @@ impl ThreadItem<'_> {
     }
 }
 
+/// Why an item that refers to a conversation did not join it, or did not merge it with its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Unjoined {
+    /// Its writer has no known part in it.
+    Unproven,
+    /// An agent said that the two are two.
+    Apart,
+    /// More would move than items move.
+    TooLong,
+    /// Labels or facts of both would be over a quota together.
+    OverQuota,
+}
+
 /// How much one batch merges at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
     /// Conversations that end in others.
     pub merges: usize,
-    /// Items that move with them. A conversation of more is never merged without an agent.
-    pub items: u64,
+    /// Rows that move with them: items and what belongs to them. A conversation of more is never merged without
+    /// an agent.
+    pub rows: u64,
 }
 
 impl Default for Bounds {
-    /// Moving 1,000 items with their notes and references takes some tens of milliseconds of the writer.
+    /// Moving 1,000 rows takes some tens of milliseconds of the writer.
     fn default() -> Self {
-        Self { merges: 8, items: 1_000 }
+        Self { merges: 8, rows: 1_000 }
     }
 }
 
@@ -207,6 +233,8 @@ pub struct Suggested {
     pub item: usize,
     /// The conversation.
     pub other: Assigned,
+    /// Why.
+    pub why: Unjoined,
 }
 
 /// Finds the conversations of a batch of items, in their order.

@@ -7,6 +7,8 @@
 
 use std::borrow::Cow;
 
+use unicode_normalization::char::is_combining_mark;
+
 /// The longest that a message quotes of what it was given, in characters.
 const QUOTED_CHARS_MAX: usize = 80;
 
@@ -53,7 +55,16 @@ pub fn check_paragraphs(text: &str, chars_max: usize) -> Result<(), InvalidText>
 
 /// Whether something is to be seen of a character by itself.
 fn is_visible(character: char) -> bool {
-    !character.is_whitespace() && !is_deceptive(character) && !joins(character)
+    !character.is_whitespace()
+        && !is_deceptive(character)
+        && !joins(character)
+        && !is_combining_mark(character)
+        && !is_private(character)
+}
+
+/// Whether each system shows something else for it, and most show nothing.
+fn is_private(character: char) -> bool {
+    matches!(character, '\u{e000}'..='\u{f8ff}' | '\u{f0000}'..='\u{10ffff}')
 }
 
 /// Shows nothing alone and is still needed: scripts and emoji are joined by it.
@@ -112,7 +123,7 @@ mod tests {
         {
             assert_eq!(check_line(good, 100), Ok(()), "{good}");
         }
-        for empty in ["", "  ", "\u{200d}", "\u{200c} \u{fe0f}"] {
+        for empty in ["", "  ", "\u{200d}", "\u{200c} \u{fe0f}", "\u{301}", "\u{e000}"] {
             assert_eq!(check_line(empty, 100), Err(InvalidText::Invisible), "{empty:?}");
         }
         for reordered in

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use serde_json::Value;
 use tokio::sync::Mutex;
 
-use super::{Flow, delete_unused};
+use super::{Flow, FlowError, delete_unused};
 use crate::domain::activation::Activation;
 use crate::domain::quota::Quota;
 use crate::domain::release::PluginKind;
@@ -79,17 +79,20 @@ impl Flow {
         MadeOf { release: wanted.digest.to_owned(), settings, engine }
     }
 
-    /// The artefact of a version that is at work. It is made again where it is gone, even beyond its owner's quota: a rule
-    /// that works is not lost over that.
-    pub async fn artefact(&self, wanted: Wanted<'_>) -> Result<Artefact, PrepareFailure> {
+    /// Makes the artefact of a version that is at work, even beyond its owner's quota, and keeps it; where it cannot be
+    /// kept, it is given to be used as it is. A rule that works is not lost over either.
+    pub(super) async fn remake_artefact(
+        &self,
+        wanted: Wanted<'_>,
+    ) -> Result<Option<Artefact>, PrepareFailure> {
         let made_of = self.made_of(wanted);
-        if let Some(kept) = self.kept_artefact(&made_of).await? {
-            return Ok(kept);
-        }
         let artefact = self.make_artefact(wanted, &made_of).await?;
-        let kept = self.keep_artefact(&made_of, wanted.owner, &artefact).await;
-        kept.map_err(|error| PrepareFailure::unavailable(error.to_string()))?;
-        Ok(artefact)
+        if let Err(error) = self.keep_artefact(&made_of, wanted.owner, &artefact).await {
+            let release = &made_of.release;
+            tracing::warn!(%release, %error, "a compiled plugin could not be kept: it is used, and made again later");
+            return Ok(Some(artefact));
+        }
+        Ok(None)
     }
 
     /// Makes and keeps the artefact of a version that is to take over, within its owner's quota.
@@ -99,36 +102,52 @@ impl Flow {
             return Ok(());
         }
         let artefact = self.make_artefact(wanted, &made_of).await?;
-        let (key, room) = (made_of.key(), self.quota(wanted.owner, Quota::ArtefactBytes));
-        let sealed = Bytes::from(self.artefacts.seal.close(&made_of, &artefact));
-        drop(artefact);
-        let put = || self.store.put_artefact(&key, wanted.owner, sealed.clone(), Some(room));
-        let kept = match put().await {
-            Err(StoreError::OverQuota(_)) => {
-                let made = delete_unused::make_room(self, wanted.owner).await;
-                made.map_err(|error| PrepareFailure::unavailable(error.to_string()))?;
-                put().await
-            }
-            other => other,
-        };
+        let kept = self.keep_within_quota(&made_of, wanted.owner, artefact).await;
         kept.map_err(|error| match error {
-            StoreError::OverQuota(over) => {
-                self.note_over_quota(&over);
-                PrepareFailure::over_quota(&over)
-            }
+            FlowError::OverQuota(over) => PrepareFailure::over_quota(&over),
             other => PrepareFailure::unavailable(other.to_string()),
         })
     }
 
-    /// Keeps an artefact for later.
+    /// Keeps an artefact where its owner has room for it, after deleting what the owner does not use. What is
+    /// refused is counted.
+    pub(super) async fn keep_within_quota(
+        &self,
+        made_of: &MadeOf,
+        owner: Owner,
+        artefact: Artefact,
+    ) -> Result<(), FlowError> {
+        let (key, room) = (made_of.key(), self.quota(owner, Quota::ArtefactBytes));
+        let sealed = self.sealed(made_of, artefact).await?;
+        let put = || self.store.put_artefact(&key, owner, sealed.clone(), Some(room));
+        let kept = match put().await {
+            Err(StoreError::OverQuota(_)) => {
+                delete_unused::make_room(self, owner).await?;
+                put().await
+            }
+            other => other,
+        };
+        if let Err(StoreError::OverQuota(over)) = &kept {
+            self.note_over_quota(over);
+        }
+        Ok(kept?)
+    }
+
+    /// Keeps an artefact for later, whatever its owner's quota.
     pub async fn keep_artefact(
         &self,
         made_of: &MadeOf,
         owner: Owner,
         artefact: &Artefact,
     ) -> StoreResult<()> {
-        let sealed = self.artefacts.seal.close(made_of, artefact);
-        self.store.put_artefact(&made_of.key(), owner, sealed.into(), None).await
+        let sealed = self.sealed(made_of, artefact.clone()).await?;
+        self.store.put_artefact(&made_of.key(), owner, sealed, None).await
+    }
+
+    /// The artefact as it is kept. It is let go as soon as it is sealed: it may have a hundred megabytes.
+    async fn sealed(&self, made_of: &MadeOf, artefact: Artefact) -> StoreResult<Bytes> {
+        let (seal, made_of) = (self.artefacts.seal.clone(), made_of.clone());
+        aside(move || seal.close(&made_of, &artefact).into()).await
     }
 
     async fn is_kept(&self, made_of: &MadeOf) -> Result<bool, PrepareFailure> {
@@ -136,12 +155,15 @@ impl Flow {
         Ok(self.kept_artefact(made_of).await?.is_some())
     }
 
-    async fn kept_artefact(&self, made_of: &MadeOf) -> Result<Option<Artefact>, PrepareFailure> {
+    /// The artefact that is kept under this host's seal.
+    pub async fn kept_artefact(&self, made_of: &MadeOf) -> Result<Option<Artefact>, PrepareFailure> {
         let kept = self.store.artefact(&made_of.key()).await;
         let Some(kept) = kept.map_err(|error| PrepareFailure::unavailable(error.to_string()))? else {
             return Ok(None);
         };
-        let opened = self.artefacts.seal.open(made_of, &kept.into());
+        let (seal, of) = (self.artefacts.seal.clone(), made_of.clone());
+        let opened = aside(move || seal.open(&of, &kept.into())).await;
+        let opened = opened.map_err(|error| PrepareFailure::unavailable(error.to_string()))?;
         if opened.is_none() {
             self.refused("repository", made_of);
         }
@@ -149,12 +171,14 @@ impl Flow {
     }
 
     async fn make_artefact(&self, wanted: Wanted<'_>, made_of: &MadeOf) -> Result<Artefact, PrepareFailure> {
-        if let Some(shared) = self.shelved(made_of, |seal, bytes| seal.open(made_of, bytes)) {
+        let open = |seal: &Seal, of: &MadeOf, bytes: &Bytes| seal.open(of, bytes);
+        if let Some(shared) = self.shelved(made_of, open).await {
             return Ok(shared);
         }
         let Wanted { owner, kind, settings, digest } = wanted;
         let made = self.plugins.prepare_late(owner, self.component(digest), kind, settings).await?;
-        self.shelve(made_of, |seal| seal.close(made_of, &made));
+        let shelved = made.clone();
+        self.shelve(made_of, move |seal, of| seal.close(of, &shelved)).await;
         Ok(made)
     }
 
@@ -167,15 +191,15 @@ impl Flow {
     }
 
     /// What an inspection of these bytes found, if the shelf remembers one under this engine.
-    pub(super) fn remembered_inspection(&self, digest: &str) -> Option<Inspected> {
-        let made_of = self.inspection_of(digest);
-        self.shelved(&made_of, |seal, bytes| Inspected::open(seal, &made_of, bytes))
+    pub(super) async fn remembered_inspection(&self, digest: &str) -> Option<Inspected> {
+        let open = |seal: &Seal, of: &MadeOf, bytes: &Bytes| Inspected::open(seal, of, bytes);
+        self.shelved(&self.inspection_of(digest), open).await
     }
 
     /// Has the shelf remember what an inspection found.
-    pub(super) fn remember_inspection(&self, inspected: &Inspected) {
-        let made_of = self.inspection_of(&inspected.digest);
-        self.shelve(&made_of, |seal| inspected.close(seal, &made_of));
+    pub(super) async fn remember_inspection(&self, inspected: &Inspected) {
+        let (made_of, inspected) = (self.inspection_of(&inspected.digest), inspected.clone());
+        self.shelve(&made_of, move |seal, of| inspected.close(seal, of)).await;
     }
 
     fn inspection_of(&self, digest: &str) -> MadeOf {
@@ -183,19 +207,26 @@ impl Flow {
         MadeOf { release: digest.to_owned(), settings: INSPECTED.to_owned(), engine }
     }
 
-    fn shelved<T>(&self, made_of: &MadeOf, open: impl FnOnce(&Seal, &Bytes) -> Option<T>) -> Option<T> {
-        let (shelf, seal) = self.artefacts.shelf.as_ref()?;
-        let opened = open(seal, &shelf.get(&made_of.key())?.into());
+    async fn shelved<T: Send + 'static>(
+        &self,
+        made_of: &MadeOf,
+        open: impl FnOnce(&Seal, &MadeOf, &Bytes) -> Option<T> + Send + 'static,
+    ) -> Option<T> {
+        let (shelf, seal) = self.artefacts.shelf.clone()?;
+        let of = made_of.clone();
+        let opened = aside(move || shelf.get(&of.key()).map(|bytes| open(&seal, &of, &bytes.into())));
+        let opened = opened.await.ok().flatten()?;
         if opened.is_none() {
             self.refused("shelf", made_of);
         }
         opened
     }
 
-    fn shelve(&self, made_of: &MadeOf, close: impl FnOnce(&Seal) -> Vec<u8>) {
-        if let Some((shelf, seal)) = &self.artefacts.shelf {
-            shelf.put(&made_of.key(), &close(seal));
-        }
+    async fn shelve(&self, made_of: &MadeOf, close: impl FnOnce(&Seal, &MadeOf) -> Vec<u8> + Send + 'static) {
+        let Some((shelf, seal)) = self.artefacts.shelf.clone() else { return };
+        let of = made_of.clone();
+        // A shelf only spares compiling.
+        let _ = aside(move || shelf.put(&of.key(), &close(&seal, &of))).await;
     }
 
     fn refused(&self, place: &'static str, made_of: &MadeOf) {
@@ -203,4 +234,9 @@ impl Flow {
         tracing::warn!(%release, %engine, "a compiled plugin in the {place} is not what this host put there: it is made again");
         self.telemetry.artefact_refused(place);
     }
+}
+
+/// Does what takes tens of milliseconds for a large artefact on a thread on which no request waits.
+async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> StoreResult<T> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| StoreError::Failed(Box::new(error)))
 }

@@ -3,7 +3,8 @@
 //! An activation uses what it runs, what is to follow, and its last [`VERSIONS_USED`] versions, so that rolling
 //! back takes no compiling. Everything else that was compiled, also by an older engine, can be made again and is
 //! deleted. The component of a release is deleted only if the release is yanked and no activation runs it; the
-//! release itself stays, so that its version is never given to other bytes.
+//! release itself stays, so that its version is never given to other bytes. A generation is deleted if it is none of
+//! the last [`GENERATIONS_KEPT`](crate::store::GENERATIONS_KEPT) and no decision names it.
 
 use std::collections::{HashMap, HashSet};
 
@@ -32,11 +33,13 @@ pub async fn delete_unused(flow: &Flow) -> Result<(), FlowError> {
     let artefacts = flow.store.sweep_artefacts(&used, sweep(flow.now(), ARTEFACTS_KEPT_MS)).await?;
     let digests: HashSet<_> = activations.iter().flat_map(digests_of).collect();
     let components = flow.store.sweep_components(&digests, sweep(flow.now(), COMPONENTS_KEPT_MS)).await?;
-    if artefacts + components > 0 {
+    let generations = flow.store.sweep_generations().await?;
+    if artefacts + components + generations > 0 {
         tracing::info!(
             artefacts,
             components,
-            "compiled plugins and components that nothing uses are deleted"
+            generations,
+            "compiled plugins, components and generations that nothing uses are deleted"
         );
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! A plugin is enabled, changed, disabled, rolled back.
+//! A plugin is enabled, changed, disabled, rolled back, and its activation deleted.
 //!
 //! Preparing (compiling and configuring) takes a while, so it happens in the background: the answer
 //! comes at once, and the activation shows how far it is. A version that is to replace another takes
@@ -8,9 +8,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub(super) use self::find::find_again;
 use self::find::find_usable;
-pub use self::find::{as_at_work, find_seen, seen};
-pub(super) use self::find::{find, find_release};
+pub use self::find::{as_at_work, find_release, find_seen, seen_page, unknown_plugin};
 pub use self::preparations::Preparations;
 pub(super) use self::prepare::set_failed;
 pub use self::prepare::start_preparing;
@@ -24,7 +24,7 @@ use crate::domain::failure_policy::FailurePolicy;
 use crate::domain::principal::Principal;
 use crate::domain::quota::Quota;
 use crate::domain::release::{PluginKind, Release, check_name};
-use crate::store::{ActivationAdded, ActivationRoom, AuditEntry, StoreError, StoreResult};
+use crate::store::{ActivationAdded, ActivationRoom, AuditEntry, StoreError, StoreResult, UsableRelease};
 
 mod find;
 mod preparations;
@@ -106,8 +106,9 @@ pub async fn enable(
 ) -> Result<Activation, FlowError> {
     let name = wanted.name.clone().unwrap_or_else(|| wanted.plugin.clone());
     check_name(&name).map_err(|error| FlowError::invalid("/name", error.to_string()))?;
-    let release = find_usable(flow, &wanted.plugin, wanted.version.as_deref()).await?;
-    check_settings(flow, principal, &release, &wanted.settings).await?;
+    let usable = find_usable(flow, &wanted.plugin, wanted.version.as_deref()).await?;
+    let release = &usable.release;
+    check_settings(flow, principal, release, &wanted.settings).await?;
     check_scope(flow, principal, &wanted.applies_to)?;
     let owner = owner_of(flow, principal, wanted.owner.as_deref())?;
     confine_kind(principal, release.manifest.kind)?;
@@ -122,7 +123,7 @@ pub async fn enable(
         digest: release.digest.clone(),
         settings: wanted.settings,
         owner,
-        applies_to: wanted.applies_to,
+        applies_to: wanted.applies_to.without_repetitions(),
         reach: wanted.reach,
         phase: wanted.phase.unwrap_or_default(),
         rank: wanted.rank.unwrap_or_default(),
@@ -142,7 +143,7 @@ pub async fn enable(
         activations: flow.quota(owner, Quota::Activations),
         preparing: flow.quota(owner, Quota::WaitingPreparations),
     };
-    match flow.store.add_activation(&activation, room, &audit).await? {
+    match flow.store.add_activation(&activation, room, &[usable], &audit).await? {
         ActivationAdded::Added => {}
         ActivationAdded::AdapterIsEnabled { name } => return Err(second_adapter(&activation, &name)),
     }
@@ -164,17 +165,18 @@ pub async fn change(
     let ends_suspensions = change.mode.is_some();
     if let Some(applies_to) = change.applies_to {
         check_scope(flow, principal, &applies_to)?;
-        after.applies_to = applies_to;
+        after.applies_to = applies_to.without_repetitions();
     }
     after.reach = change.reach.unwrap_or(after.reach);
     after.phase = change.phase.unwrap_or(after.phase);
     after.rank = change.rank.unwrap_or(after.rank);
     after.on_failure = change.on_failure.unwrap_or(after.on_failure);
     confine(flow, principal, &mut after)?;
+    let mut usable = Vec::new();
     if let Some(mode) = change.mode {
         // What it would be asked with at once, whatever is to follow.
         if mode != Mode::Disabled && (mode != before.mode || before.is_suspended()) {
-            find_usable(flow, &after.plugin, Some(&after.version)).await?;
+            usable.push(find_usable(flow, &after.plugin, Some(&after.version)).await?);
         }
         after.mode = mode;
         after.suspension = None;
@@ -182,11 +184,13 @@ pub async fn change(
     if change.version.is_some() || change.settings.is_some() {
         let version = change.version.unwrap_or_else(|| after.version.clone());
         let settings = change.settings.unwrap_or_else(|| after.settings.clone());
-        let release = find_usable(flow, &after.plugin, Some(&version)).await?;
-        check_settings(flow, principal, &release, &settings).await?;
-        after.next = Some(next_version(&after, &release, settings));
+        let next = find_usable(flow, &after.plugin, Some(&version)).await?;
+        check_settings(flow, principal, &next.release, &settings).await?;
+        after.next = Some(next_version(&after, &next.release, settings));
+        usable.push(next);
     }
-    let changed = commit(flow, principal, "activation.change", &before, after).await?;
+    let change = Change { action: "activation.change", before: &before, usable };
+    let changed = commit(flow, principal, change, after).await?;
     if ends_suspensions && let Some(health) = flow.pipeline.load().health(changed.id) {
         health.reset();
     }
@@ -224,11 +228,37 @@ pub async fn roll_back(
         None => versions.iter().find(|it| it.revision < before.revision),
     };
     let Some(target) = target else { return Err(nothing_to_put_back(&before, &versions, to_revision)) };
-    let release = find_usable(flow, &before.plugin, Some(&target.version)).await?;
+    let usable = find_usable(flow, &before.plugin, Some(&target.version)).await?;
     let mut after = before.clone();
     confine(flow, principal, &mut after)?;
-    after.next = Some(next_version(&after, &release, target.settings.clone()));
-    commit(flow, principal, "activation.roll-back", &before, after).await
+    after.next = Some(next_version(&after, &usable.release, target.settings.clone()));
+    let change = Change { action: "activation.roll-back", before: &before, usable: vec![usable] };
+    commit(flow, principal, change, after).await
+}
+
+/// Deletes an activation that is switched off, with its versions: its name and its place among those of its owner
+/// are free. What was decided goes on saying what it was. Only if it still has the `expected` tag where one is given.
+pub async fn delete(
+    flow: &Flow,
+    principal: &Principal,
+    name: &str,
+    expected: Option<i64>,
+) -> Result<Activation, FlowError> {
+    let before = find_expected(flow, principal, name, expected).await?;
+    confine_kind(principal, before.kind)?;
+    if before.mode != Mode::Disabled {
+        let detail = format!("`{name}` is switched on, and a rule that vanishes is no way to switch one off");
+        let remedy = format!(
+            "switch it off with PATCH /v1/activations/{name} and {{\"mode\":\"disabled\"}}, see that nothing misses \
+             it, and delete it then"
+        );
+        return Err(FlowError::NotYet { detail, remedy });
+    }
+    let audit = audit(flow, principal, "activation.delete", &before);
+    flow.store.delete_activation(&before, before.updated_at, &audit).await?;
+    flow.preparations.give_up(before.id);
+    flow.pipeline_changed(&format!("activation.delete {name}")).await;
+    Ok(before)
 }
 
 /// Why there is nothing that this rolls back to: not yet, or not at all.
@@ -262,17 +292,24 @@ fn nothing_to_put_back(
     FlowError::NotFound(format!("`{name}` has no {wanted}; it has: {}{coming}", known.join(", ")))
 }
 
+/// What a change is, and what it was planned by.
+struct Change<'a> {
+    action: &'static str,
+    before: &'a Activation,
+    usable: Vec<UsableRelease>,
+}
+
 async fn commit(
     flow: &Flow,
     principal: &Principal,
-    action: &str,
-    before: &Activation,
+    change: Change<'_>,
     mut after: Activation,
 ) -> Result<Activation, FlowError> {
+    let Change { action, before, usable } = change;
     after.updated_at = later_than(before, flow);
     let audit = audit(flow, principal, action, &after);
     let preparing = flow.quota(after.owner, Quota::WaitingPreparations);
-    flow.store.plan_activation(&after, before.updated_at, preparing, &audit).await?;
+    flow.store.plan_activation(&after, before.updated_at, &usable, preparing, &audit).await?;
     // Before the pipeline, which may take its time: a superseded preparation ends at once.
     if after.is_next_preparing() && after.next != before.next {
         start_preparing(flow, &after);

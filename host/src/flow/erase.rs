@@ -11,7 +11,7 @@ use serde_json::json;
 use tokio::sync::Notify;
 
 use super::{Flow, FlowError, access, purge};
-use crate::domain::erasure::{Erasing, Erasure, ErasureReason, Wiping};
+use crate::domain::erasure::{Erased, Erasing, Erasure, ErasureReason, Wiping};
 use crate::domain::ids::ContactId;
 use crate::domain::principal::Principal;
 
@@ -28,8 +28,9 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Erases a contact, and then the disk; asked for again, what was erased the first time.
 ///
-/// Nobody can read it once this returns. `wiped_at` is absent while the disk still has to be wiped, because
-/// that takes long or somebody reads what was there before; the host goes on with it by itself.
+/// Nobody can read it once this returns with `erased_at`. That is absent where the erasure has begun and one of its
+/// steps failed; `wiped_at`, while the disk still has to be wiped, because that takes long or a reader still
+/// reads what was there before. The host goes on with both by itself.
 pub async fn erase(
     flow: &Flow,
     principal: &Principal,
@@ -45,8 +46,15 @@ pub async fn erase(
     let known = flow.store.begin_erasure(id, &audit).await?;
     let erasure = match known {
         Some(known) => known,
-        None => finish(flow, id).await?,
+        // It has begun, and is answered so.
+        None => finish(flow, id).await.unwrap_or_else(|error| {
+            tracing::error!(contact = %id, %error, "an erasure that has begun does not go on");
+            Erasure { contact: id, erased_at: None, wiped_at: None, erased: Erased::default() }
+        }),
     };
+    if erasure.erased_at.is_none() {
+        return Ok(erasure);
+    }
     // It is erased all the same; what is left is tried again.
     if let Err(error) = wipe_for(PATIENCE, flow).await {
         tracing::error!(contact = %id, %error, "the disk is still to be wiped after an erasure");

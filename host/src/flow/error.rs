@@ -3,10 +3,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::quota::OverQuota;
+use crate::domain::quota::{OverQuota, ReachedLimit};
 use crate::domain::visible_text::quote;
-use crate::plugin::ValidationError;
-use crate::store::StoreError;
+use crate::plugin::{ValidationError, WAITING_JOBS_MAX};
+use crate::store::{NoTurn, StoreError};
 
 /// One thing wrong with what was sent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -77,6 +77,20 @@ pub enum FlowError {
         detail: String,
         /// Milliseconds until the next one is taken.
         retry_after_ms: i64,
+        /// The bound that they would exceed.
+        limit: ReachedLimit,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// A pool that many share is full; nothing was accepted.
+    #[error("{detail}")]
+    PoolFull {
+        /// In a sentence.
+        detail: String,
+        /// The pool.
+        limit: ReachedLimit,
+        /// What to do.
+        remedy: String,
     },
     /// A department would have more than its quota; nothing was accepted.
     #[error("{0}")]
@@ -84,9 +98,9 @@ pub enum FlowError {
     /// Not now: nothing was accepted, try again later.
     #[error("{0}")]
     Unavailable(String),
-    /// Others have their turns, or the caller's share is under way. Holds the name of the limit.
-    #[error("the limit `{0}` is reached: try again")]
-    Busy(&'static str),
+    /// Others have their turns, or the caller's share is under way.
+    #[error(transparent)]
+    Busy(NoTurn),
     /// A request read for too long.
     #[error("it takes longer than a request may read: seconds for a list or a search")]
     TooCostly,
@@ -138,9 +152,12 @@ impl From<ValidationError> for FlowError {
     fn from(error: ValidationError) -> Self {
         match error {
             ValidationError::TooCostly(_) => Self::SettingsTooCostly(error.to_string()),
-            ValidationError::TooMany(_) => {
-                Self::TooMany { detail: error.to_string(), retry_after_ms: VALIDATION_AGAIN_MS }
-            }
+            ValidationError::TooMany(_) => Self::TooMany {
+                detail: error.to_string(),
+                retry_after_ms: VALIDATION_AGAIN_MS,
+                limit: ReachedLimit::full("waiting-checks", WAITING_JOBS_MAX as u64, "checks of settings"),
+                remedy: "send it again after the seconds in `retry-after`, fewer at once",
+            },
             ValidationError::Unavailable(_) => Self::Unavailable(error.to_string()),
         }
     }
@@ -150,6 +167,10 @@ impl From<StoreError> for FlowError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Taken(what) => Self::Conflict(format!("{what} exists already; choose another name")),
+            StoreError::LookAlike(what, other) => Self::Conflict(format!(
+                "the name of the {what} is easily taken for {other}, which is another owner's; choose a name that looks \
+                 different"
+            )),
             StoreError::Missing(what) => Self::NotFound(format!("there is no {what}")),
             StoreError::Gone(what) => {
                 Self::Gone(format!("{what} is erased: there is nothing to answer any more"))

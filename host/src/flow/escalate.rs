@@ -22,10 +22,15 @@ pub async fn fire_due(flow: &Flow) -> Result<usize, FlowError> {
         // Nearly always none is due: the writer is not kept from its work for that.
         let are_due = flow.store.timers_are_due(now).await?;
         let mut fired = if are_due { flow.store.fire_timers(now, BATCH_MAX).await? } else { 0 };
-        fired += flow.store.end_waits(now).await?;
         if fired > 0 {
+            // Before anything else can fail: these events are there.
             flow.wake.router.notify_one();
         }
+        let ended = flow.store.end_waits(now).await?;
+        if ended > 0 {
+            flow.wake.router.notify_one();
+        }
+        fired += ended;
         all += fired;
         // Of many that concern nobody any more, none may have become an event.
         if fired == 0 && !are_due {

@@ -131,7 +131,7 @@ impl Health {
         failure: Option<&FailureRecord>,
     ) {
         let mut state = self.state();
-        let too_much = state.deliveries.count(at, inbox.0, served, failure.is_some());
+        let too_much = state.deliveries.count(at, inbox, served, failure.is_some());
         let Some(failure) = failure else { return };
         let department = Some(inbox.1);
         state.last_failure = Some(LastFailure { at, failure: failure.clone(), department });

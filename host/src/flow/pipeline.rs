@@ -12,7 +12,7 @@ use crate::domain::generation::{Generation, GenerationEntry};
 use crate::domain::ids::{ActivationId, DepartmentId, GenerationId};
 use crate::domain::proposal::ProposalKind;
 use crate::domain::release::{Manifest, PluginKind};
-use crate::plugin::{Adapter, Lane, Policy, PrepareFailure, settings_digest};
+use crate::plugin::{Adapter, Artefact, Lane, Policy, PrepareFailure, settings_digest};
 use crate::store::{CaseNeeds, StoreError};
 use crate::telemetry::CallTimes;
 
@@ -119,11 +119,25 @@ impl Pipeline {
         at_work.any(is_it) || self.adapters.values().any(|it| is_it(&it.activation))
     }
 
-    fn add_policy(&mut self, enabled: EnabledPolicy) {
-        let needs = &enabled.manifest.needs;
+    /// Has what was at work of an activation work on.
+    fn keep_at_work(&mut self, before: &Pipeline, id: ActivationId) {
+        for policy in before.policies.iter().filter(|it| it.activation.id == id) {
+            self.need(&policy.manifest);
+            self.policies.push(Arc::clone(policy));
+        }
+        let adapters = before.adapters.iter().filter(|(_, it)| it.activation.id == id);
+        self.adapters.extend(adapters.map(|(name, it)| (name.clone(), Arc::clone(it))));
+    }
+
+    fn need(&mut self, manifest: &Manifest) {
+        let needs = &manifest.needs;
         self.needs.history |= needs.contains(&CaseField::History);
         self.needs.contact |= needs.contains(&CaseField::Contact);
-        self.needs.timers |= enabled.manifest.proposals.contains(&ProposalKind::Timer);
+        self.needs.timers |= manifest.proposals.contains(&ProposalKind::Timer);
+    }
+
+    fn add_policy(&mut self, enabled: EnabledPolicy) {
+        self.need(&enabled.manifest);
         self.policies.push(Arc::new(enabled));
     }
 
@@ -136,29 +150,87 @@ impl Pipeline {
     }
 }
 
+/// How often what is to be loaded is looked at anew because something had to be made first: each time what was
+/// missing is made, so more than two are changes of what is enabled meanwhile.
+const ROUNDS_MAX: usize = 16;
+
+/// What was made while nothing was held, by its key: an artefact where it could not be kept, and why one could not
+/// be made. What is kept is read from where it is kept: many are large.
+type Made = HashMap<String, Result<Option<Artefact>, PrepareFailure>>;
+
+/// What is enabled, as far as it could be loaded.
+#[derive(Default)]
+struct Loaded {
+    pipeline: Pipeline,
+    /// Whose artefact has to be made first.
+    missing: Vec<Activation>,
+    /// How many are left out because the host lacks something.
+    left_out: usize,
+}
+
 impl Flow {
-    /// Loads what is enabled and puts it to work, as a new generation if anything changed.
+    /// Loads what is enabled and puts it to work, as a new generation if anything changed. What the host cannot load
+    /// for a reason of its own is left out, and loaded later (see [`follow`](super::follow)).
     ///
     /// `cause` says what changed, in words.
     pub async fn refresh_pipeline(&self, cause: &str) -> Result<(), FlowError> {
+        let (mut made, mut making) = (Made::default(), None);
+        for _ in 0..ROUNDS_MAX {
+            let missing = self.refresh_with(&made, cause).await?;
+            if missing.is_empty() {
+                return Ok(());
+            }
+            if making.is_none() {
+                making = self.behind.begin_making();
+            }
+            if making.is_none() {
+                // Another one makes what is missing, and looks at everything anew after that.
+                self.behind.change(cause);
+                return Ok(());
+            }
+            // Nothing else is held meanwhile: compiling takes seconds, and somebody may switch a rule off.
+            for activation in missing {
+                let wanted = Wanted::by(&activation);
+                made.insert(self.made_of(wanted).key(), self.remake_artefact(wanted).await);
+            }
+        }
+        Err(FlowError::Stale("what is enabled".to_owned()))
+    }
+
+    /// Puts what is enabled to work; says for which activations an artefact is to be made first. Until then what was
+    /// at work of them stays so.
+    async fn refresh_with(&self, made: &Made, cause: &str) -> Result<Vec<Activation>, FlowError> {
         // One refresh at a time, so that a slower one never puts older rules back.
         let _turn = self.refreshing.lock().await;
         let mut asked = self.store.activations().await?;
         self.telemetry.suspended(asked.iter().map(|it| (it.name.as_str(), it.is_suspended())));
         asked.retain(Activation::is_asked);
         let before = self.pipeline.load_full();
-        let mut pipeline = self.load_all(&before, asked).await?;
+        let Loaded { mut pipeline, missing, left_out } = self.load_all(&before, asked, made).await?;
+        if before.generation.is_none() && !missing.is_empty() {
+            // The host starts, and nothing is at work yet.
+            return Ok(missing);
+        }
         let generation = self.enter_generation(&pipeline, cause).await?;
         pipeline.generation = Some(generation.id);
         pipeline.number = generation.number;
         self.telemetry.pipeline(generation.number);
         self.pipeline.store(Arc::new(pipeline));
+        if missing.is_empty() {
+            // Before that, what is left out is not known: it may be among what is made now.
+            self.behind.left_out(left_out, self.now());
+        }
         self.wake.router.notify_one();
-        Ok(())
+        Ok(missing)
     }
 
-    async fn load_all(&self, before: &Pipeline, asked: Vec<Activation>) -> Result<Pipeline, FlowError> {
-        let mut pipeline = Pipeline::default();
+    async fn load_all(
+        &self,
+        before: &Pipeline,
+        asked: Vec<Activation>,
+        made: &Made,
+    ) -> Result<Loaded, FlowError> {
+        let mut all = Loaded::default();
         let mut manifests: HashMap<String, Arc<Manifest>> = HashMap::new();
         for activation in asked {
             let manifest = match manifests.get(&activation.digest) {
@@ -166,32 +238,57 @@ impl Flow {
                 None => self.manifest(&activation.digest).await?,
             };
             manifests.insert(activation.digest.clone(), Arc::clone(&manifest));
+            let pipeline = &mut all.pipeline;
             let loaded = match activation.kind {
                 PluginKind::Policy => {
-                    let enabled = self.load_policy(before, &activation, manifest).await;
-                    enabled.map(|it| pipeline.add_policy(it))
+                    let enabled = self.load_policy(before, &activation, manifest, made).await;
+                    enabled.map(|it| it.map(|it| pipeline.add_policy(it)))
                 }
                 PluginKind::ChannelAdapter => {
-                    let enabled = self.load_adapter(before, &activation, manifest).await;
-                    enabled.map(|it| pipeline.add_adapter(it))
+                    let enabled = self.load_adapter(before, &activation, manifest, made).await;
+                    enabled.map(|it| it.map(|it| pipeline.add_adapter(it)))
                 }
             };
-            if let Err(failure) = loaded {
-                self.leave_out(&activation, &failure).await?;
+            match loaded {
+                Ok(Some(())) => {}
+                Ok(None) => {
+                    all.pipeline.keep_at_work(before, activation.id);
+                    all.missing.push(activation);
+                }
+                Err(failure) => all.left_out += self.leave_out(&activation, &failure).await?,
             }
         }
-        pipeline.policies.sort_by_key(|it| it.activation.order());
-        Ok(pipeline)
+        all.pipeline.policies.sort_by_key(|it| it.activation.order());
+        Ok(all)
     }
 
-    /// One that cannot be loaded keeps none of the others from their work.
-    async fn leave_out(&self, activation: &Activation, failure: &PrepareFailure) -> Result<(), FlowError> {
+    /// One that cannot be loaded keeps none of the others from their work; how many of them are to be tried again.
+    async fn leave_out(&self, activation: &Activation, failure: &PrepareFailure) -> Result<usize, FlowError> {
         tracing::error!(activation = %activation.name, %failure, "an enabled plugin cannot be loaded");
-        // What the host lacks may be there at the next start; the plugin is not to blame.
+        // What the host lacks may be there later; the plugin is not to blame.
         if failure.is_the_hosts() {
-            return Ok(());
+            return Ok(1);
         }
-        enable::set_failed(self, activation, failure).await
+        enable::set_failed(self, activation, failure).await?;
+        Ok(0)
+    }
+
+    /// The artefact of an activation that is to be loaded; none where it has to be made first.
+    async fn artefact_there(
+        &self,
+        activation: &Activation,
+        made: &Made,
+    ) -> Result<Option<Artefact>, PrepareFailure> {
+        let made_of = self.made_of(Wanted::by(activation));
+        match made.get(&made_of.key()) {
+            Some(Ok(Some(artefact))) => Ok(Some(artefact.clone())),
+            Some(Err(failure)) => Err(failure.clone()),
+            Some(Ok(None)) => {
+                let gone = || PrepareFailure::unavailable("what was compiled is not where it was kept");
+                self.kept_artefact(&made_of).await?.ok_or_else(gone).map(Some)
+            }
+            None => self.kept_artefact(&made_of).await,
+        }
     }
 
     async fn manifest(&self, digest: &str) -> Result<Arc<Manifest>, FlowError> {
@@ -206,11 +303,12 @@ impl Flow {
         before: &Pipeline,
         activation: &Activation,
         manifest: Arc<Manifest>,
-    ) -> Result<EnabledPolicy, PrepareFailure> {
+        made: &Made,
+    ) -> Result<Option<EnabledPolicy>, PrepareFailure> {
         let (policy, health) = match before.policy(activation.id, activation.revision) {
             Some(loaded) => (loaded.policy.clone(), Arc::clone(&loaded.health)),
             None => {
-                let artefact = self.artefact(Wanted::by(activation)).await?;
+                let Some(artefact) = self.artefact_there(activation, made).await? else { return Ok(None) };
                 let suspension = activation.suspension.as_ref().filter(|_| activation.is_suspended());
                 let health = suspension.map(Health::suspended).unwrap_or_default();
                 (self.plugins.load_policy(&artefact, Arc::clone(&manifest))?, Arc::new(health))
@@ -219,7 +317,7 @@ impl Flow {
         let named = Named::of(activation);
         let times = self.telemetry.call_times(&activation.plugin, "evaluate");
         let activation = activation.clone();
-        Ok(EnabledPolicy { activation, manifest, named, policy, health, times })
+        Ok(Some(EnabledPolicy { activation, manifest, named, policy, health, times }))
     }
 
     async fn load_adapter(
@@ -227,7 +325,8 @@ impl Flow {
         before: &Pipeline,
         activation: &Activation,
         manifest: Arc<Manifest>,
-    ) -> Result<EnabledAdapter, PrepareFailure> {
+        made: &Made,
+    ) -> Result<Option<EnabledAdapter>, PrepareFailure> {
         let loaded =
             before.adapter(&activation.plugin).filter(|it| it.activation.digest == activation.digest);
         let health = loaded
@@ -236,12 +335,12 @@ impl Flow {
         let adapter = match loaded {
             Some(loaded) => loaded.adapter.clone(),
             None => {
-                let artefact = self.artefact(Wanted::by(activation)).await?;
+                let Some(artefact) = self.artefact_there(activation, made).await? else { return Ok(None) };
                 self.plugins.load_adapter(&artefact, Arc::clone(&manifest))?
             }
         };
         let times = self.telemetry.call_times(&activation.plugin, "receive");
-        Ok(EnabledAdapter { activation: activation.clone(), manifest, adapter, health, times })
+        Ok(Some(EnabledAdapter { activation: activation.clone(), manifest, adapter, health, times }))
     }
 
     async fn enter_generation(&self, pipeline: &Pipeline, cause: &str) -> Result<Generation, FlowError> {

@@ -7,11 +7,11 @@ use super::sign::check_signature;
 use super::{Flow, FlowError};
 use crate::domain::ids::DepartmentId;
 use crate::domain::principal::Principal;
-use crate::domain::quota::Quota;
+use crate::domain::quota::{Quota, ReachedLimit};
 use crate::domain::release::{PluginKind, Release, ReleaseState};
 use crate::domain::signing::{KnownSignature, Signature};
 use crate::plugin::digest::digest;
-use crate::plugin::{InspectError, Inspected, Owner, UPLOAD_BYTES_MAX};
+use crate::plugin::{InspectError, Inspected, Owner, UPLOAD_BYTES_MAX, WAITING_JOBS_MAX};
 use crate::store::{Published, ReleaseRoom};
 
 /// A release in the marketplace.
@@ -39,11 +39,11 @@ pub async fn publish(
         return Err(FlowError::TooLarge(format!("the component has {have} bytes; at most {most} are taken")));
     }
     let owner = publisher(principal, owner)?;
-    let digest = digest(&component);
+    let digest = digest_of(&component).await?;
     // What was published before keeps its owner, whoever sends it again.
     let answers_for = flow.store.release(&digest).await?.map_or(owner, |before| before.owner);
     let signature = check_signature(flow, &digest, answers_for, signature).await?;
-    let inspected = inspect(flow, owner, component.clone()).await?;
+    let inspected = inspect(flow, owner, &digest, component.clone()).await?;
     let mut release = release_of(flow, &inspected, component.len(), owner);
     release.signature = signature;
     let audit = flow.audit(
@@ -52,6 +52,7 @@ pub async fn publish(
         &release.id.to_string(),
         serde_json::json!({
             "digest": release.digest,
+            "signed_with": release.signature.as_ref().map(|it| it.key),
         }),
     );
     let room = ReleaseRoom {
@@ -63,6 +64,7 @@ pub async fn publish(
             keep_adapter_artefact(flow, &inspected, owner).await;
             Ok(PublishedRelease { release, new: true })
         }
+        // Nothing is written yet, or the signature with the component.
         Published::Before(before) => {
             let release = signed_later(flow, principal, *before, release.signature).await?;
             Ok(PublishedRelease { release, new: false })
@@ -127,17 +129,24 @@ fn belongs_to_another(flow: &Flow, first: &Release) -> FlowError {
 }
 
 /// Inspects a component, unless the shelf remembers what an inspection under this engine found.
-async fn inspect(flow: &Flow, owner: Owner, component: Bytes) -> Result<Inspected, FlowError> {
-    if let Some(remembered) = flow.remembered_inspection(&digest(&component)) {
+async fn inspect(flow: &Flow, owner: Owner, digest: &str, component: Bytes) -> Result<Inspected, FlowError> {
+    if let Some(remembered) = flow.remembered_inspection(digest).await {
         return Ok(remembered);
     }
     let inspected = flow.plugins.inspect(owner, component).await.map_err(refused)?;
-    flow.remember_inspection(&inspected);
+    flow.remember_inspection(&inspected).await;
     Ok(inspected)
 }
 
-/// An adapter runs as it was inspected, so its artefact is made already. It is only spared the compiling: the
-/// release is published by now, so it is no error of its publisher where it cannot be kept.
+/// The component's digest, on a thread on which no request waits: it may have megabytes.
+async fn digest_of(component: &Bytes) -> Result<String, FlowError> {
+    let component = component.clone();
+    tokio::task::spawn_blocking(move || digest(&component)).await.map_err(FlowError::failed)
+}
+
+/// An adapter runs as it was inspected, so its artefact is made already, and kept where its owner has room. It is
+/// only spared the compiling: the release is published by now, so it is no error of its publisher where it cannot
+/// be kept.
 async fn keep_adapter_artefact(flow: &Flow, inspected: &Inspected, owner: Owner) {
     let kind = inspected.manifest.kind;
     if kind != PluginKind::ChannelAdapter {
@@ -145,7 +154,7 @@ async fn keep_adapter_artefact(flow: &Flow, inspected: &Inspected, owner: Owner)
     }
     let (digest, settings) = (&inspected.digest, &serde_json::Value::Null);
     let made_of = flow.made_of(Wanted { owner, kind, digest, settings });
-    if let Err(error) = flow.keep_artefact(&made_of, owner, &inspected.artefact).await {
+    if let Err(error) = flow.keep_within_quota(&made_of, owner, inspected.artefact.clone()).await {
         tracing::warn!(%digest, %error, "the compiled adapter could not be kept: it is compiled when it is enabled");
     }
 }
@@ -174,9 +183,12 @@ fn refused(error: InspectError) -> FlowError {
             found: refusal.found,
             remedy: refusal.remedy,
         },
-        InspectError::TooMany(_) => {
-            FlowError::TooMany { detail: error.to_string(), retry_after_ms: UPLOAD_AGAIN_MS }
-        }
+        InspectError::TooMany(_) => FlowError::TooMany {
+            detail: error.to_string(),
+            retry_after_ms: UPLOAD_AGAIN_MS,
+            limit: ReachedLimit::full("waiting-uploads", WAITING_JOBS_MAX as u64, "uploads"),
+            remedy: "send it again after the seconds in `retry-after`, fewer at once",
+        },
         InspectError::Unavailable(_) => FlowError::Unavailable(error.to_string()),
     }
 }

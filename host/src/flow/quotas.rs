@@ -65,6 +65,10 @@ pub async fn quotas(
 ) -> Result<Vec<QuotaEntry>, FlowError> {
     let owner = owner_of(flow, principal, department)?;
     let uses = flow.store.quota_uses().await?;
+    Ok(entries(flow, owner, &uses))
+}
+
+fn entries(flow: &Flow, owner: Owner, uses: &[QuotaUse]) -> Vec<QuotaEntry> {
     let directory = flow.directory.load();
     let entry = |quota: Quota| {
         let is_counted = uses.iter().any(|it| it.quota == quota);
@@ -78,7 +82,7 @@ pub async fn quotas(
             used: used.or(is_counted.then_some(0)),
         }
     };
-    Ok(Quota::ALL.into_iter().map(entry).collect())
+    Quota::ALL.into_iter().map(entry).collect()
 }
 
 /// Changes the quotas it names, all or none.
@@ -98,9 +102,13 @@ pub async fn change(
     }
     let subject = owner.map_or_else(|| "company".to_owned(), |it| it.to_string());
     let audit = flow.audit(principal, "quotas.change", &subject, json!(wanted.quotas));
-    flow.store.change_quotas(owner, &changes, &audit).await?;
-    flow.refresh_directory().await?;
-    quotas(flow, principal, wanted.department.as_deref()).await
+    // What is used does not change by this, and is read first: nothing fails once the change is stored.
+    let uses = flow.store.quota_uses().await?;
+    let put = |directory: &mut Directory| {
+        changes.iter().for_each(|it| directory.put_quota(owner, it.quota, it.value));
+    };
+    flow.change_names(flow.store.change_quotas(owner, &changes, &audit), put).await?;
+    Ok(entries(flow, owner, &uses))
 }
 
 /// How long a measurement of what is used stays good enough: it reads the database, and anyone may ask for metrics.

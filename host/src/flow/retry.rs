@@ -81,7 +81,8 @@ fn audit(flow: &Flow, principal: &Principal, id: DeliveryId) -> Option<AuditEntr
     by_somebody.then(|| flow.audit(principal, "delivery.retry", &id.to_string(), Value::Null))
 }
 
-/// Reads again what no release could read so far, now that an adapter's release is at work.
+/// Reads again what no release could read so far, now that an adapter's release is at work. A host that stops
+/// finishes the delivery that is being read and begins no other: they stay unparsed, for a retry by hand.
 pub(super) async fn after_enabling(flow: &Flow, activation: &Activation) -> Result<(), FlowError> {
     if activation.kind != PluginKind::ChannelAdapter {
         return Ok(());
@@ -93,6 +94,9 @@ pub(super) async fn after_enabling(flow: &Flow, activation: &Activation) -> Resu
         loop {
             let found = flow.store.deliveries(Some(inbox.id), unparsed, None, page).await?;
             for delivery in found.entries.iter().filter(|it| it.purged_at.is_none()) {
+                if flow.stop.is_cancelled() {
+                    return Ok(());
+                }
                 // One after the other: together they take the memory of one.
                 if let Err(error) = retry(flow, &Principal::system(), delivery.id, Box::new(())).await {
                     tracing::warn!(delivery = %delivery.id, %error, "a kept delivery could not be read again");

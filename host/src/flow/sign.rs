@@ -12,6 +12,7 @@ use super::organise::{department_for, title_of_new};
 use super::{Flow, FlowError};
 use crate::bundled;
 use crate::domain::ids::{DepartmentId, SigningKeyId};
+use crate::domain::installation::InstallationSettings;
 use crate::domain::principal::Principal;
 use crate::domain::release::Release;
 use crate::domain::signing::{KnownSignature, Revocation, Signature, SigningKey};
@@ -119,6 +120,51 @@ pub async fn revoke_signing_key(
     }
 }
 
+/// By what a signature counts, or none is needed.
+#[derive(Debug)]
+pub(super) struct Trust {
+    /// Every registration of the key that signed, revoked ones too; none where there is no signature.
+    pub(super) keys: Vec<SigningKey>,
+    /// What holds for the installation.
+    pub(super) settings: InstallationSettings,
+}
+
+impl Trust {
+    /// What there is now about a signature.
+    pub(super) async fn now(flow: &Flow, signature: Option<&Signature>) -> Result<Self, FlowError> {
+        let settings = flow.store.settings().await?;
+        let Some(signature) = signature else { return Ok(Self { keys: Vec::new(), settings }) };
+        let mut keys = flow.store.signing_keys().await?;
+        keys.retain(|it| it.public_key == signature.public_key);
+        Ok(Self { keys, settings })
+    }
+
+    /// Checks a signature of this digest, and whether there has to be one.
+    pub(super) fn check(
+        &self,
+        digest: &str,
+        owner: Option<DepartmentId>,
+        signature: Option<Signature>,
+    ) -> Result<Option<KnownSignature>, FlowError> {
+        let Some(signature) = signature else {
+            if self.settings.require_signatures && !bundled::contains(digest) {
+                return Err(refused(
+                    "signature-missing",
+                    "the release is not signed, and here it must be",
+                    "sign it with `switchboard plugin sign` and a key that is registered here",
+                ));
+            }
+            return Ok(None);
+        };
+        if let Err(error) = verify(digest, &signature) {
+            let remedy = "sign this very file again, and send the signature that belongs to it";
+            return Err(refused("signature-wrong", &error.to_string(), remedy));
+        }
+        let key = key_that_counts(&self.keys, owner)?.id;
+        Ok(Some(KnownSignature { key, signature }))
+    }
+}
+
 /// Checks the signature that came with a component, and whether there had to be one.
 pub(super) async fn check_signature(
     flow: &Flow,
@@ -126,24 +172,7 @@ pub(super) async fn check_signature(
     owner: Option<DepartmentId>,
     signature: Option<Signature>,
 ) -> Result<Option<KnownSignature>, FlowError> {
-    let Some(signature) = signature else {
-        if flow.store.settings().await?.require_signatures && !bundled::contains(digest) {
-            return Err(refused(
-                "signature-missing",
-                "the release is not signed, and here it must be",
-                "sign it with `switchboard plugin sign` and a key that is registered here",
-            ));
-        }
-        return Ok(None);
-    };
-    if let Err(error) = verify(digest, &signature) {
-        let remedy = "sign this very file again, and send the signature that belongs to it";
-        return Err(refused("signature-wrong", &error.to_string(), remedy));
-    }
-    let mut keys = flow.store.signing_keys().await?;
-    keys.retain(|it| it.public_key == signature.public_key);
-    let key = key_that_counts(&keys, owner)?.id;
-    Ok(Some(KnownSignature { key, signature }))
+    Trust::now(flow, signature.as_ref()).await?.check(digest, owner, signature)
 }
 
 /// The registration by which a signature counts for releases of this owner; `keys` are all registrations of
@@ -176,18 +205,17 @@ fn key_that_counts(keys: &[SigningKey], owner: Option<DepartmentId>) -> Result<&
     }
 }
 
-/// Checks that a release may be enabled, or gone back to.
-pub(super) async fn check_trusted(flow: &Flow, release: &Release) -> Result<(), FlowError> {
-    match distrust(flow, release).await? {
-        None => Ok(()),
-        Some(why) => Err(why),
-    }
+/// Checks that a release may be enabled, or gone back to; by what it may.
+pub(super) async fn check_trusted(flow: &Flow, release: &Release) -> Result<Trust, FlowError> {
+    let signature = release.signature.as_ref().map(|it| it.signature.clone());
+    let trust = Trust::now(flow, signature.as_ref()).await?;
+    trust.check(&release.digest, release.owner, signature)?;
+    Ok(trust)
 }
 
 /// Why a release may not be enabled now, if it may not.
 pub async fn distrust(flow: &Flow, release: &Release) -> Result<Option<FlowError>, FlowError> {
-    let signature = release.signature.as_ref().map(|it| it.signature.clone());
-    match check_signature(flow, &release.digest, release.owner, signature).await {
+    match check_trusted(flow, release).await {
         Ok(_) => Ok(None),
         Err(why @ FlowError::Refused { .. }) => Ok(Some(why)),
         Err(error) => Err(error),

@@ -9,7 +9,7 @@
 
 use std::sync::Arc;
 
-use super::enable::{self, CHANGES_MAX, find, is_written, later_than, next_version, start_preparing};
+use super::enable::{self, CHANGES_MAX, find_again, is_written, later_than, next_version, start_preparing};
 use super::health::{HealthChange, Tripped};
 use super::pipeline::{EnabledAdapter, Pipeline};
 use super::sign;
@@ -50,7 +50,7 @@ pub(super) fn count_adapter<T>(
     }
     let failure =
         failure.map(|it| FailureRecord { name: it.kind.name().to_owned(), detail: it.detail.clone() });
-    let served = || directory.inboxes().iter().filter(|it| it.adapter == enabled.activation.plugin).count();
+    let served = || directory.inboxes_of_adapter(&enabled.activation.plugin);
     // Only failures are spread.
     let served = if failure.is_some() { served() } else { 0 };
     enabled.health.count_delivery(now, (inbox.id, inbox.department), served, failure.as_ref());
@@ -88,7 +88,7 @@ async fn write_suspended(
     tripped: &Tripped,
 ) -> Result<Option<Activation>, FlowError> {
     for _ in 0..CHANGES_MAX {
-        let seen = find(flow, &activation.name).await?;
+        let Some(seen) = find_again(flow, activation).await? else { return Ok(None) };
         if seen.revision != activation.revision || seen.is_suspended() || !seen.is_asked() {
             // Another version is at work already, or somebody was faster.
             return Ok(None);
@@ -101,7 +101,7 @@ async fn write_suspended(
         }
         let audit =
             flow.audit(&Principal::system(), "activation.suspend", &seen.id.to_string(), detail(&after));
-        if is_written(flow.store.change_activation(&after, seen.updated_at, &audit).await)? {
+        if is_written(flow.store.change_activation(&after, seen.updated_at, &[], &audit).await)? {
             return Ok(Some(after));
         }
     }
@@ -111,7 +111,7 @@ async fn write_suspended(
 /// Ends the suspension of a policy of which a call on trial succeeded.
 async fn resume(flow: &Flow, activation: &Activation) -> Result<(), FlowError> {
     for _ in 0..CHANGES_MAX {
-        let seen = find(flow, &activation.name).await?;
+        let Some(seen) = find_again(flow, activation).await? else { return Ok(()) };
         if seen.revision != activation.revision || !seen.is_suspended() {
             return Ok(());
         }
@@ -120,7 +120,7 @@ async fn resume(flow: &Flow, activation: &Activation) -> Result<(), FlowError> {
         after.resume();
         let detail = serde_json::json!({ "revision": after.revision, "digest": after.digest });
         let audit = flow.audit(&Principal::system(), "activation.resume", &seen.id.to_string(), detail);
-        if is_written(flow.store.change_activation(&after, seen.updated_at, &audit).await)? {
+        if is_written(flow.store.change_activation(&after, seen.updated_at, &[], &audit).await)? {
             tracing::info!(activation = %after.name, revision = after.revision,
                 "a suspended policy succeeded on trial and is called again");
             return flow.refresh_pipeline(&format!("{} works again", after.name)).await;

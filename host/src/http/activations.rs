@@ -5,8 +5,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::call::Call;
-use super::cursor::Entries;
-use super::input::Json;
+use super::cursor::{Entries, PageQuery, page_request};
+use super::input::{Json, Query};
 use super::output::Answer;
 use super::permission;
 use super::problem::Problem;
@@ -19,6 +19,7 @@ use crate::domain::principal::Principal;
 use crate::flow::enable::{self, ActivationChange, NewActivation};
 use crate::flow::health::HealthReport;
 use crate::flow::{Flow, sign};
+use crate::store::Page;
 
 const ALL: &str = "/v1/activations";
 const ONE: &str = "/v1/activations/{name}";
@@ -37,6 +38,12 @@ pub(super) fn routes() -> Vec<Route> {
         Route::get(ONE, permission::ACTIVATIONS_READ, "Shows an activation, its state and what failed", show),
         Route::patch(ONE, permission::ADMIN, "Changes or disables an activation; heeds If-Match", change)
             .with_success(accepted),
+        Route::delete(
+            ONE,
+            permission::ADMIN,
+            "Deletes an activation that is disabled, and shows it a last time; heeds If-Match",
+            delete,
+        ),
         Route::get(
             "/v1/activations/{name}/versions",
             permission::ACTIVATIONS_READ,
@@ -145,13 +152,17 @@ async fn answer(call: &Call, activation: Activation) -> Result<Answer<Activation
     Ok(Answer::of(ActivationEntry::of(activation, call.flow(), call.principal()?).await?).tagged(revision))
 }
 
-async fn list(call: Call, (): ()) -> Result<Answer<Entries<ActivationEntry>>, Problem> {
-    let all = enable::seen(call.flow(), call.principal()?).await?;
-    let mut entries = Vec::with_capacity(all.len());
-    for activation in all {
+async fn list(
+    call: Call,
+    Query(query): Query<PageQuery>,
+) -> Result<Answer<Entries<ActivationEntry>>, Problem> {
+    let page = page_request(query.cursor.as_deref(), query.limit)?;
+    let found = enable::seen_page(call.flow(), call.principal()?, page).await?;
+    let mut entries = Vec::with_capacity(found.entries.len());
+    for activation in found.entries {
         entries.push(ActivationEntry::of(activation, call.flow(), call.principal()?).await?);
     }
-    Ok(Answer::of(Entries::all(entries)))
+    Ok(Answer::of(Entries::page(Page { entries, next: found.next }, |entry| entry)))
 }
 
 /// The same of a change that is stored: it is done, whether everything about it can be read now or not.
@@ -181,9 +192,21 @@ async fn change(
     done(&call, changed).await
 }
 
-async fn versions(call: Call, (): ()) -> Result<Answer<Entries<ActivationVersion>>, Problem> {
+/// Deletes it, and shows what it was.
+async fn delete(call: Call, (): ()) -> Result<Answer<ActivationEntry>, Problem> {
+    let (principal, name, seen) = (call.principal()?, call.segment("name"), call.revision_seen()?);
+    let deleted = enable::delete(call.flow(), principal, name, seen).await?;
+    done(&call, deleted).await
+}
+
+async fn versions(
+    call: Call,
+    Query(query): Query<PageQuery>,
+) -> Result<Answer<Entries<ActivationVersion>>, Problem> {
+    let page = page_request(query.cursor.as_deref(), query.limit)?;
     let activation = enable::find_seen(call.flow(), call.principal()?, call.segment("name")).await?;
-    Ok(Answer::of(Entries::all(call.flow().store.activation_versions(activation.id).await?)))
+    let found = call.flow().store.activation_version_page(activation.id, page).await?;
+    Ok(Answer::of(Entries::page(found, |version| version)))
 }
 
 /// Where to go back to.

@@ -14,6 +14,7 @@ use super::input::DELIVERY_COPIES;
 use super::problem::{Problem, ProblemKind};
 use super::response_room::ResponseRoom;
 use super::room::{Room, Taken};
+use crate::domain::caller::Caller;
 use crate::domain::ids::InvalidId;
 use crate::domain::organisation::Inbox;
 use crate::domain::principal::Principal;
@@ -75,7 +76,7 @@ impl Call {
 
     /// The room that a kept delivery of so many bytes takes while it is read again: as much as when it came.
     pub fn room_for_delivery(&self, bytes: usize) -> Result<Taken, Problem> {
-        let caller = self.principal()?.token.map_or(0, |it| it.0);
+        let caller = Caller::of_principal(Some(self.principal()?));
         let mut room = self.shared.room.enter(caller, DELIVERY_COPIES);
         room.grow_to(bytes)?;
         Ok(room)
@@ -105,7 +106,7 @@ impl Call {
 
     /// Waits for room to make a response that shows one thing of so many bytes. Held until the response is made.
     pub async fn room_for(&self, bytes: usize) -> Result<Pass, Problem> {
-        let caller = self.principal()?.token.map_or(0, |it| it.0);
+        let caller = Caller::of_principal(Some(self.principal()?));
         self.shared.responses.enter_for_one(caller, bytes).await
     }
 

@@ -34,7 +34,7 @@ pub(super) fn routes() -> Vec<Route> {
         Route::post(
             "/v1/contacts/{id}/erase",
             permission::COMPANY_ADMIN,
-            "Erases everything about a contact, for good; 202 while the disk is still to be wiped",
+            "Erases everything about a contact, for good; 202 while some of it, or the disk, is still to be done",
             erase_contact,
         ),
         Route::get(

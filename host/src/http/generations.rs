@@ -64,7 +64,9 @@ async fn generation(flow: &Flow, number: i64) -> Result<Generation, Problem> {
         return Ok(found);
     }
     let exists = match flow.store.latest_generation().await? {
-        Some(latest) => format!("there are 1 to {}", latest.number),
+        Some(latest) => {
+            format!("there are 1 to {}, of which old ones that no decision names are deleted", latest.number)
+        }
         None => "there is none yet".to_owned(),
     };
     Err(Problem::new(ProblemKind::NotFound, format!("there is no generation {number}; {exists}")))

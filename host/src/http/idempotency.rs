@@ -1,7 +1,7 @@
 //! Requests that can be sent again: `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header).
 //!
 //! A caller that does not hear an answer does not know whether what it asked for was done. With a key of
-//! its own choice it may ask again, for a day: what was done is answered again and not done again. A
+//! its own choice it may ask again, for a day (less where its token has very many others answered): what was done is answered again and not done again. A
 //! request is claimed before it is carried out, so that not even a host that dies in between does it twice;
 //! what was refused was not done, and may be asked for anew.
 

@@ -86,6 +86,7 @@ fn operations(route: &Route, generator: &mut SchemaGenerator) -> Vec<(String, Va
         Method::Get => &["get"],
         Method::Post => &["post"],
         Method::Patch => &["patch"],
+        Method::Delete => &["delete"],
         // The two that channels use: one to deliver, one to check that the address is ours.
         Method::Any => &["post", "get"],
     };

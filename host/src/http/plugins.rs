@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::call::Call;
-use super::cursor::{Entries, page_request};
+use super::cursor::{Entries, PageQuery, page_request};
 use super::input::{Json, Query, Upload};
 use super::output::Answer;
 use super::permission;
@@ -16,13 +16,10 @@ use super::view::department_name;
 use crate::domain::organisation::Directory;
 use crate::domain::release::Release;
 use crate::domain::signing::Signature;
-use crate::flow::{Flow, FlowError, publish, yank};
+use crate::flow::{Flow, FlowError, enable, publish, yank};
 
 /// The header field with a release's signature.
 const SIGNATURE: &str = "x-switchboard-signature";
-
-/// How many names are told to a caller whose own is unknown.
-const KNOWN_MAX: u32 = 50;
 
 pub(super) fn routes() -> Vec<Route> {
     vec![
@@ -164,28 +161,22 @@ fn department(flow: &Flow, name: &str) -> Result<crate::domain::ids::DepartmentI
     })
 }
 
-async fn versions(call: Call, (): ()) -> Result<Answer<Entries<ReleaseEntry>>, Problem> {
-    let releases = releases_of(call.flow(), call.segment("name")).await?;
-    let directory = call.flow().directory.load();
-    Ok(Answer::of(Entries::all(releases.into_iter().map(|release| ReleaseEntry::of(release, &directory)))))
+async fn versions(
+    call: Call,
+    Query(query): Query<PageQuery>,
+) -> Result<Answer<Entries<ReleaseEntry>>, Problem> {
+    let page = page_request(query.cursor.as_deref(), query.limit)?;
+    let (flow, name) = (call.flow(), call.segment("name"));
+    let found = flow.store.releases_of(name, page).await?;
+    if found.entries.is_empty() && page.after.is_none() {
+        return Err(enable::unknown_plugin(flow, name).await?.into());
+    }
+    let directory = flow.directory.load();
+    Ok(Answer::of(Entries::page(found, |release| ReleaseEntry::of(release, &directory))))
 }
 
 async fn show(call: Call, (): ()) -> Result<Answer<ReleaseEntry>, Problem> {
-    let (name, version) = (call.segment("name"), call.segment("version"));
-    let releases = releases_of(call.flow(), name).await?;
-    let found = releases.iter().find(|it| it.is_called(version)).cloned().ok_or_else(|| {
-        let known = releases.iter().map(|it| it.manifest.version.as_str());
-        FlowError::unknown(&format!("version of {name}"), version, known)
-    })?;
-    Ok(Answer::of(ReleaseEntry::of(found, &call.flow().directory.load())))
-}
-
-async fn releases_of(flow: &Flow, name: &str) -> Result<Vec<Release>, Problem> {
-    let releases = flow.store.versions(name).await?;
-    if !releases.is_empty() {
-        return Ok(releases);
-    }
-    let mut names = flow.store.plugin_names(KNOWN_MAX).await?;
-    names.sort_unstable();
-    Err(FlowError::unknown("published plugin", name, names.iter().map(String::as_str)).into())
+    let (flow, name, version) = (call.flow(), call.segment("name"), call.segment("version"));
+    let found = enable::find_release(flow, name, Some(version)).await?;
+    Ok(Answer::of(ReleaseEntry::of(found, &flow.directory.load())))
 }

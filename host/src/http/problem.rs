@@ -10,10 +10,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 pub use self::kind::ProblemKind;
-use crate::domain::quota::{OverQuota, Quota};
+use crate::domain::quota::{OverQuota, ReachedLimit};
 use crate::flow::error::{SETTINGS_TOO_COSTLY, SETTINGS_TOO_COSTLY_REMEDY};
 use crate::flow::{FieldError, FlowError};
-use crate::gate::NoTurn;
 use crate::store::StoreError;
 
 mod kind;
@@ -39,7 +38,8 @@ pub struct Problem {
     name: Option<Box<str>>,
     /// What to do, where there is more to say than the kind does.
     remedy: Option<String>,
-    quota: Option<Box<OverQuota>>,
+    quota: Option<Box<QuotaBody>>,
+    over_quota: Option<Box<OverQuota>>,
     /// Seconds until it is worth trying again.
     retry_after: Option<NonZeroU32>,
     cause: Option<Box<dyn Error + Send + Sync>>,
@@ -67,18 +67,18 @@ pub struct ProblemBody<'a> {
     /// much to check, or of the limit that was met.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<&'a str>,
-    /// The quota that would be exceeded, where one would be.
+    /// The quota or other bound that would be exceeded, where one would be.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quota: Option<QuotaBody>,
     /// What to do.
     pub remedy: &'a str,
 }
 
-/// A quota that would be exceeded.
+/// A quota that would be exceeded, or another bound: of one caller, or of a pool that many share.
 #[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
 pub struct QuotaBody {
     /// Its name.
-    pub name: Quota,
+    pub name: &'static str,
     /// Its value.
     pub value: u64,
     /// How much of it is used.
@@ -90,7 +90,7 @@ pub struct QuotaBody {
 impl QuotaBody {
     fn of(over: &OverQuota) -> Self {
         let OverQuota { limit, used, .. } = *over;
-        Self { name: limit.quota, value: limit.most, used, unit: limit.quota.unit() }
+        Self { name: limit.quota.name(), value: limit.most, used, unit: limit.quota.unit() }
     }
 }
 
@@ -107,6 +107,7 @@ impl Problem {
             name: None,
             remedy: None,
             quota: None,
+            over_quota: None,
             retry_after,
             cause: None,
         }
@@ -124,9 +125,10 @@ impl Problem {
         Self { remedy: Some(remedy.into()), ..self }
     }
 
-    /// The same with the stable name of the limit that was met.
-    pub fn named(self, name: &str) -> Self {
-        Self { name: Some(name.into()), ..self }
+    /// The same with the bound that was met.
+    pub fn limited_by(self, limit: ReachedLimit) -> Self {
+        let ReachedLimit { name, value, used, unit } = limit;
+        Self { name: Some(name.into()), quota: Some(QuotaBody { name, value, used, unit }.into()), ..self }
     }
 
     /// What was seen was named in `If-Match`, so that this is its answer.
@@ -149,7 +151,7 @@ impl Problem {
 
     /// The quota that would be exceeded.
     pub fn over_quota(&self) -> Option<&OverQuota> {
-        self.quota.as_deref()
+        self.over_quota.as_deref()
     }
 
     /// The surprise behind it, for the log alone.
@@ -169,7 +171,7 @@ impl Problem {
             instance: format!("urn:switchboard:request:{request}"),
             errors: &errors,
             name: self.name.as_deref(),
-            quota: self.quota.as_deref().map(QuotaBody::of),
+            quota: self.quota.as_deref().copied(),
             remedy: self.remedy.as_deref().unwrap_or_else(|| self.kind.remedy()),
         };
         // Texts and numbers alone: writing them as JSON does not fail.
@@ -211,7 +213,7 @@ impl From<FlowError> for Problem {
             FlowError::Unauthenticated(_) => ProblemKind::Unauthenticated,
             FlowError::TooLarge(_) => ProblemKind::TooLarge,
             FlowError::Unavailable(_) => ProblemKind::Unavailable,
-            FlowError::Busy(limit) => return NoTurn(limit).into(),
+            FlowError::Busy(no_turn) => return no_turn.into(),
             FlowError::TooCostly => ProblemKind::TooCostly,
             FlowError::Damaged(_) => ProblemKind::Damaged,
             FlowError::Invalid { errors, .. } => {
@@ -228,14 +230,19 @@ impl From<FlowError> for Problem {
             FlowError::NotYet { remedy, .. } => {
                 return Self::new(ProblemKind::Conflict, detail).with_remedy(remedy);
             }
-            FlowError::TooMany { retry_after_ms, .. } => {
+            FlowError::PoolFull { limit, remedy, .. } => {
+                return Self::new(ProblemKind::Unavailable, detail).limited_by(limit).with_remedy(remedy);
+            }
+            FlowError::TooMany { retry_after_ms, limit, remedy, .. } => {
                 let seconds = u32::try_from((retry_after_ms + 999) / 1_000).ok();
                 let retry_after = seconds.and_then(NonZeroU32::new);
-                return Self { retry_after, ..Self::new(ProblemKind::TooMany, detail) };
+                let problem = Self::new(ProblemKind::TooMany, detail).limited_by(limit).with_remedy(remedy);
+                return Self { retry_after, ..problem };
             }
             FlowError::OverQuota(over) => {
                 let problem = Self::new(ProblemKind::OverQuota, detail).with_remedy(over.remedy());
-                return Self { quota: Some(over.into()), ..problem };
+                let quota = QuotaBody::of(&over);
+                return Self { quota: Some(quota.into()), over_quota: Some(over.into()), ..problem };
             }
             FlowError::Failed(cause) => return unexpected(cause),
         };

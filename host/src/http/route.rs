@@ -24,6 +24,8 @@ pub enum Method {
     Post,
     /// Change in part.
     Patch,
+    /// Delete.
+    Delete,
     /// Whatever the channel uses.
     Any,
 }
@@ -98,6 +100,19 @@ impl Route {
         F: Future<Output = Result<O, Problem>> + Send,
     {
         Self::new(Method::Patch, path, permission, summary, handler)
+    }
+
+    /// Something to delete.
+    pub fn delete<I: Input, O: Output, F>(
+        path: &'static str,
+        permission: Permission,
+        summary: &'static str,
+        handler: impl Fn(Call, I) -> F + Clone + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = Result<O, Problem>> + Send,
+    {
+        Self::new(Method::Delete, path, permission, summary, handler)
     }
 
     /// Something to ask for in whatever way.
@@ -180,10 +195,10 @@ impl Route {
             permission,
             summary,
             success: StatusCode::OK,
-            is_finished_alone: matches!(method, Method::Post | Method::Patch),
+            is_finished_alone: matches!(method, Method::Post | Method::Patch | Method::Delete),
             reading: match method {
                 Method::Get => ReadClass::List,
-                Method::Post | Method::Patch | Method::Any => ReadClass::Act,
+                Method::Post | Method::Patch | Method::Delete | Method::Any => ReadClass::Act,
             },
             response_bytes: PAGE_BYTES,
             body_bytes_max: I::BODY_BYTES_MAX,

@@ -22,6 +22,7 @@ use super::room::{Room, Taken};
 use super::route::{Method, Route};
 use super::{auth, idempotency, openapi, table};
 use crate::domain::allowance::Allowance;
+use crate::domain::caller::Caller;
 use crate::flow::{Flow, ingest};
 use crate::store::Reading;
 
@@ -70,6 +71,7 @@ fn method_router(shared: &Arc<Shared>, route: Route) -> MethodRouter {
         Method::Get => Some(MethodFilter::GET),
         Method::Post => Some(MethodFilter::POST),
         Method::Patch => Some(MethodFilter::PATCH),
+        Method::Delete => Some(MethodFilter::DELETE),
         Method::Any => None,
     };
     let (shared, route) = (Arc::clone(shared), Arc::new(route));
@@ -156,8 +158,8 @@ async fn read_for<T>(reading: Option<Reading>, work: impl Future<Output = T>) ->
 /// A request that may be read.
 struct Admitted {
     call: Call,
-    /// The number of the token, or of the inbox at its own door.
-    caller: i64,
+    /// The owner of the token, or of the inbox at its own door, and which it is.
+    caller: Caller,
     body_bytes_max: usize,
 }
 
@@ -169,13 +171,13 @@ async fn admit(shared: &Arc<Shared>, route: &Route, parts: Parts) -> Result<Admi
         Some(bearer) => (Some(bearer.principal), bearer.allowance),
         None => (None, Allowance::default()),
     };
-    let mut caller = principal.as_ref().and_then(|it| it.token).map_or(0, |it| it.0);
+    let mut caller = Caller::of_principal(principal.as_ref());
     let mut call = Call::new(Arc::clone(shared), principal, route.success, parts).await;
     if route.permission == Permission::Inbox {
         let credentials = auth::inbox_credentials(call.headers());
         let admitted = ingest::admit(flow, call.segment("inbox"), credentials)?;
         allowance = admitted.allowance;
-        caller = admitted.inbox.id.0;
+        caller = Caller::of_inbox(&admitted.inbox);
         call = call.with_inbox(admitted.inbox);
     }
     let granted = allowance.body_bytes.and_then(|it| usize::try_from(it).ok()).unwrap_or(usize::MAX);
@@ -213,7 +215,7 @@ async fn collect(
         if data.len() > most - bytes.len() {
             return Err(too_large(most));
         }
-        room.grow_to(bytes.len() + data.len())?;
+        room.grow_in_turn_to(bytes.len() + data.len()).await?;
         bytes.extend_from_slice(&data);
     }
     Ok(bytes)

@@ -58,7 +58,7 @@ const STDERR_BYTES_MAX: usize = 4 * 1024;
 const NO_MEMORY: &str = "memory allocation of";
 
 /// How many uploads of one owner may wait, and how many checks: each is held in memory meanwhile.
-const WAITING_MAX: usize = 8;
+pub const WAITING_JOBS_MAX: usize = 8;
 
 /// Starts children, a few at a time.
 pub(super) struct Compiler {
@@ -92,7 +92,7 @@ pub(super) enum ChildError {
     #[error("{0}")]
     Unavailable(String),
     /// As many jobs of the owner wait as may.
-    #[error("{WAITING_MAX} jobs of this department wait already")]
+    #[error("{WAITING_JOBS_MAX} jobs of this department wait already")]
     LineFull,
     /// It was not finished by the clock.
     #[error("it was not finished after {0:?}")]
@@ -131,7 +131,7 @@ impl Compiler {
         component: impl Future<Output = Result<Bytes, ChildError>>,
     ) -> Result<(Answer, Bytes), ChildError> {
         let line_max = match job {
-            Job::Inspect => WAITING_MAX,
+            Job::Inspect => WAITING_JOBS_MAX,
             // As many as there are activations.
             Job::Prepare { .. } => usize::MAX,
         };
@@ -153,7 +153,7 @@ impl Compiler {
     ) -> Result<ValidationResult, ChildError> {
         self.unless_stopped(async {
             let message = [message_of(job)?, Bytes::new()];
-            let place = self.validating.turns.take(owner, WAITING_MAX).await;
+            let place = self.validating.turns.take(owner, WAITING_JOBS_MAX).await;
             let _place = place.map_err(|_| ChildError::LineFull)?;
             Ok(self.run(&self.validating, message).await?.0)
         })

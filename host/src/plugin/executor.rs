@@ -4,9 +4,9 @@
 //! pool of its own gives back-pressure: who finds the queue full waits, asynchronously.
 //!
 //! Whatever one department, inbox or policy floods the pool with, the others have their share of it: jobs wait
-//! in lanes, and lanes take [`turns`]. Half of the threads are for lanes whose jobs take long, because a
-//! job cannot be interrupted for somebody else's; between the two halves the system shares the
-//! processors out.
+//! in lanes, and lanes take [`turns`]. Half of the threads are for lanes with jobs that take long, because a
+//! job cannot be interrupted for another; between the two halves the system shares the processors out. Each half
+//! has one thread more than one department's jobs run on, so that another's job finds a thread at once.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,10 +14,11 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use cpu_time::ThreadTime;
 use tokio::sync::oneshot;
 
 pub use self::turns::Lane;
-use self::turns::{Pace, Turns};
+use self::turns::{Pace, Turns, Used};
 
 mod turns;
 
@@ -44,16 +45,15 @@ pub enum ExecutorError {
 pub struct Executor {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
+    width: usize,
 }
 
 /// What the threads share.
-#[derive(Default)]
 struct Shared {
     state: Mutex<State>,
     wake: [Condvar; 2],
 }
 
-#[derive(Default)]
 struct State {
     turns: Turns<Job>,
     /// Threads that wait for a job, by pace.
@@ -62,11 +62,13 @@ struct State {
 }
 
 impl Executor {
-    /// A pool of that many threads, at least one, and as many again for slow jobs.
-    pub fn new(threads: usize) -> io::Result<Self> {
-        let shared = Arc::new(Shared::default());
-        let mut executor = Self { shared: Arc::clone(&shared), threads: Vec::new() };
-        for number in 0..threads.max(1) {
+    /// A pool in which so many jobs of one department run at once, at least one, and as many slow ones.
+    pub fn new(width: usize) -> io::Result<Self> {
+        let width = width.max(1);
+        let state = State { turns: Turns::new(width), idle: [0; 2], closed: false };
+        let shared = Arc::new(Shared { state: Mutex::new(state), wake: Default::default() });
+        let mut executor = Self { shared: Arc::clone(&shared), threads: Vec::new(), width };
+        for number in 0..=width {
             for pace in Pace::BOTH {
                 executor.threads.push(spawn(number, pace, Arc::clone(&shared))?);
             }
@@ -74,9 +76,9 @@ impl Executor {
         Ok(executor)
     }
 
-    /// How many quick jobs run at once; so may as many slow ones.
+    /// How many quick jobs of one department run at once; so may as many slow ones.
     pub fn threads(&self) -> usize {
-        self.threads.len() / Pace::BOTH.len()
+        self.width
     }
 
     /// How many threads have ended, which none should while the pool is there.
@@ -170,11 +172,10 @@ impl Shared {
         if state.closed {
             return Err(ExecutorError::Closed);
         }
-        let pace = state.turns.push(lane, job);
-        let is_any_asleep = state.idle[pace as usize] > 0;
-        // Else whoever wakes up would have to wait for the lock.
+        let pace = state.turns.push(lane, job).filter(|it| state.idle[*it as usize] > 0);
+        // Else the thread that wakes up would have to wait for the lock.
         drop(state);
-        if is_any_asleep {
+        if let Some(pace) = pace {
             self.wake[pace as usize].notify_one();
         }
         Ok(())
@@ -195,18 +196,19 @@ impl Shared {
             };
             drop(state);
             let (job, lane, charge) = taken.into_parts();
-            let began = Instant::now();
+            let began = (Instant::now(), ThreadTime::now());
             // What a job owes its caller goes with it; the thread stays.
             if catch_unwind(AssertUnwindSafe(job)).is_err() {
                 tracing::error!("a job of the executor panicked");
             }
-            let micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+            let micros = |it: Duration| u64::try_from(it.as_micros()).unwrap_or(u64::MAX);
+            let used = Used { wall: micros(began.0.elapsed()), cpu: micros(began.1.elapsed()) };
             state = self.lock();
-            // The other threads may have gone already: then what waits stays here.
-            if !state.closed
-                && let Some(moved) = state.turns.done(lane, charge, micros)
-            {
-                self.wake[moved as usize].notify_one();
+            if state.closed {
+                // The other threads may have gone already: what waits stays here.
+                state.turns.free(lane, charge);
+            } else if let Some(moved) = state.turns.done(lane, charge, used) {
+                self.wake[moved as usize].notify_all();
             }
         }
     }

@@ -29,8 +29,9 @@ const CHILDREN_MAX: usize = 3;
 /// Checks of settings at once: they are short, and one owner has all but one of the places at most.
 const VALIDATIONS_MAX: usize = 3;
 
-/// Slots for calls outside the executor, such as settings' checks and benchmarks.
-const SPARE_THREADS: usize = 2;
+/// Slots for calls outside the executor, such as settings' checks and benchmarks, and on the thread that each
+/// pace has more.
+const SPARE_THREADS: usize = 4;
 
 /// The most that is kept of the last words of a child that checked settings, in bytes.
 const EXPLANATION_BYTES_MAX: usize = 200;

@@ -33,7 +33,7 @@ pub enum SigningError {
     #[error("that is no ed25519 private key in PEM (`switchboard plugin keygen` makes one)")]
     NotAPrivateKey,
     /// It is no public key.
-    #[error("that is no ed25519 public key: 32 bytes in base64")]
+    #[error("that is no ed25519 public key: 32 bytes in base64, not of low order")]
     NotAPublicKey,
     /// It is no signature.
     #[error("that is no ed25519 signature: 64 bytes in base64")]
@@ -97,7 +97,7 @@ impl PrivateKey {
 
 /// Checks that the signature is one, of the component of this digest, by the key it names.
 pub fn verify(digest: &str, signature: &Signature) -> Result<(), SigningError> {
-    let key = decoded::<PUBLIC_KEY_BYTES>(&signature.public_key).ok_or(SigningError::NotAPublicKey)?;
+    let key = public_key(&signature.public_key)?;
     let bytes = decoded::<SIGNATURE_BYTES>(&signature.signature).ok_or(SigningError::NotASignature)?;
     let key = UnparsedPublicKey::new(&ED25519, key);
     key.verify(&signed(digest), &bytes).map_err(|_| SigningError::Forged)
@@ -110,7 +110,7 @@ pub fn verify_proof(
     installation: &str,
     department: Option<&str>,
 ) -> Result<(), SigningError> {
-    let key = decoded::<PUBLIC_KEY_BYTES>(public_key).ok_or(SigningError::NotAPublicKey)?;
+    let key = self::public_key(public_key)?;
     let bytes = decoded::<SIGNATURE_BYTES>(proof).ok_or(SigningError::NotASignature)?;
     let statement = key_statement(installation, department, public_key);
     UnparsedPublicKey::new(&ED25519, key).verify(&statement, &bytes).map_err(|_| SigningError::Unproven)
@@ -118,7 +118,33 @@ pub fn verify_proof(
 
 /// Checks that the text is a public key.
 pub fn check_public_key(text: &str) -> Result<(), SigningError> {
-    decoded::<PUBLIC_KEY_BYTES>(text).map(drop).ok_or(SigningError::NotAPublicKey)
+    public_key(text).map(drop)
+}
+
+/// The bytes of a public key. One of low order is none: signatures by it need no private key.
+fn public_key(text: &str) -> Result<[u8; PUBLIC_KEY_BYTES], SigningError> {
+    let key = decoded::<PUBLIC_KEY_BYTES>(text).ok_or(SigningError::NotAPublicKey)?;
+    let [first @ .., last] = key;
+    // The highest bit is the sign of x.
+    let y: Vec<u8> = first.into_iter().chain([last & 0x7f]).collect();
+    let is_of_low_order = LOW_ORDER.iter().any(|it| hex(&y) == *it);
+    if is_of_low_order { Err(SigningError::NotAPublicKey) } else { Ok(key) }
+}
+
+/// The points of low order of edwards25519, by y as keys have it: 1, -1, 0, those of order eight, and the first
+/// three beyond the prime.
+const LOW_ORDER: [&str; 7] = [
+    "0100000000000000000000000000000000000000000000000000000000000000",
+    "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+    "0000000000000000000000000000000000000000000000000000000000000000",
+    "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+    "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+    "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+    "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+];
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn decoded<const N: usize>(text: &str) -> Option<[u8; N]> {
@@ -158,6 +184,20 @@ mod tests {
         assert_eq!(verify("0a1b", &cut), Err(SigningError::NotASignature));
         let no_key = Signature { public_key: "AAAA".to_owned(), ..signature };
         assert_eq!(verify("0a1b", &no_key), Err(SigningError::NotAPublicKey));
+    }
+
+    /// The neutral point with a signature of nothing verifies for every statement.
+    #[test]
+    fn a_key_of_low_order_is_none() {
+        for (first, last) in [(1, 0), (1, 0x80), (0, 0)] {
+            let mut key = [0; PUBLIC_KEY_BYTES];
+            (key[0], key[PUBLIC_KEY_BYTES - 1]) = (first, last);
+            let mut proof = [0; SIGNATURE_BYTES];
+            proof[0] = 1;
+            let (key, proof) = (STANDARD.encode(key), STANDARD.encode(proof));
+            assert_eq!(check_public_key(&key), Err(SigningError::NotAPublicKey));
+            assert_eq!(verify_proof(&key, &proof, "here", None), Err(SigningError::NotAPublicKey));
+        }
     }
 
     #[test]

@@ -71,8 +71,12 @@ macro_rules! conformance {
                 a_merge_waits_for_an_erasure_under_way,
                 a_changed_conversation_is_not_merged,
                 a_long_conversation_is_not_moved_at_once,
+                named_references_count_to_what_a_merge_moves,
+                conversations_over_a_quota_together_are_suggested_and_not_merged,
+                a_merge_is_taken_back_however_many_items_the_survivor_got,
                 timers_go_back_to_their_conversations,
                 a_suggestion_is_dismissed_once,
+                a_suggestion_follows_conversations_that_merge,
             }
             order {
                 changes_end_in_the_same_state_in_any_order,
@@ -98,6 +102,7 @@ macro_rules! conformance {
                 events_of_a_conversation_are_claimed_in_order,
                 a_claim_given_back_is_claimed_again,
                 long_items_are_claimed_a_few_at_a_time,
+                an_empty_remark_is_kept_as_others_are,
                 a_history_of_long_items_is_shown_as_of_the_whole,
                 a_decision_is_carried_out,
                 a_decision_names_its_policies,
@@ -156,6 +161,7 @@ macro_rules! conformance {
                 room_is_made_by_the_oldest_that_are_not_believed,
                 what_is_read_takes_no_room_any_more,
                 an_answer_is_forgotten_when_its_time_is_over,
+                oldest_answers_of_a_token_make_room_for_its_new_ones,
             }
             returning {
                 a_change_that_came_before_its_item_goes_with_it,
@@ -210,6 +216,7 @@ macro_rules! conformance {
             organisation {
                 names_are_unique,
                 a_channel_of_one_department_is_shared_only_by_the_company,
+                name_like_that_of_anothers_inbox_is_refused_to_a_department,
                 what_is_referred_to_must_exist,
                 an_inbox_is_changed_by_compare_and_set,
                 the_installations_settings_are_changed_by_compare_and_set,
@@ -228,6 +235,11 @@ macro_rules! conformance {
                 component_of_a_yanked_unused_release_is_deleted_and_its_version_kept,
                 releases_and_activations_stay_within_their_quotas,
                 activation_keeps_its_last_versions,
+                release_that_changed_meanwhile_enables_nothing,
+                component_that_an_activation_runs_by_now_is_not_deleted,
+                deleted_activation_leaves_its_name_to_another,
+                name_like_that_of_anothers_activation_is_refused,
+                generations_that_a_decision_names_are_kept,
             }
             secrets {
                 a_secret_is_changed_by_compare_and_set,

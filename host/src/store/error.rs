@@ -1,6 +1,7 @@
 //! Why the repository did not do something.
 
 use crate::domain::quota::OverQuota;
+use crate::gate::NoTurn;
 
 /// Why the repository did not do something, by what the caller does next.
 #[derive(Debug, thiserror::Error)]
@@ -8,6 +9,10 @@ pub enum StoreError {
     /// A unique name is taken; tell the user. Holds what is taken, such as `department billing`.
     #[error("{0} exists already")]
     Taken(String),
+    /// People take a name for another's; tell the user. Holds what has the new name, such as `inbox shop`, and the
+    /// other name.
+    #[error("{0} is easily taken for {1}")]
+    LookAlike(String, String),
     /// A thing that was named is not there; tell the user. Holds what, such as `queue que_…`.
     #[error("there is no {0}")]
     Missing(String),
@@ -26,11 +31,9 @@ pub enum StoreError {
     /// There is no room left or the disk refuses: answer 503, try later.
     #[error("the repository cannot write: {0}")]
     Unavailable(String),
-    /// Readers are for others now: answer 503, try again. Holds the name of the limit.
-    #[error(
-        "the limit `{0}` is reached: what this token has under way fills its share, or others have their turns"
-    )]
-    Busy(&'static str),
+    /// Readers are for others now: answer 503, try again.
+    #[error(transparent)]
+    Busy(NoTurn),
     /// A request read for too long; tell the user to ask for less.
     #[error("reading it takes too long")]
     TooCostly,

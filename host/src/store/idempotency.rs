@@ -43,10 +43,17 @@ pub enum Claimed {
     Unanswered(Timestamp),
 }
 
+/// How many keyed requests are kept of one token: more than one a second for a day.
+pub const KEYED_REQUESTS_MAX: i64 = 100_000;
+
+/// How many bytes of answers are kept of one token: some thousand ordinary ones, and dozens of the largest.
+pub const KEPT_ANSWERS_BYTES_MAX: i64 = 64 * 1024 * 1024;
+
 /// Keyed requests and their answers.
 #[async_trait]
 pub trait IdempotencyStore: Send + Sync {
-    /// Claims a request, and forgets what was claimed before `forget_before`.
+    /// Claims a request, and forgets what was claimed before `forget_before`. Beyond [`KEYED_REQUESTS_MAX`] and
+    /// [`KEPT_ANSWERS_BYTES_MAX`] the token's oldest answered requests are forgotten sooner.
     async fn claim_request(
         &self,
         request: &KeyedRequest,

@@ -7,6 +7,7 @@ use super::error::StoreResult;
 use super::page::AuditEntry;
 use crate::domain::conversation::Conversation;
 use crate::domain::ids::{ConversationId, EventId, ItemId};
+use crate::domain::threading::Unjoined;
 use crate::domain::time::Timestamp;
 
 /// A conversation that may belong to another.
@@ -18,6 +19,8 @@ pub struct Suggestion {
     pub item: ItemId,
     /// Whether that item is in the conversation that was asked about, and not in the other.
     pub is_from_here: bool,
+    /// Why the two were not merged.
+    pub why: Unjoined,
     /// Since when.
     pub at: Timestamp,
 }
@@ -81,26 +84,33 @@ pub enum MergeRefusal {
     Erased,
     /// More rows than may move at once.
     #[error(
-        "more than {0} items and notes would move: merge the shorter conversation into the longer one, or link them by a note"
+        "more than {0} rows would move (items, notes, replies, references, events, timers and labels): merge the shorter conversation into the longer one, or link them by a note"
     )]
     TooLong(u32),
     /// More items came since the merge than are looked at.
     #[error(
-        "more than {0} items came since the merge: the conversations cannot be told apart any more; hand on single matters by a note"
+        "more than {0} items came since the merge, which are too many to be told apart: leave the conversations merged, and hand on single matters by a note"
     )]
     TooLate(u32),
+    /// More rows would go back than may move at once.
+    #[error(
+        "more than {0} rows would go back (items, notes, replies, references and events, with what came since the merge), which are too many for one change: leave the conversations merged, and hand on single matters by a note"
+    )]
+    TooMuch(u32),
 }
 
 /// Merging and its undo.
 #[async_trait]
 pub trait MergeStore: Send + Sync {
-    /// Merges a conversation into another; `Stale` when either changed since it was seen.
-    async fn merge(&self, merge: &MergeByHand) -> StoreResult<Result<ConversationId, MergeRefusal>>;
+    /// Merges a conversation into another, which is returned as it is now; `Stale` when either changed since it
+    /// was seen. The caller has checked the quotas of labels and facts.
+    async fn merge(&self, merge: &MergeByHand) -> StoreResult<Result<Conversation, MergeRefusal>>;
     /// Takes a merge back, an agent's or one of arriving items; `Stale` when either changed since it was seen.
     async fn undo_merge(&self, undo: &MergeUndo) -> StoreResult<Result<MergeUndone, MergeRefusal>>;
     /// The conversations that are merged into this one, the earliest first, 64 at most.
     async fn merged_into(&self, conversation: ConversationId) -> StoreResult<Vec<ConversationId>>;
-    /// What may belong to a conversation, a bounded number.
+    /// What may belong to a conversation, a bounded number. What was suggested of a conversation that is merged
+    /// is its survivor's.
     async fn suggestions(&self, conversation: ConversationId) -> StoreResult<Vec<Suggestion>>;
     /// Takes a suggestion off both conversations; whether there was one.
     async fn dismiss_suggestion(

@@ -35,7 +35,8 @@ pub trait OrganisationStore: Send + Sync {
     async fn add_agent(&self, agent: &Agent, audit: &AuditEntry) -> StoreResult<()>;
     /// Adds a queue.
     async fn add_queue(&self, queue: &Queue, audit: &AuditEntry) -> StoreResult<()>;
-    /// Adds an inbox; `Taken` if its channel is not within this scope.
+    /// Adds an inbox; `Taken` if its channel is not within this scope, and `LookAlike` if one that is added for a
+    /// department has a name that people take for that of another's inbox.
     async fn add_inbox(&self, inbox: &Inbox, scope: ChannelScope, audit: &AuditEntry) -> StoreResult<()>;
     /// Replaces an inbox whose revision is one less than the given one's.
     async fn change_inbox(&self, inbox: &Inbox, audit: &AuditEntry) -> StoreResult<()>;

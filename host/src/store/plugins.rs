@@ -10,6 +10,7 @@ use super::page::{AuditEntry, Page, PageRequest};
 use crate::domain::activation::{Activation, ActivationVersion};
 use crate::domain::generation::Generation;
 use crate::domain::ids::{ActivationId, SigningKeyId};
+use crate::domain::installation::InstallationSettings;
 use crate::domain::quota::{Owner, QuotaLimit};
 use crate::domain::release::Release;
 use crate::domain::signing::{Revocation, SigningKey};
@@ -30,8 +31,30 @@ pub enum Published {
     LookAlike(Box<Release>),
 }
 
+/// A version of a plugin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReleaseVersion {
+    /// The version.
+    pub version: String,
+    /// SHA-256 of the component, hexadecimal.
+    pub digest: String,
+    /// Whether the release was yanked.
+    pub is_yanked: bool,
+}
+
+impl ReleaseVersion {
+    /// Whether a caller means this release by what it says: the version or the digest.
+    pub fn is_called(&self, name: &str) -> bool {
+        self.version == name || self.digest == name
+    }
+}
+
 /// How many versions of an activation are kept to roll back to.
 pub const ACTIVATION_VERSIONS_MAX: i64 = 50;
+
+/// How many generations are kept whether a decision names them or not: months of changes, by which an operator
+/// finds what changed.
+pub const GENERATIONS_KEPT: i64 = 1_000;
 
 /// What a release's owner may have.
 #[derive(Clone, Copy, Debug)]
@@ -69,6 +92,18 @@ impl Sweep {
     }
 }
 
+/// What a release was when it was found to be usable. A write that depends on it writes nothing and is `Stale` if any
+/// of this changed since: the release was yanked, its key revoked, or signatures are required now.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UsableRelease {
+    /// The release.
+    pub release: Release,
+    /// Every registration of the key that signed it, revoked ones too; none where it is not signed.
+    pub keys: Vec<SigningKey>,
+    /// What holds for the installation.
+    pub settings: InstallationSettings,
+}
+
 /// What became of adding an activation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ActivationAdded {
@@ -85,7 +120,8 @@ pub enum ActivationAdded {
 #[async_trait]
 pub trait PluginStore: Send + Sync {
     /// Publishes a release with its component, within this room. Writes nothing unless it returns `New`;
-    /// but where the component of the same release was deleted, it is kept again.
+    /// but where the component of the same release was deleted, it is kept again, together with the signature that
+    /// came along.
     async fn publish(
         &self,
         release: &Release,
@@ -97,8 +133,11 @@ pub trait PluginStore: Send + Sync {
     async fn releases(&self, search: &str, page: PageRequest) -> StoreResult<Page<Release>>;
     /// The names of the plugins that were published last.
     async fn plugin_names(&self, limit: u32) -> StoreResult<Vec<String>>;
-    /// All versions of a plugin, newest first.
-    async fn versions(&self, name: &str) -> StoreResult<Vec<Release>>;
+    /// What tells the versions of a plugin apart, newest first. There are as many as were ever published, so the
+    /// releases themselves are read one by one or in pages.
+    async fn versions(&self, name: &str) -> StoreResult<Vec<ReleaseVersion>>;
+    /// The releases of a plugin, newest first.
+    async fn releases_of(&self, name: &str, page: PageRequest) -> StoreResult<Page<Release>>;
     /// One release by digest.
     async fn release(&self, digest: &str) -> StoreResult<Option<Release>>;
     /// Puts a release in the place of the one that was `seen`: where it stands and its signature may
@@ -136,20 +175,22 @@ pub trait PluginStore: Send + Sync {
     async fn sweep_components(&self, used: &HashSet<String>, sweep: Sweep) -> StoreResult<u64>;
     /// Every activation, disabled ones too, in the pipeline's order.
     async fn activations(&self) -> StoreResult<Vec<Activation>>;
-    /// Adds an activation and its first version, within this room. Writes nothing unless it returns
-    /// `Added`.
+    /// Adds an activation and its first version, within this room, if its release is still usable. Writes nothing
+    /// unless it returns `Added`.
     async fn add_activation(
         &self,
         activation: &Activation,
         room: ActivationRoom,
+        usable: &[UsableRelease],
         audit: &AuditEntry,
     ) -> StoreResult<ActivationAdded>;
     /// Replaces an activation whose `updated_at` is still `seen`; a `revision` not known yet is
-    /// kept as a version too.
+    /// kept as a version too. `Stale` as well where one of these releases is not usable any more.
     async fn change_activation(
         &self,
         activation: &Activation,
         seen: Timestamp,
+        usable: &[UsableRelease],
         audit: &AuditEntry,
     ) -> StoreResult<()>;
     /// The same for a caller's change: one that has the activation wait to be prepared is refused where its
@@ -158,11 +199,27 @@ pub trait PluginStore: Send + Sync {
         &self,
         activation: &Activation,
         seen: Timestamp,
+        usable: &[UsableRelease],
         preparing: QuotaLimit,
+        audit: &AuditEntry,
+    ) -> StoreResult<()>;
+    /// Deletes an activation whose `updated_at` is still `seen`, with its versions.
+    async fn delete_activation(
+        &self,
+        activation: &Activation,
+        seen: Timestamp,
         audit: &AuditEntry,
     ) -> StoreResult<()>;
     /// The last [`ACTIVATION_VERSIONS_MAX`] versions of an activation, newest first.
     async fn activation_versions(&self, activation: ActivationId) -> StoreResult<Vec<ActivationVersion>>;
+    /// The same, in pages.
+    async fn activation_version_page(
+        &self,
+        activation: ActivationId,
+        page: PageRequest,
+    ) -> StoreResult<Page<ActivationVersion>>;
+    /// Deletes generations before the last [`GENERATIONS_KEPT`] that no decision can name; how many.
+    async fn sweep_generations(&self) -> StoreResult<u64>;
     /// Adds the generation after the latest; `Stale` unless its number is the latest plus one.
     async fn add_generation(&self, generation: &Generation) -> StoreResult<()>;
     /// The latest generation.

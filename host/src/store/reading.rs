@@ -5,6 +5,8 @@
 //!
 //! The caller goes along with the task, so that no verb of `flow` hands it on.
 
+use crate::domain::caller::Caller;
+
 /// How much a request may read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum ReadClass {
@@ -22,8 +24,8 @@ pub enum ReadClass {
 /// For whom a task reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reading {
-    /// The number of the caller's token; 0 for callers without one.
-    pub caller: i64,
+    /// The caller, whose share of the readers it takes.
+    pub caller: Caller,
     /// How much it may read.
     pub class: ReadClass,
 }

@@ -22,6 +22,15 @@ pub struct Findings {
     pub stuck: Vec<String>,
 }
 
+/// Whether more texts are to be indexed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Indexing {
+    /// At once, when others had the writer for a while.
+    More,
+    /// Not until more come.
+    Done,
+}
+
 /// Starting and stopping.
 #[async_trait]
 pub trait UpkeepStore: Send + Sync {
@@ -33,6 +42,8 @@ pub trait UpkeepStore: Send + Sync {
     fn note_damage(&self);
     /// Writes, as a delivery would, and changes nothing: whether it can be written again.
     async fn check_writable(&self) -> StoreResult<()>;
+    /// Indexes some texts for the search, and holds the writer no longer than others can wait.
+    async fn index_some(&self) -> StoreResult<Indexing>;
     /// Notes that this host ended in order: the next one need not inspect. Nothing is noted where damage was.
     async fn note_orderly_end(&self) -> StoreResult<()>;
 }

@@ -18,6 +18,11 @@ const BACKSLASHES_MAX: usize = 8;
 /// The longest way in which one character is written, but for backslashes: `&quot;` or `\u0022`.
 const ESCAPE_BYTES_MAX: usize = 6;
 
+/// How many characters are compared at most, for each byte of the text and each form, and at least: texts that are
+/// not made for it take less than one and a half.
+const STEPS_PER_BYTE: usize = 4;
+const STEPS_MIN: usize = 64 * 1024;
+
 /// One way in which a value is written.
 pub(super) type Form = Zeroizing<Vec<u8>>;
 
@@ -50,32 +55,61 @@ fn base64(engine: &impl base64::Engine, value: &[u8], shift: usize) -> Form {
 /// Where any of the forms stands, and which; what overlaps is one place.
 ///
 /// With `is_cut`, a beginning of one at the end of the text counts too.
+///
+/// A text and a value that are made to agree at length everywhere (`aaaa…`) take a time that grows with both; such
+/// a text is one place as a whole: hiding too much of it harms no one else.
 pub(super) fn find(text: &[u8], forms: &[&[u8]], is_cut: bool) -> Vec<(Range<usize>, usize)> {
-    let may_begin = beginnings(forms);
-    let longest = |at: usize| {
-        let rest =
-            text.get(at..).filter(|rest| rest.first().is_some_and(|it| may_begin[usize::from(*it)]))?;
-        let lengths =
-            forms.iter().enumerate().filter_map(|(which, form)| Some((length(rest, form, is_cut)?, which)));
-        // Of two of the same length the first.
-        lengths.reduce(|best, next| if next.0 > best.0 { next } else { best })
-    };
+    let steps_left = STEPS_PER_BYTE * forms.len() * text.len() + STEPS_MIN;
+    let mut search = Search { text, forms, is_cut, may_begin: beginnings(forms), steps_left };
     let mut found = Vec::new();
     let mut at = 0;
     while at < text.len() {
-        let Some((length, which)) = longest(at) else {
+        let Some((length, which)) = search.longest(at) else {
             at += 1;
             continue;
         };
         let (start, mut end) = (at, at + length);
         at += 1;
         while at < end {
-            end = longest(at).map_or(end, |(length, _)| end.max(at + length));
+            end = search.longest(at).map_or(end, |(length, _)| end.max(at + length));
             at += 1;
         }
         found.push((start..end, which));
     }
-    found
+    match search.steps_left {
+        0 => vec![(0..text.len(), 0)],
+        _ => found,
+    }
+}
+
+/// A walk through a text.
+struct Search<'a> {
+    text: &'a [u8],
+    forms: &'a [&'a [u8]],
+    is_cut: bool,
+    may_begin: [bool; 256],
+    /// How many characters may still be compared. At zero nothing is looked for any more.
+    steps_left: usize,
+}
+
+impl Search<'_> {
+    /// The longest form that stands here, and which.
+    fn longest(&mut self, at: usize) -> Option<(usize, usize)> {
+        let rest = self.text.get(at..)?;
+        if self.steps_left == 0 || !self.may_begin[usize::from(*rest.first()?)] {
+            return None;
+        }
+        let mut best: Option<(usize, usize)> = None;
+        for (which, form) in self.forms.iter().enumerate() {
+            // Of two of the same length the first.
+            if let Some(length) = length(rest, form, self.is_cut, &mut self.steps_left)
+                && best.is_none_or(|it| length > it.0)
+            {
+                best = Some((length, which));
+            }
+        }
+        best
+    }
 }
 
 /// Which bytes a form, or an escape, begins with.
@@ -88,15 +122,18 @@ fn beginnings(forms: &[&[u8]]) -> [bool; 256] {
 }
 
 /// How much of the text the form takes at its start, if it stands there.
-fn length(text: &[u8], form: &[u8], is_cut: bool) -> Option<usize> {
+fn length(text: &[u8], form: &[u8], is_cut: bool, steps_left: &mut usize) -> Option<usize> {
     if form.is_empty() {
         return None;
     }
     if text.starts_with(form) {
+        // Bytes are compared many at a time here.
+        *steps_left = steps_left.saturating_sub(form.len() / 32);
         return Some(form.len());
     }
     let mut at = 0;
     for (read, &byte) in form.iter().enumerate() {
+        *steps_left = steps_left.checked_sub(1)?;
         match step(&text[at..], byte) {
             Step::Takes(length) => at += length,
             Step::Ends if is_cut && read >= BEGINNING_BYTES_MIN => return Some(text.len()),
@@ -182,6 +219,21 @@ mod tests {
             text.splice(place, *b"*");
         }
         String::from_utf8(text).unwrap()
+    }
+
+    /// Otherwise 4,096 characters are compared at each of the text's, which takes seconds.
+    #[test]
+    fn a_text_that_begins_as_a_value_everywhere_is_hidden_as_a_whole() {
+        let value = [vec![b'a'; 4_095], vec![b'b']].concat();
+        let forms = forms(&value);
+        let forms: Vec<_> = forms.iter().map(|it| it.as_slice()).collect();
+        let text = vec![b'a'; 60_000];
+        assert_eq!(find(&text, &forms, false), [(0..60_000, 0)]);
+        // What is not made for it is found at its place, in texts as long.
+        let text = ["tok tok/ ".repeat(8_000).as_bytes(), VALUE].concat();
+        let forms = super::forms(VALUE);
+        let forms: Vec<_> = forms.iter().map(|it| it.as_slice()).collect();
+        assert_eq!(find(&text, &forms, false), [(72_000..text.len(), 0)]);
     }
 
     #[test]

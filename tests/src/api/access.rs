@@ -22,6 +22,7 @@ fn method(route: &Route) -> &'static str {
         Method::Get => "GET",
         Method::Post | Method::Any => "POST",
         Method::Patch => "PATCH",
+        Method::Delete => "DELETE",
     }
 }
 

@@ -121,7 +121,7 @@ async fn begin_to_prepare(app: &TestApp, settings: &Value) {
     };
     let after = Activation { next: Some(next), updated_at: seen.updated_at.plus_ms(1), ..seen.clone() };
     let audit = flow.audit(&admin, "activation.change", &seen.id.to_string(), Value::Null);
-    flow.store.change_activation(&after, seen.updated_at, &audit).await.unwrap();
+    flow.store.change_activation(&after, seen.updated_at, &[], &audit).await.unwrap();
 }
 
 #[tokio::test]
@@ -183,4 +183,35 @@ async fn an_owner_is_a_department() {
     assert_eq!(app.post("/v1/activations", rule.clone()).await.pointers(), ["/owner"]);
     rule["owner"] = json!("billing");
     assert_eq!(app.enable(rule).await["owner_name"], "billing");
+}
+
+#[tokio::test]
+async fn names_that_look_like_anothers_are_refused_to_a_department() {
+    let app = TestApp::company().await;
+    app.enable(word_to("billing-rule", "invoice", "billing")).await;
+    let token = app.token_for(json!({ "role": "admin", "department": "service" })).await;
+    let mut rule = word_to("bi11ing-rule", "invoice", "service");
+    rule["reach"] = "own-department".into();
+    let refused = app.ask_as(&token, "POST", "/v1/activations", Some(&rule)).await.problem(409);
+    assert!(text(&refused, "/detail").contains("billing-rule"), "{refused}");
+    rule["name"] = "service-rule".into();
+    app.ask_as(&token, "POST", "/v1/activations", Some(&rule)).await.json(202);
+    let token = app.token_for(json!({ "role": "admin", "department": "billing" })).await;
+    let inbox =
+        json!({ "name": "mai1", "department": "billing", "adapter": "cloudevents", "channel": "b-web" });
+    let refused = app.ask_as(&token, "POST", "/v1/inboxes", Some(&inbox)).await.problem(409);
+    assert!(text(&refused, "/detail").contains("taken for mail"), "{refused}");
+}
+
+#[tokio::test]
+async fn scope_that_names_something_twice_is_kept_with_it_once() {
+    let app = TestApp::company().await;
+    let mut rule = word_to("rules", "invoice", "billing");
+    rule["applies_to"] = json!({ "inboxes": ["chat", "chat", "mail"], "channels": ["web", "web"] });
+    let enabled = app.post("/v1/activations", rule).await.json(202);
+    assert_eq!(enabled["applies_to"]["inboxes"], json!(["chat", "mail"]));
+    assert_eq!(enabled["applies_to"]["channels"], json!(["web"]));
+    let change = json!({ "applies_to": { "events": ["asked-by-hand", "asked-by-hand"] } });
+    let changed = app.patch("/v1/activations/rules", change).await.json(202);
+    assert_eq!(changed["applies_to"]["events"], json!(["asked-by-hand"]));
 }

@@ -3,12 +3,16 @@
 use http::Request;
 use http_body_util::Full;
 use serde_json::{Value, json};
-use switchboard::flow::catch_up;
+use switchboard::flow::purge::purge_due;
+use switchboard::flow::{catch_up, delete_unused};
+use switchboard::plugin::digest::digest;
+use switchboard::plugin::signing::PrivateKey;
 
 use crate::support::TestApp;
 use crate::support::behind::Behind;
 use crate::support::guest::{Guest, Kind};
 use crate::support::reply::{Reply, entries, text};
+use crate::support::signing::proven;
 
 /// An app whose readings of what memory is made of fail after each change.
 struct Failing {
@@ -123,4 +127,77 @@ async fn stored_change_of_an_activation_is_acknowledged_and_followed_later() {
     assert_eq!(rank_at_work(&failing).await, 7);
     let yank = json!({ "reason": "a mistake" });
     failing.done("POST", "/v1/plugins/extra/1.0.0/yank", yank, 200).await;
+}
+
+#[tokio::test]
+async fn stored_merge_and_its_undo_are_acknowledged() {
+    let mut failing = Failing::of(TestApp::staffed().await).await;
+    let survivor = failing.app.say("hello").await;
+    let ended = failing.app.say("hello again").await;
+    failing.app.settle().await;
+    let of = format!("/v1/conversations/{ended}");
+    let into = json!({ "agent": "ada", "into": survivor });
+    let merged = failing.done("POST", &format!("{of}/merge"), into, 200).await;
+    assert_eq!((text(&merged, "/id"), merged["item_count"].as_u64()), (survivor.as_str(), Some(2)));
+    assert_eq!(failing.app.conversation(&survivor).await["revision"], merged["revision"]);
+    let undone = failing.done("POST", &format!("{of}/unmerge"), json!({ "agent": "ada" }), 200).await;
+    assert_eq!(text(&undone, "/conversation/id"), ended);
+}
+
+#[tokio::test]
+async fn erasure_that_began_is_acknowledged_though_its_steps_fail() {
+    let app = TestApp::staffed().await;
+    let conversation = app.say("hello").await;
+    app.settle().await;
+    let contact = text(&app.conversation(&conversation).await, "/contact/id").to_owned();
+    let mut behind = Behind::open(&app.file()).await;
+    behind
+        .run(
+            "CREATE TRIGGER no_end BEFORE DELETE ON begun_erasures BEGIN SELECT RAISE(ABORT, 'not now'); END",
+        )
+        .await;
+    let erase = format!("/v1/contacts/{contact}/erase");
+    let begun = app.post(&erase, json!({ "reason": "objection" })).await.json(202);
+    assert_eq!((text(&begun, "/contact"), &begun["erased_at"]), (contact.as_str(), &Value::Null));
+    behind.run("DROP TRIGGER no_end").await;
+    // The host goes on with it by itself.
+    assert!(purge_due(app.flow()).await.unwrap());
+    assert!(app.get(&format!("/v1/contacts/{contact}")).await.text().contains("erased_at"));
+    let done = app.post(&erase, json!({ "reason": "objection" })).await.ok();
+    assert!(done["erased_at"].is_string(), "{done}");
+}
+
+async fn stored_change_of_quotas_is_acknowledged_and_counts() {
+    let mut failing = Failing::of(TestApp::company().await).await;
+    let change = json!({ "department": "billing", "quotas": { "activations": 3 } });
+    let value = |list: &Value| {
+        entries(list).iter().find(|it| it["quota"] == "activations").map(|it| it["value"].clone()).unwrap()
+    };
+    assert_eq!(value(&failing.done("PATCH", "/v1/quotas", change, 200).await), 3);
+    assert_eq!(value(&failing.app.get("/v1/quotas?department=billing").await.json(200)), 3);
+}
+
+#[tokio::test]
+async fn component_published_again_is_acknowledged_with_its_signature() {
+    let mut failing = Failing::of(TestApp::company().await).await;
+    let component = Guest::proposing("extra", Kind::Abstain, "no idea").component();
+    failing.app.upload(component.clone()).await.json(201);
+    let yank = json!({ "reason": "a mistake" });
+    failing.app.post("/v1/plugins/extra/1.0.0/yank", yank).await.json(200);
+    for _ in 0..2 {
+        delete_unused::delete_unused(failing.app.flow()).await.unwrap();
+        failing.app.clock.advance_ms(31 * 24 * 3_600_000);
+    }
+    let key = PrivateKey::generate().unwrap();
+    let registered = proven(&failing.app, &key, None).await;
+    let registered = failing.app.post("/v1/signing-keys", registered).await.json(201);
+    let signature = key.sign(&digest(&component));
+    let signature = format!("{} {}", signature.public_key, signature.signature);
+    let headers = [("content-type", "application/wasm"), ("x-switchboard-signature", signature.as_str())];
+    failing.behind.break_readings_after_a_change().await;
+    let published = failing.app.ask("POST", "/v1/plugins", &headers, component).await;
+    failing.behind.mend_readings().await;
+    assert_eq!(published.json(200)["signature"]["key"], registered["id"]);
+    let kept = failing.app.get("/v1/plugins/extra/1.0.0").await.json(200);
+    assert_eq!(kept["signature"]["key"], registered["id"]);
 }

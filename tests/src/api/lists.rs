@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use serde_json::json;
 
 use crate::support::TestApp;
+use crate::support::guest::{Guest, Kind};
 use crate::support::reply::{entries, text};
 
 #[tokio::test]
@@ -43,6 +44,8 @@ async fn a_page_that_makes_no_sense_is_refused_at_its_place() {
         "/v1/deliveries",
         "/v1/decisions",
         "/v1/plugins",
+        "/v1/plugins/keyword-router",
+        "/v1/activations",
         "/v1/generations",
         "/v1/audit",
     ] {
@@ -51,6 +54,41 @@ async fn a_page_that_makes_no_sense_is_refused_at_its_place() {
         }
         assert_eq!(app.get(&format!("{list}?cursor=nonsense")).await.pointers(), ["/query/cursor"]);
     }
+}
+
+#[tokio::test]
+async fn activations_come_in_pages_in_the_order_of_the_pipeline() {
+    let app = TestApp::company().await;
+    // The largest settings that there may be are several to a page.
+    let filler = "x".repeat(200_000);
+    app.upload(Guest::proposing("quick", Kind::Abstain, "no idea").component()).await.json(201);
+    for rank in [3, 1, 2, 6, 5, 4, 7] {
+        let settings = json!({ "filler": filler });
+        let new =
+            json!({ "name": format!("r-{rank}"), "plugin": "quick", "rank": rank, "settings": settings });
+        app.post("/v1/activations", new).await.json(202);
+    }
+    app.settle().await;
+    let of = async |path: &str| {
+        let page = app.get(path).await.json(200);
+        let names: Vec<_> = entries(&page).iter().map(|it| text(it, "/name").to_owned()).collect();
+        (names, page["next_cursor"].as_str().map(str::to_owned))
+    };
+    for path in ["/v1/activations?limit=2", "/v1/activations"] {
+        let (mut names, mut cursor) = of(path).await;
+        assert!(cursor.is_some(), "seven of 200 kB are more than a page");
+        while let Some(next) = cursor {
+            let separator = if path.contains('?') { '&' } else { '?' };
+            let (more, after) = of(&format!("{path}{separator}cursor={next}")).await;
+            assert!(!more.is_empty());
+            names.extend(more);
+            cursor = after;
+        }
+        names.retain(|it| it.starts_with("r-"));
+        assert_eq!(names, (1..=7).map(|rank| format!("r-{rank}")).collect::<Vec<_>>(), "{path}");
+    }
+    let versions = app.get("/v1/activations/r-1/versions?limit=1").await.json(200);
+    assert_eq!(entries(&versions).len(), 1);
 }
 
 #[tokio::test]

@@ -139,3 +139,109 @@ async fn department_publishes_no_more_than_its_quota() {
     let used = app.get("/v1/quotas?department=service").await.json(200);
     assert_eq!(quota(&used, "releases")["used"], 1);
 }
+
+/// What a department's own admin makes is in memory, and read anew with each change of it.
+#[tokio::test]
+async fn what_stands_in_the_directory_is_bounded_for_each_department() {
+    let app = TestApp::company().await;
+    let long = "x".repeat(2_000);
+    let inbox = |name: &str| json!({ "name": name, "department": "service", "adapter": "cloudevents" });
+    let adds = [
+        ("inboxes", "/v1/inboxes", inbox("more")),
+        ("queues", "/v1/queues", json!({ "department": "service", "name": "more" })),
+        ("agents", "/v1/agents", json!({ "department": "service", "name": "more" })),
+        ("tokens", "/v1/tokens", json!({ "role": "auditor", "department": "service" })),
+        (
+            "secrets",
+            "/v1/secrets",
+            json!({ "name": "more", "department": "service", "value": long, "uses": ["signing"] }),
+        ),
+    ];
+    for (name, path, body) in adds {
+        let list = app.get("/v1/quotas?department=service").await.json(200);
+        let used = quota(&list, name)["used"].as_u64().unwrap();
+        set(&app, name, used).await;
+        let refused = app.post(path, body.clone()).await.problem(409);
+        assert_eq!(
+            (&refused["quota"]["name"], &refused["quota"]["used"]),
+            (&json!(name), &json!(used)),
+            "{refused}"
+        );
+        set(&app, name, used + 1).await;
+        app.post(path, body).await.json(201);
+    }
+    set(&app, "setting-bytes", 1).await;
+    let longer = json!({ "settings": { "reply_url": format!("https://hooks.example.com/{long}") } });
+    let refused = app.patch("/v1/inboxes/more", longer).await.problem(409);
+    assert_eq!(refused["quota"]["name"], "setting-bytes", "{refused}");
+    app.patch("/v1/inboxes/more", json!({ "title": "More" })).await;
+}
+
+#[tokio::test]
+async fn activation_that_is_deleted_makes_room_for_another() {
+    let app = TestApp::company().await;
+    set(&app, "activations", 1).await;
+    app.enable(rule("one")).await;
+    let refused = app.post("/v1/activations", rule("two")).await;
+    let remedy = refused.problem(409)["remedy"].clone();
+    assert!(remedy.as_str().unwrap().contains("DELETE /v1/activations/NAME"), "{remedy}");
+    let delete = async |name: &str, tag: &str| {
+        let headers = [("if-match", tag)];
+        app.ask("DELETE", &format!("/v1/activations/{name}"), &headers, "").await
+    };
+    let enabled = app.ask("DELETE", "/v1/activations/one", &[], "").await.problem(409);
+    assert!(text(&enabled, "/remedy").contains("\"mode\":\"disabled\""), "{enabled}");
+    let seen = app.get("/v1/activations/one").await.headers["etag"].to_str().unwrap().to_owned();
+    let disabled = app.patch("/v1/activations/one", json!({ "mode": "disabled" })).await;
+    delete("one", &seen).await.problem(412);
+    let seen = disabled.headers["etag"].to_str().unwrap().to_owned();
+    assert_eq!(delete("one", &seen).await.json(200)["name"], "one");
+    delete("one", &seen).await.problem(404);
+    app.get("/v1/activations/one").await.problem(404);
+    let audit = app.get("/v1/audit").await.json(200);
+    assert_eq!(text(&audit, "/entries/0/action"), "activation.delete");
+    app.enable(rule("two")).await;
+    set(&app, "activations", 2).await;
+    app.enable(rule("one")).await;
+    assert_eq!(app.get("/v1/activations/one").await.json(200)["revision"], 1);
+}
+
+#[tokio::test]
+async fn preparation_of_a_deleted_activation_is_given_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let app = TestApp::company().await.restart_with_compiler(endless_compiler(folder.path())).await;
+    let mut endless = rule("one");
+    endless["mode"] = "disabled".into();
+    app.post("/v1/activations", endless).await.json(202);
+    assert_eq!(app.flow().preparations.under_way(), 1);
+    app.ask("DELETE", "/v1/activations/one", &[], "").await.json(200);
+    app.prepared().await;
+    assert_eq!(app.flow().preparations.under_way(), 0);
+    app.get("/v1/activations/one").await.problem(404);
+}
+
+#[tokio::test]
+async fn compiled_adapter_counts_to_the_quota_of_its_publisher() {
+    let app = TestApp::company().await;
+    app.patch("/v1/quotas", json!({ "quotas": { "artefact-bytes": 1 } })).await.json(200);
+    app.upload(Guest::adapter_that_reads("reader").component()).await.json(201);
+    let refused = r#"switchboard_over_quota_total{department="",quota="artefact-bytes"} 1"#;
+    let metrics = app.get("/metrics").await.text().to_owned();
+    assert!(metrics.contains(refused), "{metrics}");
+    app.post("/v1/activations", json!({ "plugin": "reader", "mode": "active" })).await.json(202);
+    app.settle().await;
+    let shown = app.get("/v1/activations/reader").await.json(200);
+    assert_eq!(shown["preparation"]["failure"], "over-quota", "{shown}");
+}
+
+#[tokio::test]
+async fn caller_beyond_its_allowance_is_told_it_like_a_quota() {
+    let app = TestApp::company().await;
+    let wanted = json!({ "role": "auditor", "allowance": { "requests_per_second": 1 } });
+    let token = app.token_for(wanted).await;
+    app.ask_as(&token, "GET", "/v1/me", None).await.json(200);
+    let refused = app.ask_as(&token, "GET", "/v1/me", None).await.problem(429);
+    let quota = json!({ "name": "requests-per-second", "value": 1, "used": 1, "unit": "requests a second" });
+    assert_eq!((&refused["quota"], &refused["name"]), (&quota, &quota["name"]));
+    assert!(text(&refused, "/remedy").contains("allowance.requests_per_second"), "{refused}");
+}

@@ -150,6 +150,7 @@ fn word(method: Method) -> &'static str {
         Method::Get => "GET",
         Method::Post | Method::Any => "POST",
         Method::Patch => "PATCH",
+        Method::Delete => "DELETE",
     }
 }
 
@@ -281,6 +282,8 @@ async fn look_around(tour: &mut Tour) {
         "conversation": { "id": "cnv_0000000000001", "status": "open", "opened_at": 0, "item_count": 1 },
     });
     tour.ask("POST /v1/evaluate", &[], json!({ "case": case })).await;
+    tour.app.patch("/v1/activations/rules", json!({ "mode": "disabled" })).await.json(202);
+    tour.send("DELETE /v1/activations/{name}", &["rules"], Sent::Nothing).await;
     tour.read(&["GET /v1/audit", "GET /v1/audit/verification"], &[]).await;
     tour.read(&["GET /v1/search?q=contract", "GET /v1/decisions", "GET /v1/counts"], &[]).await;
     tour.read(&["GET /healthz", "GET /readyz", "GET /metrics", "GET /openapi.json"], &[]).await;

@@ -21,6 +21,7 @@ pub fn method(route: &Route) -> &'static str {
         Method::Get => "GET",
         Method::Post | Method::Any => "POST",
         Method::Patch => "PATCH",
+        Method::Delete => "DELETE",
     }
 }
 

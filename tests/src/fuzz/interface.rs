@@ -127,6 +127,7 @@ fn request(
         Method::Get => "GET",
         Method::Post | Method::Any => "POST",
         Method::Patch => "PATCH",
+        Method::Delete => "DELETE",
     };
     let types = ["application/json", "application/wasm", "text/plain", ""];
     let mut request = Request::builder().method(method).uri(path);

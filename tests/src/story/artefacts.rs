@@ -4,12 +4,15 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use serde_json::json;
 use switchboard::app::ARTEFACT_KEY;
 use switchboard::domain::activation::Activation;
 use switchboard::flow::artefact::Wanted;
+use switchboard::flow::catch_up;
 
-use crate::support::TestApp;
 use crate::support::company::word_to;
+use crate::support::compiler::{children, endless_compiler, until};
+use crate::support::{TestApp, program};
 
 async fn activation(app: &TestApp, name: &str) -> Activation {
     let all = app.flow().store.activations().await.unwrap();
@@ -129,4 +132,66 @@ async fn the_key_is_made_at_the_first_start_for_its_owner_alone() {
     assert_eq!((before.len(), fs::metadata(&key).unwrap().permissions().mode() & 0o777), (64, 0o600));
     let app = app.restart().await;
     assert_eq!(fs::read(app.file().with_file_name(ARTEFACT_KEY)).unwrap(), before);
+}
+
+#[tokio::test]
+async fn rule_whose_artefact_cannot_be_kept_works_all_the_same() {
+    let app = TestApp::staffed().await;
+    let path = "/v1/activations/keyword-router";
+    app.patch(path, json!({ "mode": "disabled" })).await.json(202);
+    // What is compiled is found nowhere and can be written nowhere.
+    let folder = app.file().with_file_name("artefacts");
+    fs::rename(&folder, folder.with_extension("away")).unwrap();
+    std::os::unix::fs::symlink("/nonexistent/folder", &folder).unwrap();
+    app.patch(path, json!({ "mode": "active" })).await.json(202);
+    routes(&app).await;
+    assert_eq!(app.get(path).await.json(200)["preparation"]["state"], "ready");
+}
+
+#[tokio::test]
+async fn plugin_left_out_for_the_hosts_own_fault_is_loaded_later() {
+    let app = TestApp::staffed().await;
+    let (key, good) = kept(&app, "keyword-router").await;
+    keep(&app, &key, &good[..good.len() / 2]).await;
+    let folder = tempfile::tempdir().unwrap();
+    let compiler = folder.path().join("compiler");
+    let app = app.restart_with_compiler(compiler.clone()).await;
+    let loaded = || app.flow().pipeline.load_full().policies.len();
+    let all = loaded() + 1;
+    catch_up::catch_up(app.flow()).await.unwrap();
+    assert_eq!(loaded(), all - 1, "not at once");
+    app.clock.advance_ms(1_000);
+    catch_up::catch_up(app.flow()).await.unwrap();
+    assert_eq!(loaded(), all - 1, "there is no compiler yet");
+    std::os::unix::fs::symlink(program(), &compiler).unwrap();
+    app.clock.advance_ms(1_000);
+    catch_up::catch_up(app.flow()).await.unwrap();
+    assert_eq!(loaded(), all - 1, "each time in vain, twice as long passes");
+    app.clock.advance_ms(1_000);
+    catch_up::catch_up(app.flow()).await.unwrap();
+    assert_eq!(loaded(), all);
+    routes(&app).await;
+}
+
+#[tokio::test]
+async fn rule_is_switched_off_while_another_is_being_compiled_to_be_loaded() {
+    let app = TestApp::staffed().await;
+    let (key, good) = kept(&app, "reach-priority").await;
+    app.patch("/v1/activations/reach-priority", json!({ "mode": "disabled" })).await.json(202);
+    let folder = tempfile::tempdir().unwrap();
+    let app = app.restart_with_compiler(endless_compiler(folder.path())).await;
+    keep(&app, &key, &good[..good.len() / 2]).await;
+    let enabling = app.patch("/v1/activations/reach-priority", json!({ "mode": "active" }));
+    let switching_off = async {
+        until(async || !children(folder.path()).is_empty()).await;
+        app.patch("/v1/activations/keyword-router", json!({ "mode": "disabled" })).await
+    };
+    // The first waits for the compiler, and the second for nothing.
+    tokio::select! {
+        _ = enabling => panic!("a compiler that never ends has compiled"),
+        changed = switching_off => changed.json(202),
+    };
+    let names: Vec<_> =
+        app.flow().pipeline.load_full().policies.iter().map(|it| it.activation.name.clone()).collect();
+    assert!(!names.contains(&"keyword-router".to_owned()), "{names:?}");
 }

@@ -165,6 +165,34 @@ async fn a_merge_that_cannot_be_done_or_taken_back_says_why() {
     assert!(text(&refused, "/detail").contains(&own), "{refused}");
 }
 
+/// Labels and facts of both would be the survivor's.
+#[tokio::test]
+async fn conversations_over_a_quota_of_labels_together_are_not_merged() {
+    let app = TestApp::company().await;
+    let quota = json!({ "department": "service", "quotas": { "conversation-labels": 2 } });
+    app.patch("/v1/quotas", quota).await.ok();
+    let mika = say(&app, "a", "mika", &[]).await;
+    let mikas_other = say(&app, "b", "mika", &[]).await;
+    app.settle().await;
+    for (id, tags) in [(&mika, ["one", "two"]), (&mikas_other, ["two", "three"])] {
+        act(&app, id, "set", json!({ "agent": "ada", "add_tags": tags })).await;
+    }
+    let merge = format!("/v1/conversations/{mikas_other}/merge");
+    let refused = app.post(&merge, json!({ "agent": "ada", "into": mika })).await.problem(409);
+    assert_eq!(
+        refused["quota"],
+        json!({ "name": "conversation-labels", "value": 2, "used": 2, "unit": "labels" }),
+    );
+    // Nor do items merge them: they are suggested, and why.
+    assert_eq!(say(&app, "c", "mika", &["b", "a"]).await, mikas_other);
+    let suggested = app.conversation(&mikas_other).await["suggestions"][0].clone();
+    assert_eq!(text(&suggested, "/conversation"), mika);
+    assert!(text(&suggested, "/because").contains("over a quota"), "{suggested}");
+    act(&app, &mikas_other, "set", json!({ "agent": "ada", "remove_tags": ["three"] })).await;
+    act(&app, &mikas_other, "merge", json!({ "agent": "ada", "into": mika })).await;
+    assert_eq!(app.conversation(&mika).await["tags"], json!(["one", "two"]));
+}
+
 /// Any sender can write any `In-Reply-To`; a colleague who replies to our mail joins its conversation.
 #[tokio::test]
 async fn a_mail_joins_by_its_sender_or_by_what_we_sent() {

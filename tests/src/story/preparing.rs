@@ -1,7 +1,9 @@
 //! Preparations: the newest of each activation alone, and ready means at work.
 
 use serde_json::{Value, json};
-use switchboard::domain::activation::Preparation;
+use switchboard::domain::activation::{Activation, Preparation};
+use switchboard::domain::principal::Principal;
+use switchboard::flow::enable;
 
 use crate::support::TestApp;
 use crate::support::company::word_to;
@@ -110,4 +112,20 @@ async fn activation_is_shown_as_ready_only_while_items_are_evaluated_by_it() {
     let conversation = app.say("my kettle").await;
     app.settle().await;
     assert_eq!(app.place(&conversation).await, "billing/general");
+}
+
+#[tokio::test]
+async fn preparation_that_the_host_spoils_is_told_as_failed() {
+    let app = TestApp::staffed().await;
+    let all = app.flow().store.activations().await.unwrap();
+    let before = all.into_iter().find(|it| it.name == "keyword-router").unwrap();
+    let updated_at = before.updated_at.plus_ms(1);
+    let preparing = Activation { preparation: Preparation::Preparing, updated_at, ..before.clone() };
+    let audit = app.flow().audit(&Principal::system(), "activation.change", "a test", Value::Null);
+    app.flow().store.change_activation(&preparing, before.updated_at, &[], &audit).await.unwrap();
+    app.clock.panic_once();
+    enable::start_preparing(app.flow(), &preparing);
+    app.prepared().await;
+    let shown = app.get("/v1/activations/keyword-router").await.json(200);
+    assert_eq!(shown["preparation"]["failure"], "crashed", "{shown}");
 }

@@ -1,6 +1,12 @@
 //! A plugin that fails too often is suspended, and what worked before is put back.
 
 use serde_json::{Value, json};
+use switchboard::domain::activation::Mode;
+use switchboard::domain::delivery::DeliveryOutcome;
+use switchboard::domain::principal::Principal;
+use switchboard::flow::enable::{self, ActivationChange};
+use switchboard::flow::retry;
+use switchboard::store::PageRequest;
 
 use crate::support::guest::{Guest, Kind, TRAP};
 use crate::support::reply::{entries, text};
@@ -224,4 +230,34 @@ async fn an_adapter_with_nothing_to_put_back_goes_on() {
         (&going_on["suspended"], &going_on["health"]["failures_in_a_row"]),
         (&json!(false), &json!(6))
     );
+}
+
+#[tokio::test]
+async fn host_that_stops_begins_to_read_no_more_kept_deliveries() {
+    let app = TestApp::company().await;
+    app.upload(Guest::adapter("reader", TRAP).component()).await.json(201);
+    app.enable(json!({ "plugin": "reader", "mode": "active" })).await;
+    let inbox = json!({ "name": "reader", "department": "service", "adapter": "reader", "access": "open" });
+    app.post("/v1/inboxes", inbox).await.json(201);
+    for _ in 0..3 {
+        assert_eq!(app.deliver("reader", "text/plain", "?").await.json(202)["outcome"], "unparsed");
+    }
+    app.patch("/v1/activations/reader", json!({ "mode": "disabled" })).await.json(202);
+    app.upload(Guest::adapter_that_reads("reader").version("2.0.0").component()).await.json(201);
+    app.patch("/v1/activations/reader", json!({ "version": "2.0.0" })).await.json(202);
+    app.settle().await;
+    let (flow, principal) = (app.flow(), Principal::system());
+    let page = PageRequest { after: None, limit: 10 };
+    let unread = async || {
+        let unparsed = Some(DeliveryOutcome::Unparsed);
+        flow.store.deliveries(None, unparsed, None, page).await.unwrap().entries.len()
+    };
+    flow.stop.cancel();
+    let change = ActivationChange { mode: Some(Mode::Active), ..ActivationChange::default() };
+    enable::change(flow, &principal, "reader", change, None).await.unwrap();
+    app.prepared().await;
+    assert_eq!(unread().await, 3);
+    let one = flow.store.deliveries(None, None, None, page).await.unwrap().entries[0].id;
+    retry::retry(flow, &principal, one).await.unwrap();
+    assert_eq!(unread().await, 2, "the adapter could read them");
 }

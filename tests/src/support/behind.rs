@@ -15,7 +15,7 @@ const REFUSE_AUDIT: &str = "CREATE TRIGGER no_audit BEFORE INSERT ON audit
     BEGIN SELECT RAISE(ABORT, 'nothing is recorded'); END";
 
 /// What memory is made of: the columns that a reading of it fails on where they are no JSON.
-const READ: [(&str, &str); 7] = [
+const READ: [(&str, &str); 8] = [
     ("inboxes", "retention"),
     ("tokens", "allowance"),
     ("secrets", "uses"),
@@ -23,6 +23,7 @@ const READ: [(&str, &str); 7] = [
     ("releases", "content"),
     ("generations", "content"),
     ("signing_keys", "content"),
+    ("conversations", "facts"),
 ];
 
 /// A column's value in words; large ones by their length, because nobody changes a component.

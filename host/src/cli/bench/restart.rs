@@ -5,6 +5,7 @@
 
 use std::time::Instant;
 
+use anyhow::Context;
 use bytes::Bytes;
 use serde_json::json;
 
@@ -46,7 +47,8 @@ pub async fn measure(report: &Report) -> anyhow::Result<()> {
 async fn multiply(app: &App) -> anyhow::Result<usize> {
     let flow = &app.flow;
     let pattern = flow.pipeline.load().policies[0].activation.clone();
-    let artefact = flow.artefact(Wanted::by(&pattern)).await?;
+    let kept = flow.kept_artefact(&flow.made_of(Wanted::by(&pattern))).await?;
+    let artefact = kept.context("find the compiled plugin")?;
     let missing = || anyhow::anyhow!("the router is not in the repository");
     let release = flow.store.release(&pattern.digest).await?.ok_or_else(missing)?;
     for number in 0..RELEASES {
@@ -66,7 +68,7 @@ async fn multiply(app: &App) -> anyhow::Result<usize> {
             let [activations, preparing] = [Quota::Activations, Quota::WaitingPreparations]
                 .map(|quota| QuotaLimit { owner: None, quota, most: ACTIVATIONS as u64 });
             let room = ActivationRoom { activations, preparing };
-            flow.store.add_activation(&activation, room, &audit_again(app)).await?;
+            flow.store.add_activation(&activation, room, &[], &audit_again(app)).await?;
         }
     }
     Ok(artefact.size_bytes())

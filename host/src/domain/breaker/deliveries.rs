@@ -6,10 +6,10 @@
 use super::recent::Recent;
 use super::scopes::SPREAD_MIN;
 use super::{Breaker, IN_A_ROW_MAX, TooMuch};
-use crate::domain::ids::InboxId;
+use crate::domain::ids::{DepartmentId, InboxId};
 use crate::domain::time::Timestamp;
 
-/// How many inboxes are remembered for one adapter.
+/// How many inboxes of one department are remembered for one adapter.
 const INBOXES_MAX: usize = 256;
 
 /// Counts one adapter's calls.
@@ -32,13 +32,20 @@ impl DeliveryBreaker {
         &self.all
     }
 
-    /// Counts a call for an inbox, one of `served` that the adapter reads for; says if it was one failure too
+    /// Counts a call for a department's inbox, one of `served` that the adapter reads for; says if it was one failure too
     /// many of this version.
     ///
     /// With several inboxes, those of two must fail too often, or one call of each where no call ever succeeded.
-    pub fn count(&mut self, at: Timestamp, inbox: InboxId, served: usize, failed: bool) -> Option<TooMuch> {
+    pub fn count(
+        &mut self,
+        at: Timestamp,
+        (inbox, department): (InboxId, DepartmentId),
+        served: usize,
+        failed: bool,
+    ) -> Option<TooMuch> {
         let too_much = self.all.count(at, failed);
-        let here = self.inboxes.entry(inbox).count(at, failed);
+        // None is held, so that each finds a place.
+        let here = self.inboxes.entry((department, inbox), |_| true).and_then(|it| it.count(at, failed));
         if !failed {
             self.has_succeeded = true;
             return None;
@@ -46,13 +53,15 @@ impl DeliveryBreaker {
         if served < SPREAD_MIN {
             return too_much;
         }
-        let inboxes =
-            |is_bad: &dyn Fn(&Breaker) -> bool| self.inboxes.iter().filter(|(_, it)| is_bad(it)).count();
+        // It is looked no further once there are enough.
+        let is_spread = |is_bad: &dyn Fn(&Breaker) -> bool| {
+            self.inboxes.values().filter(|it| is_bad(it)).take(SPREAD_MIN).count() >= SPREAD_MIN
+        };
         let never_succeeded = !self.has_succeeded && self.all.in_a_row() >= IN_A_ROW_MAX;
-        if never_succeeded && inboxes(&|it| it.in_a_row() > 0) >= SPREAD_MIN {
+        if never_succeeded && is_spread(&|it| it.in_a_row() > 0) {
             return too_much;
         }
-        here.filter(|_| inboxes(&|it| it.too_much(at).is_some()) >= SPREAD_MIN)
+        here.filter(|_| is_spread(&|it| it.too_much(at).is_some()))
     }
 }
 
@@ -65,7 +74,9 @@ mod tests {
         let mut breaker = DeliveryBreaker::default();
         let count = |call: char| {
             let inbox = InboxId(i64::from(u32::from(call.to_ascii_lowercase())));
-            breaker.count(Timestamp::from_ms(1_000), inbox, served, call.is_ascii_lowercase()).is_some()
+            breaker
+                .count(Timestamp::from_ms(1_000), (inbox, DepartmentId(1)), served, call.is_ascii_lowercase())
+                .is_some()
         };
         calls.chars().map(count).collect()
     }

@@ -2,9 +2,9 @@
 //!
 //! | suspended for | when |
 //! |---|---|
-//! | a sender | the calls on its items fail too often: five in a row, or more than a fifth of twenty within a minute |
+//! | a sender, in a department | the calls on its items fail too often: five in a row, or more than a fifth of twenty within a minute |
 //! | an inbox | its calls fail too often, by the same measure, on items of three senders or more |
-//! | a department | two of its inboxes are suspended |
+//! | a department | more than half of its inboxes, two at least, are suspended and half of its calls of a minute failed |
 //! | the company | inboxes of two departments are suspended and half of a minute's calls failed (of one department, or one inbox, where the activation covers no more) |
 //! | the company, at once | it never succeeded, failed five times in a row, and fails on a neutral case too |
 //!
@@ -14,7 +14,7 @@
 //! A suspension ends when a call succeeds that is made on trial, after half a minute at first and twice as
 //! long after each trial that failed, up to an hour.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, HashMap};
 
 use super::recent::Recent;
 use super::{Breaker, IN_A_ROW_MAX, TooMuch, WINDOW_MS};
@@ -28,11 +28,11 @@ pub use suspension::{Scope, ScopedSuspension};
 /// Failures on items of so many senders are the inbox's, not a sender's.
 pub const SENDERS_MIN: usize = 3;
 
-/// So many suspended inboxes suspend their department, and so many departments the company.
+/// Fewer suspended inboxes never suspend their department, nor fewer departments the company.
 pub const SPREAD_MIN: usize = 2;
 
-/// A larger share of all calls than this must fail before the company is suspended.
-pub const COMPANY_PERCENT_MAX: u32 = 49;
+/// A larger share of all calls than this must fail before a department or the company is suspended.
+pub const WIDE_PERCENT_MAX: u32 = 49;
 
 /// How long a suspension lasts before its first trial.
 pub const TRIAL_MS: i64 = 30_000;
@@ -40,7 +40,8 @@ pub const TRIAL_MS: i64 = 30_000;
 /// The longest time between two trials.
 pub const TRIAL_MS_MAX: i64 = 3_600_000;
 
-/// How many senders and inboxes with failures are remembered for one activation.
+/// How many senders with failures, and how many inboxes, of one department are remembered for one activation.
+/// Departments are the company's own, and few.
 const REMEMBERED_MAX: usize = 256;
 
 /// Where the input of a call comes from.
@@ -57,12 +58,14 @@ pub struct Origin {
 }
 
 /// How much an activation covers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Extent {
     /// Inboxes.
     pub inboxes: usize,
     /// Departments with such an inbox.
     pub departments: usize,
+    /// Inboxes of the department whose input it was.
+    pub of_department: usize,
 }
 
 /// Whether a call is to be made.
@@ -103,7 +106,9 @@ struct Node {
 #[derive(Clone, Debug)]
 pub struct Breakers {
     company: Node,
-    departments: Recent<DepartmentId, Node>,
+    departments: HashMap<DepartmentId, Node>,
+    /// Suspended inboxes, by department.
+    suspended_inboxes: BTreeMap<DepartmentId, usize>,
     inboxes: Recent<InboxId, Node>,
     senders: Recent<IdentityId, Node>,
     has_succeeded: bool,
@@ -113,7 +118,8 @@ impl Default for Breakers {
     fn default() -> Self {
         Self {
             company: Node::default(),
-            departments: Recent::new(REMEMBERED_MAX),
+            departments: HashMap::new(),
+            suspended_inboxes: BTreeMap::new(),
             inboxes: Recent::new(REMEMBERED_MAX),
             senders: Recent::new(REMEMBERED_MAX),
             has_succeeded: false,
@@ -134,9 +140,8 @@ impl Breakers {
 
     /// Every suspension there is, the widest first.
     pub fn suspensions(&self) -> Vec<ScopedSuspension> {
-        let nodes = self.departments.iter().map(|(_, it)| it);
-        let nodes = nodes.chain(self.inboxes.iter().map(|(_, it)| it));
-        let nodes = nodes.chain(self.senders.iter().map(|(_, it)| it)).chain([&self.company]);
+        let nodes = self.departments.values().chain(self.inboxes.values());
+        let nodes = nodes.chain(self.senders.values()).chain([&self.company]);
         let mut all: Vec<_> = nodes.filter_map(|it| it.suspended.clone()).collect();
         all.sort_by_key(|it| std::cmp::Reverse(it.scope));
         all
@@ -203,14 +208,36 @@ impl Breakers {
 
     fn succeed(&mut self, end: &CallEnd<'_>) {
         self.has_succeeded = true;
-        let _ = self.inboxes.entry(end.origin.inbox);
+        let Origin { inbox, department, .. } = end.origin;
+        let _ = self.inboxes.entry((department, inbox), |_| false);
+        self.departments.entry(department).or_default();
+        let mut ended = Vec::new();
         for node in self.path(&end.origin).into_iter().flatten() {
-            if end.is_trial && node.suspended.take().is_some() {
+            if end.is_trial
+                && let Some(it) = node.suspended.take()
+            {
+                ended.push(it.scope);
                 node.calls = Breaker::default();
                 node.failing.clear();
             }
             node.calls.count(end.at, false);
             node.failing.retain(|(_, at)| *at > end.at.plus_ms(-WINDOW_MS));
+        }
+        ended.into_iter().for_each(|it| self.let_go(it, department));
+    }
+
+    /// A suspension ended: what is counted for it may be forgotten again.
+    fn let_go(&mut self, scope: Scope, department: DepartmentId) {
+        match scope {
+            Scope::Sender(sender) => self.senders.hold((department, sender), false),
+            Scope::Inbox(inbox) => {
+                self.inboxes.hold((department, inbox), false);
+                if let Some(count) = self.suspended_inboxes.get_mut(&department) {
+                    *count -= 1;
+                }
+                self.suspended_inboxes.retain(|_, count| *count > 0);
+            }
+            Scope::Department(_) | Scope::Company => {}
         }
     }
 
@@ -232,57 +259,71 @@ impl Breakers {
         let began = |scope, too_much| ScopedSuspension::of(end, scope, too_much, failure);
         let mut new = Vec::new();
         self.company.calls.count(end.at, true);
+        let of_department = self.departments.entry(department).or_default();
+        of_department.calls.count(end.at, true);
+        let most_fail = of_department.calls.exceeds(WIDE_PERCENT_MAX, end.at);
         let in_a_row = self.company.calls.in_a_row();
         if !self.has_succeeded && end.control == Some(false) && in_a_row >= IN_A_ROW_MAX {
             let too_much = TooMuch::InARow { failures: in_a_row };
             new.extend(self.company.suspend(began(Scope::Company, too_much)));
             return new;
         }
-        if let Some(sender) = sender {
-            let node = self.senders.entry(sender);
+        // One that is full of suspended senders counts no other by itself: its failures are the inbox's.
+        let is_overdue = |it: &Node| it.is_overdue(end.at);
+        if let Some(sender) = sender
+            && let Some(node) = self.senders.entry((department, sender), is_overdue)
+        {
             let too_much = node.calls.count(end.at, true);
-            new.extend(too_much.and_then(|it| node.suspend(began(Scope::Sender(sender), it))));
+            let suspended = too_much.and_then(|it| node.suspend(began(Scope::Sender(sender), it)));
+            if suspended.is_some() {
+                self.senders.hold((department, sender), true);
+            }
+            new.extend(suspended);
         }
-        let node = self.inboxes.entry(inbox);
+        let Some(node) = self.inboxes.entry((department, inbox), |_| false) else { return new };
         node.failed_for(sender, end.at);
         let too_much = node.calls.count(end.at, true).filter(|_| node.failing.len() >= SENDERS_MIN);
         let Some(too_much) = too_much else { return new };
-        new.extend(node.suspend(began(Scope::Inbox(inbox), too_much)));
-        if self.suspended_inboxes(Some(department)) >= SPREAD_MIN {
-            let node = self.departments.entry(department);
+        if let Some(suspended) = node.suspend(began(Scope::Inbox(inbox), too_much)) {
+            self.inboxes.hold((department, inbox), true);
+            *self.suspended_inboxes.entry(department).or_default() += 1;
+            new.push(suspended);
+        }
+        if let Some(too_much) = most_fail.filter(|_| self.is_spread_in(department, extent)) {
+            let node = self.departments.entry(department).or_default();
             new.extend(node.suspend(began(Scope::Department(department), too_much)));
         }
         if self.is_spread(extent)
-            && let Some(too_much) = self.company.calls.exceeds(COMPANY_PERCENT_MAX, end.at)
+            && let Some(too_much) = self.company.calls.exceeds(WIDE_PERCENT_MAX, end.at)
         {
             new.extend(self.company.suspend(began(Scope::Company, too_much)));
         }
         new
     }
 
+    /// Whether a department's inboxes are suspended, most of those that the activation covers: a stranger who
+    /// reaches those that are open leaves it to the others.
+    fn is_spread_in(&self, department: DepartmentId, extent: Extent) -> bool {
+        let suspended = self.suspended_inboxes.get(&department).copied().unwrap_or_default();
+        suspended >= SPREAD_MIN && suspended * 2 > extent.of_department
+    }
+
     /// Whether failures are spread as far as the activation's extent allows.
     fn is_spread(&self, extent: Extent) -> bool {
-        let departments: BTreeSet<_> = self.suspended_in().filter_map(|it| it.department).collect();
+        let inboxes: usize = self.suspended_inboxes.values().sum();
         match extent {
-            Extent { departments: 2.., .. } => departments.len() >= SPREAD_MIN,
-            Extent { inboxes: 2.., .. } => self.suspended_inboxes(None) >= SPREAD_MIN,
-            Extent { .. } => self.suspended_inboxes(None) > 0,
+            Extent { departments: 2.., .. } => self.suspended_inboxes.len() >= SPREAD_MIN,
+            Extent { inboxes: 2.., .. } => inboxes >= SPREAD_MIN,
+            Extent { .. } => inboxes > 0,
         }
-    }
-
-    fn suspended_in(&self) -> impl Iterator<Item = &ScopedSuspension> {
-        self.inboxes.iter().filter_map(|(_, it)| it.suspended.as_ref())
-    }
-
-    fn suspended_inboxes(&self, department: Option<DepartmentId>) -> usize {
-        self.suspended_in().filter(|it| department.is_none_or(|own| it.department == Some(own))).count()
     }
 
     /// What is counted for such an input, the narrowest first.
     fn path(&mut self, origin: &Origin) -> [Option<&mut Node>; 4] {
-        let sender = origin.sender.and_then(|it| self.senders.get_mut(it));
-        let inbox = self.inboxes.get_mut(origin.inbox);
-        [sender, inbox, self.departments.get_mut(origin.department), Some(&mut self.company)]
+        let Origin { sender, inbox, department, .. } = *origin;
+        let sender = sender.and_then(|it| self.senders.get_mut((department, it)));
+        let inbox = self.inboxes.get_mut((department, inbox));
+        [sender, inbox, self.departments.get_mut(&department), Some(&mut self.company)]
     }
 }
 
@@ -293,6 +334,11 @@ impl Node {
             self.failing.remove(0);
         }
         self.failing.push((sender, at));
+    }
+
+    /// Whether no trial has come for so long that the suspension may be forgotten.
+    fn is_overdue(&self, now: Timestamp) -> bool {
+        self.suspended.as_ref().is_none_or(|it| it.retry_at.plus_ms(TRIAL_MS_MAX) <= now)
     }
 
     /// Suspends it, unless it is already.

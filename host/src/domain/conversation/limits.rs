@@ -34,15 +34,29 @@ impl ConversationLimits<'_> {
         let before = present.get(key);
         let count = present.len() + usize::from(before.is_none());
         self.check(Quota::ConversationFacts, present.len(), count)?;
-        let bytes: usize = present.iter().map(|(key, value)| key.len() + value.len()).sum();
+        let bytes = bytes_of(present);
         let replaced = before.map_or(0, |it| key.len() + it.len());
         self.check(Quota::ConversationFactBytes, bytes, bytes - replaced + key.len() + value.len())
+    }
+
+    /// Refuses facts that would be too many or too large instead of those that are present.
+    pub fn check_facts(
+        self,
+        present: &BTreeMap<String, String>,
+        wanted: &BTreeMap<String, String>,
+    ) -> Result<(), OverQuota> {
+        self.check(Quota::ConversationFacts, present.len(), wanted.len())?;
+        self.check(Quota::ConversationFactBytes, bytes_of(present), bytes_of(wanted))
     }
 
     fn check(self, quota: Quota, present: usize, wanted: usize) -> Result<(), OverQuota> {
         let added = wanted.saturating_sub(present);
         self.quotas.limit(Some(self.department), quota).check(present as u64, added as u64)
     }
+}
+
+fn bytes_of(facts: &BTreeMap<String, String>) -> usize {
+    facts.iter().map(|(key, value)| key.len() + value.len()).sum()
 }
 
 impl Conversation {
@@ -97,5 +111,20 @@ mod tests {
         let full = facts(16, 4_092);
         assert_eq!(check(&full, "more", ""), Some(Quota::ConversationFactBytes));
         assert_eq!(check(&full, "0000", "shorter"), None);
+    }
+
+    #[test]
+    fn facts_of_two_conversations_together_are_refused_beyond_a_quota() {
+        let quotas = Quotas::default();
+        let facts = |from: usize, to: usize, bytes: usize| -> BTreeMap<_, _> {
+            (from..to).map(|it| (format!("{it:04}"), "v".repeat(bytes))).collect()
+        };
+        let check = |present: &BTreeMap<_, _>, wanted: &BTreeMap<_, _>| {
+            refused(limits(&quotas).check_facts(present, wanted))
+        };
+        assert_eq!(check(&facts(0, 40, 1), &facts(0, 64, 1)), None);
+        assert_eq!(check(&facts(0, 40, 1), &facts(0, 65, 1)), Some(Quota::ConversationFacts));
+        assert_eq!(check(&facts(0, 8, 4_092), &facts(0, 17, 4_092)), Some(Quota::ConversationFactBytes));
+        assert_eq!(check(&facts(0, 100, 1), &facts(0, 100, 1)), None, "they were there before the quota");
     }
 }

@@ -182,7 +182,7 @@ mod tests {
         everything.attachments =
             vec![Attachment { name: None, media_type: "text/plain".to_owned(), source: remote }; 1_000];
         let (shown, _) = everything.beginning().unwrap();
-        assert!(shown.bytes() < 2 * WHOLE_BYTES_MAX, "{}", shown.bytes());
+        assert!(shown.bytes() < 3 * WHOLE_BYTES_MAX, "{}", shown.bytes());
         assert!(!shown.attributes.is_empty() && !shown.attachments.is_empty());
     }
 }

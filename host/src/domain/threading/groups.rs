@@ -3,7 +3,8 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::{
-    Assigned, Bounds, Evidence, KnownThreads, Reference, SUGGESTIONS_MAX, Suggested, ThreadItem, Writer,
+    Assigned, Bounds, Evidence, KnownThreads, Reference, SUGGESTIONS_MAX, Suggested, ThreadItem, Unjoined,
+    Writer,
 };
 use crate::domain::ids::{ContactId, ConversationId};
 
@@ -20,15 +21,15 @@ struct Group {
     begun_by: Option<usize>,
     /// With whom it is; absent while only the company or nameless writers wrote in a new one.
     with: Option<ContactId>,
-    /// How many items all of them have that are there.
-    items: u64,
+    /// How many rows all of them have that are there.
+    rows: u64,
     /// How many the oldest has: these do not move.
-    items_of_oldest: u64,
+    rows_of_oldest: u64,
 }
 
 impl Group {
     fn moved(&self) -> u64 {
-        self.items - self.items_of_oldest
+        self.rows - self.rows_of_oldest
     }
 
     fn merges(&self) -> usize {
@@ -44,8 +45,8 @@ pub(super) struct Groups<'a> {
     node_of: HashMap<ConversationId, usize>,
     /// Where references lead that items of the batch are or name.
     begun: HashMap<Reference, Vec<(usize, Evidence)>>,
-    /// Items with what they refer to and do not join.
-    left: Vec<(usize, usize)>,
+    /// Items with what they refer to and do not join, and why.
+    left: Vec<(usize, usize, Unjoined)>,
     merged: usize,
     moved: u64,
 }
@@ -75,9 +76,14 @@ impl<'a> Groups<'a> {
         let home = home.map(|it| it.0).unwrap_or_else(|| self.begin(index));
         for (node, evidence) in leads {
             let with = [self.with(home), self.with(node)];
-            let joins = item.may_join(evidence, with[1]) && item.may_merge(with);
-            if !(joins && self.join(home, node)) && item.writer != Writer::Company {
-                self.left.push((index, node));
+            let joined = match item.may_join(evidence, with[1]) && item.may_merge(with) {
+                true => self.join(home, node),
+                false => Err(Unjoined::Unproven),
+            };
+            if let Err(why) = joined
+                && item.writer != Writer::Company
+            {
+                self.left.push((index, node, why));
             }
         }
         let home = self.root(home);
@@ -119,13 +125,13 @@ impl<'a> Groups<'a> {
             return *node;
         }
         let standing = self.known.conversations.get(&id);
-        let items = standing.map_or(0, |it| u64::from(it.items));
+        let rows = standing.map_or(0, |it| u64::from(it.rows));
         let node = self.add(Group {
             conversations: [id].into(),
             begun_by: None,
             with: standing.map(|it| it.contact),
-            items,
-            items_of_oldest: items,
+            rows,
+            rows_of_oldest: rows,
         });
         self.node_of.insert(id, node);
         node
@@ -155,36 +161,35 @@ impl<'a> Groups<'a> {
         at
     }
 
-    /// Makes two groups one, unless that is more than a batch merges; whether they are one now.
-    fn join(&mut self, one: usize, other: usize) -> bool {
+    /// Makes two groups one, unless something keeps them apart or that is more than a batch merges.
+    fn join(&mut self, one: usize, other: usize) -> Result<(), Unjoined> {
         let (one, other) = (self.root(one), self.root(other));
         if one == other {
-            return true;
+            return Ok(());
         }
-        if self.are_apart(one, other) {
-            return false;
+        if let Some(why) = self.keeps_apart(one, other) {
+            return Err(why);
         }
         let joined = joined(&self.groups[one], &self.groups[other]);
         let before = [&self.groups[one], &self.groups[other]];
         let merged = self.merged + joined.merges() - before.iter().map(|it| it.merges()).sum::<usize>();
         let moved = self.moved + joined.moved() - before.iter().map(|it| it.moved()).sum::<u64>();
-        if merged > self.merged && (merged > self.bounds.merges || moved > self.bounds.items) {
-            return false;
+        if merged > self.merged && (merged > self.bounds.merges || moved > self.bounds.rows) {
+            return Err(Unjoined::TooLong);
         }
         (self.merged, self.moved) = (merged, moved);
         self.parent[other] = one;
         self.groups[one] = joined;
         self.groups[other] = Group::default();
-        true
+        Ok(())
     }
 
-    fn are_apart(&self, one: usize, other: usize) -> bool {
-        let others = &self.groups[other].conversations;
-        !self.known.apart.is_empty()
-            && self.groups[one]
-                .conversations
-                .iter()
-                .any(|it| others.iter().any(|other| self.known.are_apart(*it, *other)))
+    fn keeps_apart(&self, one: usize, other: usize) -> Option<Unjoined> {
+        if self.known.apart.is_empty() && self.known.over_quota.is_empty() {
+            return None;
+        }
+        let (ones, others) = (&self.groups[one].conversations, &self.groups[other].conversations);
+        ones.iter().find_map(|it| others.iter().find_map(|other| self.known.keeps_apart(*it, *other)))
     }
 
     pub(super) fn assigned(&mut self, node: usize) -> Assigned {
@@ -209,7 +214,7 @@ impl<'a> Groups<'a> {
         let mut seen = HashSet::new();
         let mut count: HashMap<usize, usize> = HashMap::new();
         let mut suggestions = Vec::new();
-        for (item, node) in std::mem::take(&mut self.left) {
+        for (item, node, why) in std::mem::take(&mut self.left) {
             let (home, other) = (self.root(nodes[item]), self.root(node));
             if home == other || !seen.insert((home, other)) {
                 continue;
@@ -217,7 +222,7 @@ impl<'a> Groups<'a> {
             let of_home = count.entry(home).or_default();
             if *of_home < SUGGESTIONS_MAX {
                 *of_home += 1;
-                suggestions.push(Suggested { item, other: self.assigned(other) });
+                suggestions.push(Suggested { item, other: self.assigned(other), why });
             }
         }
         suggestions
@@ -236,7 +241,7 @@ fn joined(one: &Group, other: &Group) -> Group {
             (a, b) => a.or(b),
         },
         with: if is_older { one.with.or(other.with) } else { other.with.or(one.with) },
-        items: one.items + other.items,
-        items_of_oldest: if is_older { one.items_of_oldest } else { other.items_of_oldest },
+        rows: one.rows + other.rows,
+        rows_of_oldest: if is_older { one.rows_of_oldest } else { other.rows_of_oldest },
     }
 }

@@ -10,7 +10,7 @@ use super::*;
 const INBOX: InboxId = InboxId(1);
 const MIKA: Writer = Writer::Contact(ContactId(1));
 const OTTO: Writer = Writer::Contact(ContactId(2));
-const NO_BOUNDS: Bounds = Bounds { merges: usize::MAX, items: u64::MAX };
+const NO_BOUNDS: Bounds = Bounds { merges: usize::MAX, rows: u64::MAX };
 
 /// An item of a channel that vouches for its threads.
 fn item<'a>(external_id: &'a str, in_reply_to: &'a [String]) -> ThreadItem<'a> {
@@ -28,14 +28,14 @@ fn known(entries: &[(&str, i64)]) -> KnownThreads {
     known_with(&entries)
 }
 
-/// Conversations by what they hold, with whom they are, and how many items they have.
+/// Conversations by what they hold, with whom they are, and how many rows they have.
 fn known_with(entries: &[(&str, i64, i64, u32)]) -> KnownThreads {
     let mut known = KnownThreads::default();
-    for (id, conversation, contact, items) in entries {
+    for (id, conversation, contact, rows) in entries {
         let (conversation, contact) = (ConversationId(*conversation), ContactId(*contact));
         let lead = Lead { conversation, evidence: Evidence::Contact(contact) };
         known.leads.entry((INBOX, (*id).to_owned())).or_default().push(lead);
-        known.conversations.insert(conversation, Standing { contact, items: *items });
+        known.conversations.insert(conversation, Standing { contact, rows: *rows });
     }
     known
 }
@@ -103,7 +103,7 @@ fn an_item_that_we_sent_is_joined_and_nothing_is_merged_by_it() {
     for writer in [OTTO, Writer::Anonymous] {
         let threads = assign_all(&[by(writer, "c", &parents)], &known);
         assert_eq!((&threads.assigned[..], &threads.merges[..]), (&[existing(4)][..], &[][..]));
-        assert_eq!(threads.suggestions, [Suggested { item: 0, other: existing(9) }]);
+        assert_eq!(threads.suggestions, [Suggested { item: 0, other: existing(9), why: Unjoined::Unproven }]);
     }
 }
 
@@ -149,6 +149,7 @@ fn a_long_conversation_is_merged_into_none_and_others_into_it() {
     let entries = |of_older, of_younger| known_with(&[("a", 4, 1, of_older), ("b", 9, 1, of_younger)]);
     let threads = assign_all(&[item("c", &parents)], &entries(1, 1_001));
     assert_eq!((threads.merges.len(), threads.suggestions.len()), (0, 1));
+    assert_eq!(threads.suggestions[0].why, Unjoined::TooLong);
     let threads = assign_all(&[item("c", &parents)], &entries(1_000_000, 1_000));
     assert_eq!(threads.merges, [(ConversationId(4), ConversationId(9))]);
 }
@@ -160,13 +161,19 @@ fn a_delivery_of_many_items_counts_fewer_references_of_each() {
 }
 
 #[test]
-fn what_an_agent_took_apart_is_not_merged_again() {
+fn what_is_kept_apart_is_not_merged_and_the_suggestion_says_why() {
     let parents = ids(&["b", "a"]);
-    let mut known = known(&[("a", 9), ("b", 4)]);
-    known.apart.insert([ConversationId(9), ConversationId(4)]);
-    let threads = assign_all(&[item("c", &parents)], &known);
-    assert_eq!((&threads.assigned[..], &threads.merges[..]), (&[existing(4)][..], &[][..]));
-    assert_eq!(threads.suggestions, [Suggested { item: 0, other: existing(9) }]);
+    let pair = [ConversationId(9), ConversationId(4)];
+    for why in [Unjoined::Apart, Unjoined::OverQuota] {
+        let mut known = known(&[("a", 9), ("b", 4)]);
+        match why {
+            Unjoined::Apart => known.apart.insert(pair),
+            _ => known.over_quota.insert(pair),
+        };
+        let threads = assign_all(&[item("c", &parents)], &known);
+        assert_eq!((&threads.assigned[..], &threads.merges[..]), (&[existing(4)][..], &[][..]));
+        assert_eq!(threads.suggestions, [Suggested { item: 0, other: existing(9), why }]);
+    }
 }
 
 #[test]
@@ -235,7 +242,7 @@ fn threaded(items: &[(u8, Vec<u8>, i64, bool)], batch: usize) -> Vec<Conversatio
                 Assigned::Existing(id) => *id,
                 Assigned::New(first) => ConversationId(base + *first as i64),
             };
-            known.conversations.entry(conversation).or_insert(Standing { contact: *contact, items: 1 });
+            known.conversations.entry(conversation).or_insert(Standing { contact: *contact, rows: 1 });
             let lead = Lead { conversation, evidence: item.evidence() };
             for reference in item.references() {
                 known.leads.entry(reference).or_default().push(lead);

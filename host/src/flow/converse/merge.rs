@@ -4,11 +4,14 @@ use serde_json::json;
 
 use super::{Act, Actor, PLANS_MAX, load};
 use crate::domain::conversation::Conversation;
+use crate::domain::conversation::limits::ConversationLimits;
 use crate::domain::ids::{ConversationId, ItemId};
+use crate::domain::merging;
 use crate::domain::principal::Principal;
+use crate::domain::threading::Unjoined;
 use crate::domain::time::Timestamp;
 use crate::flow::{Flow, FlowError, access};
-use crate::store::{MergeByHand, StoreError};
+use crate::store::{MergeByHand, StoreError, Suggestion};
 
 /// A conversation that may belong to another, and why.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -37,7 +40,7 @@ pub async fn merge(flow: &Flow, act: &Act, into: ConversationId) -> Result<Conve
             Ok(Err(refusal)) => return Err(FlowError::Conflict(refusal.to_string())),
             Ok(Ok(survivor)) => {
                 flow.wake.router.notify_one();
-                return access::conversation(flow, &act.principal, survivor).await;
+                return Ok(survivor);
             }
         }
     }
@@ -64,6 +67,7 @@ async fn planned(flow: &Flow, act: &Act, into: ConversationId) -> Result<MergeBy
                 .to_owned(),
         ));
     }
+    check_quotas(flow, &survivor, &ends)?;
     let detail = json!({ "into": into, "revision": ends.revision, "into_revision": survivor.revision });
     let audit = flow.audit(&actor.principal, "conversation.merge", &ends.id.to_string(), detail);
     Ok(MergeByHand {
@@ -72,6 +76,15 @@ async fn planned(flow: &Flow, act: &Act, into: ConversationId) -> Result<MergeBy
         event: flow.id(),
         audit,
     })
+}
+
+/// Labels and facts of both become the survivor's. Both revisions are checked when the merge is written, so that
+/// this still holds then.
+fn check_quotas(flow: &Flow, survivor: &Conversation, ends: &Conversation) -> Result<(), FlowError> {
+    let directory = flow.directory.load();
+    let Some(inbox) = directory.inbox(survivor.inbox) else { return Ok(()) };
+    let limits = ConversationLimits { quotas: directory.quotas(), department: inbox.department };
+    merging::join_marks(&mut survivor.clone(), ends, limits).map_err(FlowError::OverQuota)
 }
 
 /// What may belong to a conversation, as far as the caller may see it.
@@ -87,18 +100,27 @@ pub async fn suggestions(
             Err(FlowError::NotFound(_)) => continue,
             Err(error) => return Err(error),
         }
-        let because = match suggestion.is_from_here {
-            true => "an item here refers to it, from a sender who has no known part in it",
-            false => "an item there refers to this one, from a sender who has no known part in this one",
-        };
         seen.push(MergeSuggestion {
             conversation: suggestion.conversation,
             item: suggestion.item,
-            because: because.to_owned(),
+            because: because(&suggestion),
             at: suggestion.at,
         });
     }
     Ok(seen)
+}
+
+fn because(suggestion: &Suggestion) -> String {
+    let (refers, part) = match suggestion.is_from_here {
+        true => ("an item here refers to it", "in it"),
+        false => ("an item there refers to this one", "in this one"),
+    };
+    match suggestion.why {
+        Unjoined::Unproven => format!("{refers}, from a sender who has no known part {part}"),
+        Unjoined::Apart => format!("{refers}, and an agent said that the two are two"),
+        Unjoined::TooLong => format!("{refers}, and more would move than is merged without an agent"),
+        Unjoined::OverQuota => format!("{refers}, and the labels or facts of both together are over a quota"),
+    }
 }
 
 /// Takes a suggestion off both conversations.

@@ -59,6 +59,13 @@ impl Preparations {
         Some(Ticket { preparations: Arc::clone(self), activation: id, changed_at, given_up })
     }
 
+    /// Gives up the preparation of an activation that is deleted.
+    pub(super) fn give_up(&self, activation: ActivationId) {
+        if let Some(newest) = self.newest().get(&activation) {
+            newest.given_up.cancel();
+        }
+    }
+
     /// How many there are.
     pub fn under_way(&self) -> usize {
         self.newest().len()

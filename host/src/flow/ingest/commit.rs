@@ -7,10 +7,11 @@ use std::time::Instant;
 use tokio::sync::oneshot;
 
 use super::quarantine::Quarantine;
-use super::waiting::{CommitQueue, Refused};
+use super::waiting::{Bound, CommitQueue, Refused, WAITING_BYTES_MAX, WAITING_MAX};
 use super::{Held, Received, ReceivedOutcome};
 use crate::crash::{self, Point};
 use crate::domain::arrival::Response;
+use crate::domain::quota::ReachedLimit;
 use crate::flow::liveness::{Liveness, STORING};
 use crate::flow::route::Door;
 use crate::flow::{FlowError, Wake};
@@ -72,10 +73,29 @@ impl Committer {
     pub(super) fn hand_in(&self, read: ReadDelivery) {
         let (read, why) = match self.open.0.push(read) {
             Ok(()) => return,
-            Err(Refused::Full(read)) => (read, "too many deliveries wait to be stored; try again shortly"),
-            Err(Refused::Closed(read)) => (read, "Switchboard is shutting down; try again"),
+            Err(Refused::Full(read, bound)) => (read, full(bound)),
+            Err(Refused::Closed(read)) => {
+                (read, FlowError::Unavailable("Switchboard is shutting down; try again".to_owned()))
+            }
         };
-        tell(read.answer, Err(FlowError::Unavailable(why.to_owned())));
+        tell(read.answer, Err(why));
+    }
+}
+
+/// The room for deliveries that wait is for all departments, each of which has a share of what is left.
+fn full(bound: Bound) -> FlowError {
+    let (most, name, unit) = match bound {
+        Bound::Count => (WAITING_MAX as u64, "waiting-deliveries", "deliveries"),
+        Bound::Bytes => (WAITING_BYTES_MAX as u64, "waiting-delivery-bytes", "bytes"),
+    };
+    FlowError::PoolFull {
+        detail: format!(
+            "too many deliveries wait to be stored: {most} {unit} of all departments may, and of this one those that \
+             fill its share"
+        ),
+        limit: ReachedLimit::full(name, most, unit),
+        remedy: "nothing was accepted: send it again after the seconds in `retry-after`, fewer at once"
+            .to_owned(),
     }
 }
 

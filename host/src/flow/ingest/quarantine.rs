@@ -14,6 +14,7 @@ use crate::domain::clock::{Clock, IdGenerator};
 use crate::domain::ids::InboxId;
 use crate::domain::organisation::Inbox;
 use crate::domain::principal::Principal;
+use crate::domain::quota::ReachedLimit;
 use crate::flow::FlowError;
 use crate::store::{AuditEntry, IntakeOrigin, Store, StoreResult, unread_bytes};
 use crate::telemetry::Telemetry;
@@ -120,9 +121,14 @@ fn take_room(read: &ReadDelivery, rooms: &mut HashMap<InboxId, StoreResult<u64>>
 
 fn no_room(inbox: &Inbox) -> FlowError {
     let (name, bytes) = (&inbox.name, inbox.retention.unread_bytes_max());
-    FlowError::Unavailable(format!(
-        "no adapter could read it, and inbox `{name}` keeps {bytes} bytes of such deliveries at most: have those \
-         that wait read (POST /v1/deliveries/{{id}}/retry, once the adapter can), or give it more room \
-         (`retention.unread_bytes`, PATCH /v1/inboxes/{name}); then send it again"
-    ))
+    FlowError::PoolFull {
+        detail: format!(
+            "no adapter could read it, and inbox `{name}` keeps {bytes} bytes of such deliveries at most"
+        ),
+        limit: ReachedLimit::full("unread-bytes", bytes, "bytes"),
+        remedy: format!(
+            "have those that wait read (POST /v1/deliveries/{{id}}/retry, once the adapter can), or give it more room \
+             (`retention.unread_bytes`, PATCH /v1/inboxes/{name}); then send it again"
+        ),
+    }
 }

@@ -17,11 +17,11 @@ use crate::store::IntakeContent;
 
 /// How many deliveries may wait for their transaction. One department has half of the room at most; whose share
 /// is full is told to come back.
-const WAITING_MAX: usize = 2_048;
+pub(super) const WAITING_MAX: usize = 2_048;
 
 /// How many bytes of arrivals and of responses may wait with them; the bodies have their room elsewhere. One
 /// department has half of them at most, and one delivery more: an adapter makes 16 MiB of a short one.
-const WAITING_BYTES_MAX: usize = 128 * 1024 * 1024;
+pub(super) const WAITING_BYTES_MAX: usize = 128 * 1024 * 1024;
 
 /// How many deliveries one transaction stores at most: beyond this a larger one gains nothing and
 /// only keeps the first ones waiting.
@@ -35,10 +35,19 @@ const BATCH_COST_MAX: u64 = 1_024;
 /// bodies and arrivals at most.
 const BYTES_A_ROW: usize = 16 * 1024;
 
+/// What the room is bounded in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Bound {
+    /// Deliveries.
+    Count,
+    /// Bytes of what adapters made of them.
+    Bytes,
+}
+
 /// Why a delivery cannot wait here.
 pub(super) enum Refused {
     /// Its department's share of the room is full.
-    Full(Box<ReadDelivery>),
+    Full(Box<ReadDelivery>, Bound),
     /// Nothing is stored any more.
     Closed(Box<ReadDelivery>),
 }
@@ -65,7 +74,10 @@ impl CommitQueue {
         if state.is_closed {
             return Err(Refused::Closed(Box::new(read)));
         }
-        state.waiting.push(department, inbox, size, read).map_err(|read| Refused::Full(Box::new(read)))?;
+        state
+            .waiting
+            .push(department, inbox, size, read)
+            .map_err(|(read, bound)| Refused::Full(Box::new(read), bound))?;
         drop(state);
         self.signal.notify_one();
         Ok(())
@@ -161,12 +173,19 @@ impl<T> Default for Inboxes<T> {
 
 impl<T> Waiting<T> {
     /// Adds a thing, unless its department has its share of the room.
-    fn push(&mut self, department: DepartmentId, inbox: InboxId, size: Size, thing: T) -> Result<(), T> {
+    fn push(
+        &mut self,
+        department: DepartmentId,
+        inbox: InboxId,
+        size: Size,
+        thing: T,
+    ) -> Result<(), (T, Bound)> {
         let inboxes = self.departments.entry(department).or_default();
-        if !may_take_more(inboxes.count, self.count, WAITING_MAX)
-            || !may_take_more(inboxes.bytes, self.bytes, WAITING_BYTES_MAX)
-        {
-            return Err(thing);
+        if !may_take_more(inboxes.count, self.count, WAITING_MAX) {
+            return Err((thing, Bound::Count));
+        }
+        if !may_take_more(inboxes.bytes, self.bytes, WAITING_BYTES_MAX) {
+            return Err((thing, Bound::Bytes));
         }
         inboxes.waiting.entry(inbox).or_default().push_back((size, thing));
         inboxes.count += 1;
@@ -323,7 +342,8 @@ mod tests {
         let mut waiting = Waiting::default();
         let taken = (0..100).filter(|_| waiting.push(FLOODED, InboxId(1), large, "flood").is_ok()).count();
         assert!(taken * large.bytes <= WAITING_BYTES_MAX / 2, "{taken}");
-        assert!(waiting.push(FLOODED, InboxId(3), costs(1), "flood").is_err(), "its share is full");
+        let refused = waiting.push(FLOODED, InboxId(3), costs(1), "flood");
+        assert_eq!(refused, Err(("flood", Bound::Bytes)), "its share is full");
         assert!(waiting.push(OTHER, InboxId(2), large, "other").is_ok());
         while !waiting.take_batch().is_empty() {}
         assert_eq!(waiting.bytes, 0);

@@ -1,5 +1,5 @@
 use axum::http::StatusCode;
-use futures::{StreamExt, TryStreamExt};
+use futures::{FutureExt as _, StreamExt, TryStreamExt};
 use serde_json::json;
 use tower::ServiceExt;
 
@@ -151,6 +151,43 @@ async fn one_caller_with_many_bodies_leaves_room_to_others() {
         .unwrap();
     assert_eq!(room.clone().oneshot(other).await.unwrap().status(), StatusCode::CREATED);
     held.abort();
+}
+
+#[tokio::test]
+async fn a_department_with_many_tokens_leaves_room_to_another() {
+    let host = Host::start().await;
+    for name in ["billing", "legal"] {
+        host.post("/v1/departments", json!({ "name": name })).await;
+    }
+    let token_of = async |department: &str| {
+        let made = host.post("/v1/tokens", json!({ "role": "admin", "department": department })).await;
+        made.body["secret"].as_str().unwrap().to_owned()
+    };
+    let rooms = (Room::of(8), ResponseRoom::default());
+    let router = router_with(host.flow.clone(), host.draining.clone(), rooms, MetricsFor::default());
+    let add_queue = |token: &str, body: Body| {
+        let request = Request::post("/v1/queues").header("content-type", "application/json");
+        let request = request.header("authorization", format!("Bearer {token}"));
+        Box::pin(router.clone().oneshot(request.body(body).unwrap()))
+    };
+    let mut held = Vec::new();
+    let mut refused = 0;
+    for _ in 0..8 {
+        let token = token_of("billing").await;
+        let endless = futures::stream::iter([Ok::<_, std::io::Error>("{")]).chain(futures::stream::pending());
+        let mut request = add_queue(&token, Body::from_stream(endless));
+        match (&mut request).now_or_never() {
+            None => held.push(request),
+            Some(answer) => {
+                assert_eq!(answer.unwrap().status(), StatusCode::SERVICE_UNAVAILABLE);
+                refused += 1;
+            }
+        }
+    }
+    assert_eq!((held.len(), refused), (4, 4), "half of the room");
+    let body = json!({ "name": "urgent", "department": "legal" });
+    let other = add_queue(&token_of("legal").await, Body::from(body.to_string())).await.unwrap();
+    assert_eq!(other.status(), StatusCode::CREATED);
 }
 
 #[tokio::test]

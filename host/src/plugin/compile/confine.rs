@@ -10,7 +10,7 @@ use std::io::Write as _;
 
 use rustix::io;
 use rustix::process::{Resource, Rlimit, nice, setrlimit};
-use rustix::thread::UnshareFlags;
+use rustix::thread::{UnshareFlags, set_no_new_privs};
 
 use super::{ChildLimits, syscalls};
 
@@ -29,6 +29,9 @@ pub(super) const KEEPS_CALLS: &str = "the system does not let the compile child 
 /// Takes away what needs no engine to be there: everything but the address space.
 pub(super) fn begin(limits: &ChildLimits, niceness: i32) -> io::Result<()> {
     nice(niceness)?;
+    // By itself: where the system refuses the list of calls, no program that this process could start has further
+    // rights all the same.
+    set_no_new_privs(true)?;
     limit(Resource::Core, 0)?;
     limit(Resource::Nofile, limits.open_files)?;
     // Not of processes: the system counts those of the whole user, the host's threads among them.
@@ -102,4 +105,31 @@ fn prefer_as_victim() {
 )]
 fn unshare(flags: UnshareFlags) -> io::Result<()> {
     rustix::thread::unshare(flags)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{self, Command};
+    use std::{env, fs};
+
+    use super::*;
+
+    /// Tells this test's own process apart from the one that it starts to be confined.
+    const IN_CHILD: &str = "is-confined";
+    const NAME: &str =
+        "plugin::compile::confine::tests::confined_process_gains_no_rights_even_without_filters";
+
+    #[test]
+    fn confined_process_gains_no_rights_even_without_filters() {
+        if env::args().any(|argument| argument == IN_CHILD) {
+            begin(&ChildLimits::ORDINARY, COMPILING).unwrap();
+            let status = fs::read_to_string("/proc/thread-self/status").unwrap();
+            assert!(status.contains("NoNewPrivs:\t1"), "{status}");
+            process::exit(0);
+        }
+        let child =
+            Command::new(env::current_exe().unwrap()).args([NAME, IN_CHILD, "--exact"]).output().unwrap();
+        let said = String::from_utf8_lossy(&child.stdout).into_owned();
+        assert!(child.status.success() && !said.contains("test result"), "{:?} {said}", child.status);
+    }
 }

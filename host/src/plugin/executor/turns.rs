@@ -4,6 +4,9 @@
 //! next job would begin if it had a thread to itself; the least is next. A job is charged with what
 //! its lane's jobs usually take when it begins, and with what it took when it is done: as many times as its
 //! department has lanes that wait, so that a department has the same share however many inboxes it has.
+//!
+//! A job cannot be interrupted, so that a turn alone is not enough: a department's jobs never run on all threads
+//! of a pace.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
@@ -17,9 +20,13 @@ use crate::domain::ids::{DepartmentId, InboxId};
 /// than the place; so there are as many as a busy host has callers.
 pub(super) const PLACES: usize = 1_024;
 
-/// A lane whose jobs take longer than this has the slow ones' threads. Well-behaved adapters need a
+/// A lane with a job that computes for longer than this has the slow ones' threads. Well-behaved adapters need a
 /// twentieth of it, and a slice of cases half.
 const SLOW_MICROS: u64 = 5_000;
+
+/// As many jobs in a row that are not as long bring a lane back to the quick ones' threads. A lane with one long
+/// job among fewer than these stays with the slow ones for good.
+const QUICK_AGAIN: u32 = 32;
 
 /// How much one more job counts in what a lane's jobs usually take: one part in so many.
 const MEMORY: u64 = 4;
@@ -67,43 +74,56 @@ pub(super) struct Turns<J> {
     next: [Order; 2],
     /// The turn taken last, by pace: whoever was idle begins here and has saved nothing.
     now: [u64; 2],
+    /// Threads of a pace that one department's jobs run on at most.
+    running_max: usize,
 }
 
-/// The lanes of one pace that wait, by their turns.
+/// The lanes of one pace that wait.
 #[derive(Default)]
 struct Order {
-    lanes: BTreeSet<(u64, Lane)>,
-    /// How many of them each department has.
-    by_department: HashMap<Option<DepartmentId>, u64>,
+    departments: HashMap<Option<DepartmentId>, Lanes>,
+    /// The first lane of each department that may have one more thread.
+    first: BTreeSet<(u64, Lane)>,
+}
+
+/// A department's lanes that wait, by their turns, and how many of its jobs run.
+#[derive(Default)]
+struct Lanes {
+    waiting: BTreeSet<(u64, Lane)>,
+    running: usize,
+}
+
+impl Lanes {
+    fn first(&self, running_max: usize) -> Option<(u64, Lane)> {
+        self.waiting.first().copied().filter(|_| self.running < running_max)
+    }
 }
 
 impl Order {
-    fn insert(&mut self, turn: u64, lane: Lane) {
-        if self.lanes.insert((turn, lane)) {
-            *self.by_department.entry(lane.department()).or_default() += 1;
-        }
-    }
-
-    fn remove(&mut self, turn: u64, lane: Lane) {
-        if !self.lanes.remove(&(turn, lane)) {
-            return;
-        }
-        let department = lane.department();
-        if let Some(count) = self.by_department.get_mut(&department) {
-            *count -= 1;
-            if *count == 0 {
-                self.by_department.remove(&department);
+    fn change(&mut self, of: Option<DepartmentId>, running_max: usize, change: impl FnOnce(&mut Lanes)) {
+        let lanes = self.departments.entry(of).or_default();
+        let before = lanes.first(running_max);
+        change(lanes);
+        let (after, is_idle) = (lanes.first(running_max), lanes.waiting.is_empty() && lanes.running == 0);
+        if before != after {
+            if let Some(it) = before {
+                self.first.remove(&it);
             }
+            self.first.extend(after);
         }
-    }
-
-    fn first(&self) -> Option<(u64, Lane)> {
-        self.lanes.first().copied()
+        if is_idle {
+            self.departments.remove(&of);
+        }
     }
 
     /// How many lanes of this one's department wait.
     fn lanes_beside(&self, lane: Lane) -> u64 {
-        self.by_department.get(&lane.department()).copied().unwrap_or_default()
+        self.departments.get(&lane.department()).map_or(0, |it| it.waiting.len() as u64)
+    }
+
+    /// Whether its department's jobs run on as many threads as they may.
+    fn has_its_threads(&self, lane: Lane, running_max: usize) -> bool {
+        self.departments.get(&lane.department()).is_some_and(|it| it.running >= running_max)
     }
 }
 
@@ -113,6 +133,17 @@ pub(super) struct Charge {
     charged: u64,
     /// How many lanes its department had.
     lanes: u64,
+    /// Whose thread it has.
+    pace: Pace,
+}
+
+/// How long a job took, in microseconds.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Used {
+    /// By the clock.
+    pub(super) wall: u64,
+    /// Of a processor: a job is not slow because others had the processors.
+    pub(super) cpu: u64,
 }
 
 struct Waiting<J> {
@@ -121,6 +152,8 @@ struct Waiting<J> {
     turn: u64,
     /// What its jobs usually take, in microseconds.
     usual: u64,
+    /// How many jobs more must be quick before the lane is.
+    slow_for: u32,
 }
 
 /// A job that is to run now.
@@ -130,19 +163,23 @@ pub(super) struct Taken<J> {
     charge: Charge,
 }
 
-impl<J> Default for Turns<J> {
-    fn default() -> Self {
-        Self { lanes: HashMap::new(), next: Default::default(), now: [0; 2] }
-    }
-}
-
 impl<J> Waiting<J> {
     fn pace(&self) -> Pace {
-        if self.usual > SLOW_MICROS { Pace::Slow } else { Pace::Quick }
+        if self.slow_for > 0 { Pace::Slow } else { Pace::Quick }
+    }
+
+    fn count(&mut self, used: Used) {
+        self.usual = (self.usual * (MEMORY - 1) + used.wall) / MEMORY;
+        self.slow_for = if used.cpu > SLOW_MICROS { QUICK_AGAIN } else { self.slow_for.saturating_sub(1) };
     }
 }
 
 impl<J> Turns<J> {
+    /// Where one department's jobs run on so many threads of a pace at most.
+    pub(super) fn new(running_max: usize) -> Self {
+        Self { lanes: HashMap::new(), next: Default::default(), now: [0; 2], running_max }
+    }
+
     /// The places of a lane, and how long a job would wait for a thread of its own there.
     pub(super) fn places(&mut self, lane: Lane) -> (Arc<Semaphore>, Duration) {
         let waiting = self.lane(lane);
@@ -150,57 +187,79 @@ impl<J> Turns<J> {
         (Arc::clone(&waiting.places), Duration::from_micros(waiting.usual.saturating_mul(ahead)))
     }
 
-    /// Adds a job to a lane; whose threads are to take it.
-    pub(super) fn push(&mut self, lane: Lane, job: J) -> Pace {
-        let now = self.now;
+    /// Adds a job to a lane; whose threads may take it now, if any may.
+    pub(super) fn push(&mut self, lane: Lane, job: J) -> Option<Pace> {
+        let (now, running_max) = (self.now, self.running_max);
         let waiting = self.lane(lane);
         waiting.jobs.push_back(job);
         let pace = waiting.pace();
         if waiting.jobs.len() == 1 {
             waiting.turn = waiting.turn.max(now[pace as usize]);
             let turn = waiting.turn;
-            self.next[pace as usize].insert(turn, lane);
+            self.wait(pace, turn, lane);
         }
-        pace
+        // Else one of the department's threads takes it when it is done with another.
+        (!self.next[pace as usize].has_its_threads(lane, running_max)).then_some(pace)
     }
 
     /// The job whose turn it is among those of this pace.
     pub(super) fn take(&mut self, pace: Pace) -> Option<Taken<J>> {
-        let next = &mut self.next[pace as usize];
-        let (turn, lane) = next.first()?;
+        let (next, running_max) = (&mut self.next[pace as usize], self.running_max);
+        let (turn, lane) = next.first.first().copied()?;
         let lanes = next.lanes_beside(lane);
-        next.remove(turn, lane);
         self.now[pace as usize] = turn;
         let waiting = self.lanes.get_mut(&lane)?;
         let job = waiting.jobs.pop_front()?;
         let charged = waiting.usual.max(1).saturating_mul(lanes);
         waiting.turn = turn.saturating_add(charged);
-        if !waiting.jobs.is_empty() {
-            next.insert(waiting.turn, lane);
-        }
-        Some(Taken { lane, job, charge: Charge { charged, lanes } })
+        let again = (!waiting.jobs.is_empty()).then_some((waiting.turn, lane));
+        next.change(lane.department(), running_max, |it| {
+            it.waiting.remove(&(turn, lane));
+            it.waiting.extend(again);
+            it.running += 1;
+        });
+        Some(Taken { lane, job, charge: Charge { charged, lanes, pace } })
+    }
+
+    /// A job's thread is free for another.
+    pub(super) fn free(&mut self, lane: Lane, charge: Charge) {
+        let running_max = self.running_max;
+        let end = |it: &mut Lanes| it.running = it.running.saturating_sub(1);
+        self.next[charge.pace as usize].change(lane.department(), running_max, end);
     }
 
     /// Charges a lane with what its job took. Which threads have its jobs from now on, if those are
     /// others and some wait.
-    pub(super) fn done(&mut self, lane: Lane, charge: Charge, micros: u64) -> Option<Pace> {
+    pub(super) fn done(&mut self, lane: Lane, charge: Charge, used: Used) -> Option<Pace> {
+        self.free(lane, charge);
+        let (now, running_max) = (self.now, self.running_max);
         let waiting = self.lanes.get_mut(&lane)?;
         let (before, turn) = (waiting.pace(), waiting.turn);
-        waiting.usual = (waiting.usual * (MEMORY - 1) + micros) / MEMORY;
-        let used = micros.saturating_mul(charge.lanes);
-        waiting.turn = turn.saturating_add(used).saturating_sub(charge.charged);
+        waiting.count(used);
+        let cost = used.wall.saturating_mul(charge.lanes);
+        waiting.turn = turn.saturating_add(cost).saturating_sub(charge.charged);
         let after = waiting.pace();
         if before != after {
             // Each pace has its own virtual time: what the lane is ahead by goes with it.
-            let ahead = waiting.turn.saturating_sub(self.now[before as usize]);
-            waiting.turn = self.now[after as usize].saturating_add(ahead);
+            let ahead = waiting.turn.saturating_sub(now[before as usize]);
+            waiting.turn = now[after as usize].saturating_add(ahead);
         }
         if waiting.jobs.is_empty() {
             return None;
         }
-        self.next[before as usize].remove(turn, lane);
-        self.next[after as usize].insert(waiting.turn, lane);
+        let new_turn = waiting.turn;
+        self.next[before as usize].change(lane.department(), running_max, |it| {
+            it.waiting.remove(&(turn, lane));
+        });
+        self.wait(after, new_turn, lane);
         (before != after).then_some(after)
+    }
+
+    fn wait(&mut self, pace: Pace, turn: u64, lane: Lane) {
+        let running_max = self.running_max;
+        self.next[pace as usize].change(lane.department(), running_max, |it| {
+            it.waiting.insert((turn, lane));
+        });
     }
 
     fn lane(&mut self, lane: Lane) -> &mut Waiting<J> {
@@ -209,6 +268,7 @@ impl<J> Turns<J> {
             places: Arc::new(Semaphore::new(PLACES)),
             turn: 0,
             usual: 0,
+            slow_for: 0,
         })
     }
 }
@@ -227,10 +287,15 @@ mod tests {
     const A: Lane = Lane::Receiving(DepartmentId(1), InboxId(1));
     const B: Lane = Lane::Receiving(DepartmentId(2), InboxId(2));
 
+    /// Of a job that had a processor all the time.
+    fn alone(micros: u64) -> Used {
+        Used { wall: micros, cpu: micros }
+    }
+
     /// Takes one of this pace, which then takes so long; whose it was.
     fn run(turns: &mut Turns<()>, pace: Pace, micros: impl Fn(Lane) -> u64) -> Option<Lane> {
         let ((), lane, charge) = turns.take(pace)?.into_parts();
-        turns.done(lane, charge, micros(lane));
+        turns.done(lane, charge, alone(micros(lane)));
         Some(lane)
     }
 
@@ -240,7 +305,7 @@ mod tests {
 
     #[test]
     fn lanes_share_the_time_and_not_the_number_of_jobs() {
-        let mut turns = Turns::default();
+        let mut turns = Turns::new(1);
         for _ in 0..1_000 {
             turns.push(A, ());
             turns.push(B, ());
@@ -252,7 +317,7 @@ mod tests {
 
     #[test]
     fn a_flood_in_one_lane_keeps_no_other_lane_waiting() {
-        let mut turns = Turns::default();
+        let mut turns = Turns::new(1);
         for _ in 0..10_000 {
             turns.push(A, ());
         }
@@ -266,7 +331,7 @@ mod tests {
 
     #[test]
     fn departments_share_the_time_however_many_inboxes_they_have() {
-        let mut turns = Turns::default();
+        let mut turns = Turns::new(1);
         for inbox in 0..50 {
             for _ in 0..100 {
                 turns.push(Lane::Receiving(DepartmentId(1), InboxId(inbox)), ());
@@ -279,7 +344,7 @@ mod tests {
 
     #[test]
     fn whoever_was_idle_has_saved_nothing() {
-        let mut turns = Turns::default();
+        let mut turns = Turns::new(1);
         turns.push(B, ());
         assert_eq!(run(&mut turns, Pace::Quick, |_| 100), Some(B));
         for _ in 0..1_000 {
@@ -297,26 +362,70 @@ mod tests {
 
     #[test]
     fn a_lane_changes_its_threads_when_its_jobs_do_with_all_that_wait() {
-        let mut turns = Turns::default();
+        let mut turns = Turns::new(1);
         for _ in 0..100 {
             turns.push(A, ());
         }
         let ((), lane, charge) = turns.take(Pace::Quick).unwrap().into_parts();
-        assert_eq!(turns.done(lane, charge, 500_000), Some(Pace::Slow));
+        assert_eq!(turns.done(lane, charge, alone(SLOW_MICROS + 1)), Some(Pace::Slow));
         assert!(turns.take(Pace::Quick).is_none());
-        let mut slow = 0;
-        while run(&mut turns, Pace::Slow, |_| 10).is_some() {
-            slow += 1;
-        }
-        assert!((5..50).contains(&slow), "it was forgiven after {slow}");
-        assert_eq!(turns.push(A, ()), Pace::Quick);
+        let slow = std::iter::from_fn(|| run(&mut turns, Pace::Slow, |_| 10)).count();
+        assert_eq!(slow, QUICK_AGAIN as usize, "so many quick ones bring it back");
+        assert_eq!(turns.push(A, ()), Some(Pace::Quick));
         let quick = std::iter::from_fn(|| run(&mut turns, Pace::Quick, |_| 10)).count();
         assert_eq!(1 + slow + quick, 101, "all had their turn");
     }
 
     #[test]
+    fn a_lane_with_a_long_job_now_and_then_keeps_to_the_slow_threads() {
+        let mut turns = Turns::new(1);
+        let mut quick = 0;
+        for number in 0..1_000 {
+            let pace = turns.push(A, ()).unwrap();
+            quick += usize::from(pace == Pace::Quick);
+            run(&mut turns, pace, |_| if number % 20 == 0 { 300_000 } else { 100 }).unwrap();
+        }
+        assert_eq!(quick, 1, "the first alone, of which nothing was known");
+    }
+
+    #[test]
+    fn a_job_that_waited_for_a_processor_is_not_slow() {
+        let mut turns = Turns::new(1);
+        turns.push(A, ());
+        let ((), lane, charge) = turns.take(Pace::Quick).unwrap().into_parts();
+        turns.done(lane, charge, Used { wall: 300_000, cpu: 100 });
+        assert_eq!(turns.push(A, ()), Some(Pace::Quick));
+    }
+
+    #[test]
+    fn a_department_never_has_all_threads_however_many_inboxes_it_has() {
+        for pace in Pace::BOTH {
+            let mut turns = Turns::new(2);
+            let lanes: Vec<_> = (0..50).map(|it| Lane::Receiving(DepartmentId(1), InboxId(it))).collect();
+            let all = || lanes.iter().copied().chain([B]);
+            if pace == Pace::Slow {
+                for lane in all() {
+                    turns.push(lane, ());
+                    run(&mut turns, Pace::Quick, |_| 300_000).unwrap();
+                }
+            }
+            for lane in &lanes {
+                turns.push(*lane, ());
+            }
+            let first = turns.take(pace).expect("a thread").into_parts();
+            let _second = turns.take(pace).expect("another");
+            assert!(turns.take(pace).is_none(), "the third is for other departments");
+            assert_eq!(turns.push(lanes[0], ()), None, "no thread is woken for it");
+            assert_eq!(turns.push(B, ()), Some(pace));
+            assert_eq!(turns.take(pace).map(|it| it.lane), Some(B));
+            turns.done(first.1, first.2, alone(100));
+            assert!(turns.take(pace).is_some(), "a thread is free again");
+        }
+    }
+
+    #[test]
     fn who_comes_is_told_how_long_the_lane_is() {
-        let mut turns = Turns::default();
+        let mut turns = Turns::new(1);
         turns.push(A, ());
         run(&mut turns, Pace::Quick, |_| 400_000).unwrap();
         for _ in 0..50 {

@@ -66,6 +66,14 @@ pub(crate) async fn a_history_of_long_items_is_shown_as_of_the_whole(world: Worl
     assert_eq!(history[0].view, whole);
 }
 
+pub(crate) async fn an_empty_remark_is_kept_as_others_are(world: World) {
+    let id = world.take_one(inbound("a", &[])).await;
+    let mut routed = world.judged(&world.claim().await.remove(0));
+    routed.decision.outcome.notes = vec![Remark { by: "keyword-router".into(), text: String::new() }];
+    assert_eq!(world.store.commit_routed(&[routed]).await.unwrap(), [RouteCommit::Committed]);
+    assert_eq!(world.store.notes(id).await.unwrap()[0].text, "");
+}
+
 pub(crate) async fn a_conversation_is_claimed_by_one(world: World) {
     world.take([inbound("a", &[]), inbound("b", &[]), inbound("c", &["a"])]).await;
     let (one, other) = tokio::join!(

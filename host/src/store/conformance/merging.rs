@@ -7,12 +7,16 @@ use crate::domain::apply::TimerChanges;
 use crate::domain::case::Occasion;
 use crate::domain::conversation::{Conversation, Status};
 use crate::domain::ids::{ActivationId, ConversationId, ItemId};
+use crate::domain::quota::Quota;
+use crate::domain::threading::{REFERENCES_MAX, Unjoined};
 use crate::domain::time::Timestamp;
 use crate::domain::timer::{Timer, TimerPurpose};
-use crate::store::{MergeByHand, MergeRefusal, MergeUndo, MergeUndone, Note, StoreError, StoreResult};
+use crate::store::{
+    MergeByHand, MergeRefusal, MergeUndo, MergeUndone, Note, QuotaChange, StoreError, StoreResult,
+};
 
 impl World {
-    pub(super) async fn merge(
+    pub(crate) async fn merge(
         &self,
         ends: ConversationId,
         into: ConversationId,
@@ -24,7 +28,8 @@ impl World {
             event: self.ids.next(audit.at),
             audit,
         };
-        self.store.merge(&merge).await
+        let merged = self.store.merge(&merge).await?;
+        Ok(merged.map(|survivor| survivor.id))
     }
 
     async fn try_undo(&self, ended: ConversationId) -> Result<MergeUndone, MergeRefusal> {
@@ -40,7 +45,7 @@ impl World {
         self.store.undo_merge(&undo).await.unwrap()
     }
 
-    pub(super) async fn undo(&self, ended: ConversationId) -> MergeUndone {
+    pub(crate) async fn undo(&self, ended: ConversationId) -> MergeUndone {
         self.try_undo(ended).await.unwrap()
     }
 
@@ -60,6 +65,29 @@ impl World {
 
     async fn texts_of_notes(&self, id: ConversationId) -> Vec<String> {
         self.store.notes(id).await.unwrap().into_iter().map(|it| it.text).collect()
+    }
+
+    /// Items that answer one another's conversation, some in one delivery; each is named by its number.
+    async fn take_many(&self, writer: &str, parent: &str, count: usize) {
+        let items: Vec<_> =
+            (0..count).map(|it| by(writer, item(&format!("{writer}-{it}"), &[parent]))).collect();
+        for part in items.chunks(1_000) {
+            let delivery = self.delivery(part.to_vec());
+            self.store.commit_intakes(&[delivery], None).await.unwrap().remove(0).unwrap();
+        }
+        self.route_all().await;
+    }
+
+    /// Items that answer `parent`, and name as many other items, which are not here, as count.
+    async fn take_naming(&self, writer: &str, parent: &str, items: usize) {
+        for number in 0..items {
+            let mut names = vec![parent.to_owned()];
+            names.extend((1..REFERENCES_MAX).map(|it| format!("{writer}-{number}-{it}")));
+            let mut naming = item(&format!("{writer}-{number}"), &[]);
+            naming.in_reply_to = names;
+            self.take_one(by(writer, naming)).await;
+        }
+        self.route_all().await;
     }
 
     async fn two(&self) -> [(ItemId, ConversationId); 2] {
@@ -188,15 +216,59 @@ pub(crate) async fn a_changed_conversation_is_not_merged(world: World) {
 
 pub(crate) async fn a_long_conversation_is_not_moved_at_once(world: World) {
     let [(_, mika), (_, otto)] = world.two().await;
-    let items = (0..2_000).map(|it| by("otto", item(&format!("m{it}"), &["b"]))).collect::<Vec<_>>();
-    for part in items.chunks(1_000) {
-        let delivery = world.delivery(part.to_vec());
-        world.store.commit_intakes(&[delivery], None).await.unwrap().remove(0).unwrap();
-    }
-    world.route_all().await;
+    world.take_many("otto", "b", 2_000).await;
     assert_eq!(world.merge(otto, mika).await.unwrap(), Err(MergeRefusal::TooLong(2_000)));
     // The other way round it is one item.
     assert_eq!(world.merge(mika, otto).await.unwrap(), Ok(otto));
+}
+
+pub(crate) async fn named_references_count_to_what_a_merge_moves(world: World) {
+    let [(_, mika), (_, otto)] = world.two().await;
+    world.take_naming("otto", "b", 32).await;
+    assert_eq!(world.conversation(otto).await.item_count, 33);
+    assert_eq!(world.merge(otto, mika).await.unwrap(), Err(MergeRefusal::TooLong(2_000)));
+    // Items move half as much.
+    let younger = world.take_one(inbound("c", &[])).await;
+    world.take_naming("mika@example.com", "c", 17).await;
+    assert_eq!(world.take_one(inbound("joins", &["c", "a"])).await, younger);
+    assert_eq!(world.conversation(younger).await.merged_into, None);
+    let suggested = world.store.suggestions(younger).await.unwrap();
+    assert_eq!((suggested[0].conversation, suggested[0].why), (mika, Unjoined::TooLong));
+}
+
+pub(crate) async fn conversations_over_a_quota_together_are_suggested_and_not_merged(world: World) {
+    let older = world.take_one(inbound("a", &[])).await;
+    let younger = world.take_one(inbound("b", &[])).await;
+    world.route_all().await;
+    world.alter(older, |it| it.tags.extend(["one".to_owned()])).await;
+    world.alter(younger, |it| it.tags.extend(["two".to_owned()])).await;
+    let set = async |value| {
+        let change = QuotaChange { quota: Quota::ConversationLabels, value: Some(value) };
+        let owner = Some(world.inbox.department);
+        world.store.change_quotas(owner, &[change], &world.audit("quotas.change")).await.unwrap();
+    };
+    set(1).await;
+    assert_eq!(world.take_one(inbound("c", &["b", "a"])).await, younger);
+    assert_eq!(world.conversation(younger).await.merged_into, None);
+    let suggested = world.store.suggestions(younger).await.unwrap();
+    assert_eq!((suggested[0].conversation, suggested[0].why), (older, Unjoined::OverQuota));
+    set(2).await;
+    assert_eq!(world.take_one(inbound("d", &["b", "a"])).await, older);
+    assert_eq!(world.conversation(older).await.tags.len(), 2);
+}
+
+pub(crate) async fn a_merge_is_taken_back_however_many_items_the_survivor_got(world: World) {
+    let [(_, mika), (_, otto)] = world.two().await;
+    world.merge(otto, mika).await.unwrap().unwrap();
+    world.take_many("mika@example.com", "a", 4_100).await;
+    world.take([by("otto", item("c", &["b"]))]).await;
+    world.undo(otto).await;
+    assert_eq!(world.names(otto).await, ["b", "c"]);
+    assert_eq!(world.conversation(mika).await.item_count, 4_101);
+    // What goes back is bounded.
+    world.merge(otto, mika).await.unwrap().unwrap();
+    world.take_many("otto", "b", 4_000).await;
+    assert_eq!(world.try_undo(otto).await, Err(MergeRefusal::TooMuch(4_000)));
 }
 
 fn timer(conversation: ConversationId, key: &str, due_at: i64, until_answered: bool) -> Timer {
@@ -250,4 +322,29 @@ pub(crate) async fn a_suggestion_is_dismissed_once(world: World) {
     // Nor is it made again.
     world.take_unproven(by("eve", item("c", &["b", "a"]))).await;
     assert_eq!(world.store.suggestions(other).await.unwrap(), []);
+}
+
+pub(crate) async fn a_suggestion_follows_conversations_that_merge(world: World) {
+    let [(_, mika), (_, otto)] = world.two().await;
+    let eve = world.take_unproven(by("eve", item("c", &["a"]))).await;
+    let suggested = async |id| {
+        let found = world.store.suggestions(id).await.unwrap();
+        found.into_iter().map(|it| (it.conversation, it.is_from_here)).collect::<Vec<_>>()
+    };
+    world.merge(mika, otto).await.unwrap().unwrap();
+    assert_eq!(suggested(eve).await, [(otto, true)], "where it leads now");
+    assert_eq!(suggested(otto).await, [(eve, false)]);
+    let other = world.take_one(by("mia", item("d", &[]))).await;
+    world.merge(eve, other).await.unwrap().unwrap();
+    assert_eq!((suggested(other).await, suggested(otto).await), (vec![(otto, true)], vec![(other, false)]));
+
+    let dismissed = world.store.dismiss_suggestion(otto, other, &world.audit("dismiss")).await.unwrap();
+    assert!(dismissed);
+    assert!(!world.store.dismiss_suggestion(other, otto, &world.audit("dismiss")).await.unwrap());
+    assert_eq!((suggested(other).await, suggested(otto).await), (vec![], vec![]));
+    // Nothing was said of those that had ended in them.
+    world.undo(eve).await;
+    assert_eq!((suggested(eve).await, suggested(other).await), (vec![(otto, true)], vec![]));
+    world.undo(mika).await;
+    assert_eq!((suggested(eve).await, suggested(otto).await), (vec![(mika, true)], vec![]));
 }

@@ -37,6 +37,29 @@ pub(crate) async fn a_channel_of_one_department_is_shared_only_by_the_company(wo
     world.store.add_inbox(&inbox, ChannelScope::Company, &audit()).await.unwrap();
 }
 
+pub(crate) async fn name_like_that_of_anothers_inbox_is_refused_to_a_department(world: World) {
+    let now = world.now();
+    let other =
+        Department { id: world.ids.next(now), name: "other".into(), title: "Other".into(), created_at: now };
+    world.store.add_department(&other, &[], &world.audit("department.add")).await.unwrap();
+    let named = |name: &str, department| Inbox {
+        id: world.ids.next(now),
+        name: name.into(),
+        channel: name.into(),
+        department,
+        ..(*world.inbox).clone()
+    };
+    let audit = || world.audit("inbox.add");
+    let add = async |inbox: &Inbox, scope| world.store.add_inbox(inbox, scope, &audit()).await;
+    add(&named("billing", world.inbox.department), ChannelScope::Department).await.unwrap();
+    let alike = named("bi11ing", other.id);
+    let refused = add(&alike, ChannelScope::Department).await;
+    assert!(matches!(&refused, Err(StoreError::LookAlike(_, it)) if it == "billing"), "{refused:?}");
+    add(&named("b1lling", world.inbox.department), ChannelScope::Department).await.unwrap();
+    // An admin of the whole company sees both.
+    add(&alike, ChannelScope::Company).await.unwrap();
+}
+
 pub(crate) async fn what_is_referred_to_must_exist(world: World) {
     let now = world.now();
     let stray = Queue {

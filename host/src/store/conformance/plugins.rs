@@ -5,15 +5,17 @@ use std::collections::{HashMap, HashSet};
 use bytes::Bytes;
 use serde_json::json;
 
-use super::world::{ALL, World};
+use super::world::{ALL, World, inbound};
 use crate::domain::activation::{Activation, AppliesTo, Mode, Phase, Preparation, Reach};
 use crate::domain::failure_policy::FailurePolicy;
 use crate::domain::generation::Generation;
+use crate::domain::ids::SigningKeyId;
 use crate::domain::quota::{Quota, QuotaLimit, Quotas};
 use crate::domain::release::{Manifest, PluginKind, Release, ReleaseState};
+use crate::domain::signing::{KnownSignature, Signature};
 use crate::store::{
-    ACTIVATION_VERSIONS_MAX, ActivationAdded, ActivationRoom, Published, ReleaseRoom, StoreError,
-    StoreResult, Sweep,
+    ACTIVATION_VERSIONS_MAX, ActivationAdded, ActivationRoom, GENERATIONS_KEPT, PageRequest, Published,
+    ReleaseRoom, StoreError, StoreResult, Sweep, UsableRelease,
 };
 
 fn release(world: &World, version: &str, digest: &str) -> Release {
@@ -77,7 +79,15 @@ pub(crate) async fn a_release_is_published_once(world: World) {
     assert_eq!(world.store.component("d1").await.unwrap().as_deref(), Some(&b"abc"[..]));
     assert_eq!(world.store.component("d2").await.unwrap(), None);
     let both = vec![second, first];
-    assert_eq!(world.store.versions("keyword-router").await.unwrap(), both);
+    let versions = world.store.versions("keyword-router").await.unwrap();
+    let called: Vec<_> = versions.iter().map(|it| (it.version.as_str(), it.digest.as_str())).collect();
+    assert_eq!(called, [("1.1.0", "d3"), ("1.0.0", "d1")]);
+    assert_eq!(world.store.releases_of("keyword-router", ALL).await.unwrap().entries, both);
+    let first_page = PageRequest { after: None, limit: 1 };
+    let page = world.store.releases_of("keyword-router", first_page).await.unwrap();
+    assert_eq!(page.entries, both[..1]);
+    let rest = PageRequest { after: page.next, limit: 1 };
+    assert_eq!(world.store.releases_of("keyword-router", rest).await.unwrap().entries, both[1..]);
     assert_eq!(world.store.releases("WORDS", ALL).await.unwrap().entries, both);
     assert_eq!(world.store.releases("nothing", ALL).await.unwrap().entries, []);
 }
@@ -114,22 +124,22 @@ pub(crate) async fn an_activation_is_changed_by_compare_and_set(world: World) {
     let release = release(&world, "1.0.0", "d1");
     let first = activation(&world, &release);
     let audit = || world.audit("activation.change");
-    let missing = world.store.add_activation(&first, activation_room(&first), &audit()).await;
+    let missing = world.store.add_activation(&first, activation_room(&first), &[], &audit()).await;
     assert!(matches!(missing, Err(StoreError::Missing(_))), "{missing:?}");
     publish(&world, &release).await;
-    world.store.add_activation(&first, activation_room(&first), &audit()).await.unwrap();
+    world.store.add_activation(&first, activation_room(&first), &[], &audit()).await.unwrap();
     let twin = activation(&world, &release);
-    let taken = world.store.add_activation(&twin, activation_room(&twin), &audit()).await;
+    let taken = world.store.add_activation(&twin, activation_room(&twin), &[], &audit()).await;
     assert!(matches!(&taken, Err(StoreError::Taken(what)) if what == "activation words"), "{taken:?}");
 
     let mut ready = Activation { preparation: Preparation::Ready, updated_at: world.now(), ..first.clone() };
-    world.store.change_activation(&ready, first.updated_at, &audit()).await.unwrap();
-    let stale = world.store.change_activation(&ready, first.updated_at, &audit()).await;
+    world.store.change_activation(&ready, first.updated_at, &[], &audit()).await.unwrap();
+    let stale = world.store.change_activation(&ready, first.updated_at, &[], &audit()).await;
     assert!(matches!(stale, Err(StoreError::Stale(_))), "{stale:?}");
     assert_eq!(world.store.activation_versions(first.id).await.unwrap().len(), 1);
     let seen = ready.updated_at;
     ready = Activation { revision: 2, settings: json!({}), updated_at: world.now(), ..ready };
-    world.store.change_activation(&ready, seen, &audit()).await.unwrap();
+    world.store.change_activation(&ready, seen, &[], &audit()).await.unwrap();
     let versions = world.store.activation_versions(first.id).await.unwrap();
     assert_eq!(versions.iter().map(|it| it.revision).collect::<Vec<_>>(), [2, 1]);
     assert_eq!(versions[1].settings, first.settings);
@@ -143,12 +153,15 @@ pub(crate) async fn an_adapter_is_enabled_once(world: World) {
     let first = Activation { kind: PluginKind::ChannelAdapter, ..activation(&world, &release) };
     let audit = || world.audit("activation.enable");
     assert_eq!(
-        world.store.add_activation(&first, activation_room(&first), &audit()).await.unwrap(),
+        world.store.add_activation(&first, activation_room(&first), &[], &audit()).await.unwrap(),
         ActivationAdded::Added
     );
     let second = Activation { id: world.ids.next(world.now()), name: "second".into(), ..first.clone() };
     let there = ActivationAdded::AdapterIsEnabled { name: first.name.clone() };
-    assert_eq!(world.store.add_activation(&second, activation_room(&second), &audit()).await.unwrap(), there);
+    assert_eq!(
+        world.store.add_activation(&second, activation_room(&second), &[], &audit()).await.unwrap(),
+        there
+    );
     assert_eq!(world.store.activations().await.unwrap(), [first]);
 }
 
@@ -249,10 +262,17 @@ pub(crate) async fn component_of_a_yanked_unused_release_is_deleted_and_its_vers
     let unyanked = world.store.change_release(&published, &yanked, &audit()).await;
     assert!(matches!(unyanked, Err(StoreError::Missing(_))), "{unyanked:?}");
     // The same bytes again bring the component back.
-    let again = release(&world, "1.0.0", "d1");
-    assert_eq!(publish(&world, &again).await, Published::Before(Box::new(yanked.clone())));
+    let again = Release { signature: Some(signature()), ..release(&world, "1.0.0", "d1") };
+    let signed = Release { signature: Some(signature()), ..yanked };
+    assert_eq!(publish(&world, &again).await, Published::Before(Box::new(signed.clone())));
     assert_eq!(world.store.component("d1").await.unwrap().as_deref(), Some(&b"abc"[..]));
-    world.store.change_release(&published, &yanked, &audit()).await.unwrap();
+    assert_eq!(world.store.release("d1").await.unwrap(), Some(signed.clone()), "and its signature with them");
+    world.store.change_release(&published, &signed, &audit()).await.unwrap();
+}
+
+fn signature() -> KnownSignature {
+    let signature = Signature { public_key: "a key".into(), signature: "a signature".into() };
+    KnownSignature { key: SigningKeyId(1), signature }
 }
 
 pub(crate) async fn releases_and_activations_stay_within_their_quotas(world: World) {
@@ -272,16 +292,16 @@ pub(crate) async fn releases_and_activations_stay_within_their_quotas(world: Wor
     let one = Activation { owner, ..activation(&world, &first) };
     let two = Activation { id: world.ids.next(world.now()), name: "two".into(), ..one.clone() };
     let wide = activation_room(&one);
-    world.store.add_activation(&one, wide, &audit()).await.unwrap();
+    world.store.add_activation(&one, wide, &[], &audit()).await.unwrap();
     let activations = QuotaLimit { most: 1, ..wide.activations };
     let preparing = QuotaLimit { most: 1, ..wide.preparing };
     for room in [ActivationRoom { activations, ..wide }, ActivationRoom { preparing, ..wide }] {
-        let refused = world.store.add_activation(&two, room, &audit()).await;
+        let refused = world.store.add_activation(&two, room, &[], &audit()).await;
         assert!(matches!(refused, Err(StoreError::OverQuota(_))), "{refused:?}");
     }
     // One that waits already may wait for something else.
     let other = Activation { updated_at: one.updated_at.plus_ms(1), ..one.clone() };
-    world.store.plan_activation(&other, one.updated_at, preparing, &audit()).await.unwrap();
+    world.store.plan_activation(&other, one.updated_at, &[], preparing, &audit()).await.unwrap();
     assert_eq!(world.store.activations().await.unwrap(), [other]);
 }
 
@@ -290,13 +310,132 @@ pub(crate) async fn activation_keeps_its_last_versions(world: World) {
     publish(&world, &release).await;
     let mut present = activation(&world, &release);
     let audit = || world.audit("activation.change");
-    world.store.add_activation(&present, activation_room(&present), &audit()).await.unwrap();
+    world.store.add_activation(&present, activation_room(&present), &[], &audit()).await.unwrap();
     for revision in 2..=ACTIVATION_VERSIONS_MAX + 2 {
         let next = Activation { revision, updated_at: present.updated_at.plus_ms(1), ..present.clone() };
-        world.store.change_activation(&next, present.updated_at, &audit()).await.unwrap();
+        world.store.change_activation(&next, present.updated_at, &[], &audit()).await.unwrap();
         present = next;
     }
     let versions = world.store.activation_versions(present.id).await.unwrap();
     let revisions: Vec<_> = versions.iter().map(|it| it.revision).collect();
     assert_eq!(revisions, (3..=ACTIVATION_VERSIONS_MAX + 2).rev().collect::<Vec<_>>());
+}
+
+async fn yank(world: &World, published: &Release) -> Release {
+    let state = ReleaseState::Yanked { reason: "wrong".into(), yanked_at: world.now() };
+    let yanked = Release { state, ..published.clone() };
+    world.store.change_release(&yanked, published, &world.audit("plugin.yank")).await.unwrap();
+    yanked
+}
+
+pub(crate) async fn release_that_changed_meanwhile_enables_nothing(world: World) {
+    let published = release(&world, "1.0.0", "d1");
+    publish(&world, &published).await;
+    let settings = world.store.settings().await.unwrap();
+    let usable = [UsableRelease { release: published.clone(), keys: Vec::new(), settings }];
+    let first = activation(&world, &published);
+    let (room, audit) = (activation_room(&first), || world.audit("activation.enable"));
+    world.store.add_activation(&first, room, &usable, &audit()).await.unwrap();
+    yank(&world, &published).await;
+    let second = Activation { id: world.ids.next(world.now()), name: "second".into(), ..first.clone() };
+    let refused = world.store.add_activation(&second, room, &usable, &audit()).await;
+    assert!(matches!(refused, Err(StoreError::Stale(_))), "{refused:?}");
+    let ready = Activation { preparation: Preparation::Ready, updated_at: world.now(), ..first.clone() };
+    let refused = world.store.change_activation(&ready, first.updated_at, &usable, &audit()).await;
+    assert!(matches!(refused, Err(StoreError::Stale(_))), "{refused:?}");
+    assert_eq!(world.store.activations().await.unwrap(), [first.clone()]);
+    // What does not depend on it goes on.
+    world.store.change_activation(&ready, first.updated_at, &[], &audit()).await.unwrap();
+}
+
+pub(crate) async fn component_that_an_activation_runs_by_now_is_not_deleted(world: World) {
+    let published = release(&world, "1.0.0", "d1");
+    publish(&world, &published).await;
+    let yanked = yank(&world, &published).await;
+    let (now, none) = (world.now(), HashSet::new());
+    let over = Sweep { now, unused_before: now, at_once: None };
+    // It was not running when the used ones were looked up.
+    let first = activation(&world, &published);
+    let audit = || world.audit("activation.enable");
+    world.store.add_activation(&first, activation_room(&first), &[], &audit()).await.unwrap();
+    assert_eq!(world.store.sweep_components(&none, over).await.unwrap(), 0);
+    assert!(world.store.component("d1").await.unwrap().is_some());
+    world.store.delete_activation(&first, first.updated_at, &audit()).await.unwrap();
+    world.store.change_release(&published, &yanked, &audit()).await.unwrap();
+    assert_eq!(world.store.sweep_components(&none, over).await.unwrap(), 0, "it is not yanked any more");
+    yank(&world, &published).await;
+    assert_eq!(world.store.sweep_components(&none, over).await.unwrap(), 1);
+}
+
+pub(crate) async fn deleted_activation_leaves_its_name_to_another(world: World) {
+    let published = release(&world, "1.0.0", "d1");
+    publish(&world, &published).await;
+    let first = activation(&world, &published);
+    let (room, audit) = (activation_room(&first), || world.audit("activation.delete"));
+    world.store.add_activation(&first, room, &[], &audit()).await.unwrap();
+    let stale = world.store.delete_activation(&first, first.updated_at.plus_ms(-1), &audit()).await;
+    assert!(matches!(stale, Err(StoreError::Stale(_))), "{stale:?}");
+    assert_eq!(world.store.activation_versions(first.id).await.unwrap().len(), 1, "nothing of it is deleted");
+    world.store.delete_activation(&first, first.updated_at, &audit()).await.unwrap();
+    assert_eq!(world.store.activations().await.unwrap(), []);
+    assert_eq!(world.store.activation_versions(first.id).await.unwrap(), []);
+    let missing = world.store.delete_activation(&first, first.updated_at, &audit()).await;
+    assert!(matches!(missing, Err(StoreError::Missing(_))), "{missing:?}");
+    let again = Activation { id: world.ids.next(world.now()), ..first };
+    world.store.add_activation(&again, room, &[], &audit()).await.unwrap();
+}
+
+pub(crate) async fn name_like_that_of_anothers_activation_is_refused(world: World) {
+    let published = release(&world, "1.0.0", "d1");
+    publish(&world, &published).await;
+    let companys = activation(&world, &published);
+    let audit = || world.audit("activation.enable");
+    let add = async |activation: &Activation| {
+        world.store.add_activation(activation, activation_room(activation), &[], &audit()).await
+    };
+    add(&companys).await.unwrap();
+    let named = |name: &str, owner| Activation {
+        id: world.ids.next(world.now()),
+        name: name.into(),
+        owner,
+        ..companys.clone()
+    };
+    let owner = Some(world.agent.department);
+    let refused = add(&named("w0rds", owner)).await;
+    assert!(matches!(&refused, Err(StoreError::LookAlike(_, other)) if other == "words"), "{refused:?}");
+    add(&named("letters", owner)).await.unwrap();
+    add(&named("1etters", owner)).await.unwrap();
+    // The company's own admins see all of them.
+    add(&named("letter-s", None)).await.unwrap();
+}
+
+pub(crate) async fn generations_that_a_decision_names_are_kept(world: World) {
+    let began = world.now();
+    let generation = |number: i64| {
+        // Two hours pass from each to the next: longer than work is in flight.
+        let at = began.plus_ms(number * 7_200_000);
+        Generation {
+            id: world.ids.next(at),
+            number,
+            created_at: at,
+            cause: "tests".into(),
+            entries: Vec::new(),
+        }
+    };
+    for number in 1..=3 {
+        world.store.add_generation(&generation(number)).await.unwrap();
+    }
+    world.take_one(inbound("a", &[])).await;
+    world.route_all().await;
+    for number in 4..=GENERATIONS_KEPT + 4 {
+        world.store.add_generation(&generation(number)).await.unwrap();
+    }
+    assert_eq!(world.store.sweep_generations().await.unwrap(), 2);
+    let mut kept = Vec::new();
+    for number in 1..=6 {
+        kept.extend(world.store.generation(number).await.unwrap().map(|it| it.number));
+    }
+    // The decision was made under the third, or in flight since the second.
+    assert_eq!(kept, [2, 3, 5, 6]);
+    assert_eq!(world.store.latest_generation().await.unwrap().unwrap().number, GENERATIONS_KEPT + 4);
 }

@@ -6,7 +6,10 @@ use super::world::{ALL, World, inbound};
 use crate::domain::ids::{DeliveryId, TokenId};
 use crate::domain::retention::UnreadBefore;
 
-use crate::store::{Claimed, IntakeContent, IntakeEntry, IntakeOrigin, KeyedRequest, unread_bytes};
+use crate::store::{
+    Claimed, IntakeContent, IntakeEntry, IntakeOrigin, KEPT_ANSWERS_BYTES_MAX, KeptAnswer, KeyedRequest,
+    unread_bytes,
+};
 
 const NOT_BELIEVED: &str = "unauthentic: the signature is wrong";
 const BROKEN: &str = "malformed: cut off";
@@ -127,4 +130,31 @@ pub(crate) async fn an_answer_is_forgotten_when_its_time_is_over(world: World) {
     world.store.forget_requests(late).await.unwrap();
     assert_eq!(claim("late").await.1, Claimed::Unanswered(late));
     assert_eq!(claim("early").await.1, Claimed::New, "what was claimed at {early} is forgotten");
+}
+
+pub(crate) async fn oldest_answers_of_a_token_make_room_for_its_new_ones(world: World) {
+    let request = |token: i64, key: &str| KeyedRequest {
+        token: TokenId(token),
+        key: key.into(),
+        fingerprint: "f".into(),
+    };
+    let never = crate::domain::time::Timestamp::from_ms(0);
+    let claim = async |token, key: &str| {
+        world.store.claim_request(&request(token, key), world.now(), never).await.unwrap()
+    };
+    let answer = async |token, key: &str, bytes: i64| {
+        assert_eq!(claim(token, key).await, Claimed::New);
+        let body = Some(vec![7; usize::try_from(bytes).unwrap()]);
+        let answer = KeptAnswer { status: 200, content_type: None, etag: None, body };
+        world.store.keep_answer(&request(token, key), &answer).await.unwrap();
+    };
+    answer(2, "anothers", KEPT_ANSWERS_BYTES_MAX / 4).await;
+    assert_eq!(claim(1, "under way").await, Claimed::New);
+    for number in 0..12 {
+        answer(1, &number.to_string(), KEPT_ANSWERS_BYTES_MAX / 4).await;
+    }
+    assert_eq!(claim(1, "0").await, Claimed::New, "it made room");
+    assert!(matches!(claim(1, "11").await, Claimed::Answered(_)));
+    assert!(matches!(claim(1, "under way").await, Claimed::Unanswered(_)));
+    assert!(matches!(claim(2, "anothers").await, Claimed::Answered(_)));
 }

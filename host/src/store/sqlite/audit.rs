@@ -9,6 +9,7 @@ use sqlx::{ConnectOptions, Connection, Row as _, SqliteConnection};
 use super::SqliteStore;
 use super::error::expect_rows;
 use super::open::reader_options;
+use super::paging::{self, Fitting};
 use crate::domain::time::Timestamp;
 use crate::store::audit_chain::{Link, Walk, Written};
 use crate::store::{AuditEntry, AuditVerification, Page, PageRequest, StoreResult};
@@ -78,8 +79,9 @@ pub(super) async fn misses_its_end(connection: &mut SqliteConnection) -> StoreRe
 
 /// A page of the log, newest first.
 pub(super) async fn page(store: &SqliteStore, page: PageRequest) -> StoreResult<Page<AuditEntry>> {
-    let rows = sqlx::query(
-        "SELECT id, at, principal, action, subject, detail
+    let mut reader = store.reader().await?;
+    let sizes: Vec<(i64, i64)> = sqlx::query_as(
+        "SELECT id, octet_length(principal) + octet_length(subject) + octet_length(detail)
          FROM audit
          WHERE id < ?
          ORDER BY id DESC
@@ -87,10 +89,20 @@ pub(super) async fn page(store: &SqliteStore, page: PageRequest) -> StoreResult<
     )
     .bind(page.after.unwrap_or(i64::MAX))
     .bind(page.limit)
-    .fetch_all(&mut *store.reader().await?)
+    .fetch_all(&mut *reader)
     .await?;
-    let entries = rows.iter().map(read).collect::<StoreResult<Vec<_>>>()?;
-    Ok(super::paging::by_id(entries, page, |it| it.id.0))
+    let Fitting { ids, next } = paging::fitting(&sizes, page);
+    let rows = sqlx::query(
+        "SELECT id, at, principal, action, subject, detail
+         FROM audit
+         WHERE id BETWEEN ? AND ?
+         ORDER BY id DESC",
+    )
+    .bind(ids.last().copied().unwrap_or_default())
+    .bind(ids.first().copied().unwrap_or_default())
+    .fetch_all(&mut *reader)
+    .await?;
+    Ok(Page { entries: rows.iter().map(read).collect::<StoreResult<_>>()?, next })
 }
 
 /// Verifies the log of a repository in this file, whether a host has it open or not.

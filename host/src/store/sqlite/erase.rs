@@ -132,7 +132,7 @@ async fn last_step(
     people::keep_erased(&begun.erased, means.at, connection).await?;
     begun::end(begun, connection).await?;
     let erasure =
-        Erasure { contact: begun.contact, erased_at: means.at, wiped_at: None, erased: begun.erased };
+        Erasure { contact: begun.contact, erased_at: Some(means.at), wiped_at: None, erased: begun.erased };
     Ok((done, Erasing::Ended(erasure)))
 }
 

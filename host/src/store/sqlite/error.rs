@@ -2,6 +2,7 @@
 
 use sqlx::error::{DatabaseError, ErrorKind};
 
+use crate::domain::look_alike::is_confusable;
 use crate::store::{StoreError, StoreResult};
 
 /// Primary result codes (sqlite.org/rescode.html) after which nothing can be written for now: busy,
@@ -64,6 +65,14 @@ pub(super) fn expect_rows(what: &str, expected: usize, changed: u64) -> StoreRes
         return Ok(());
     }
     Err(surprise(format!("{what}: {changed} rows changed instead of {expected}")))
+}
+
+/// Refuses a name that people take for one of these, which are others'.
+pub(super) fn refuse_look_alike(kind: &str, name: &str, others: Vec<String>) -> StoreResult<()> {
+    match others.into_iter().find(|it| is_confusable(it, name)) {
+        Some(other) => Err(StoreError::LookAlike(format!("{kind} {name}"), other)),
+        None => Ok(()),
+    }
 }
 
 /// Says what is taken or missing in the caller's words.

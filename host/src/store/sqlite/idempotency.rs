@@ -1,12 +1,16 @@
 //! Requests with a key, and what was answered.
 
 use async_trait::async_trait;
-use sqlx::Row as _;
+use sqlx::{Row as _, SqliteConnection};
 
 use super::SqliteStore;
 use super::error::{expect_rows, surprise};
+use crate::domain::ids::TokenId;
 use crate::domain::time::Timestamp;
-use crate::store::{Claimed, IdempotencyStore, KeptAnswer, KeyedRequest, StoreResult};
+use crate::store::{
+    Claimed, IdempotencyStore, KEPT_ANSWERS_BYTES_MAX, KEYED_REQUESTS_MAX, KeptAnswer, KeyedRequest,
+    StoreResult,
+};
 
 /// Which contacts, conversations and items a kept answer names. (A name is one of our ids in its text form.)
 const NAMES: &str = "INSERT INTO answer_names (token, key, name)
@@ -19,6 +23,44 @@ const NAMES: &str = "INSERT INTO answer_names (token, key, name)
         k.token = ? AND k.key = ? AND t.type = 'text' AND length(t.value) = 17
         AND substr(t.value, 1, 4) IN ('ctc_', 'cnv_', 'itm_')
     ON CONFLICT DO NOTHING";
+
+/// After so long a request that has no answer is under way no more.
+const UNDER_WAY_MS: i64 = 600_000;
+
+/// Forgets the oldest requests of a token until there is room for another.
+async fn make_room(token: TokenId, now: Timestamp, connection: &mut SqliteConnection) -> StoreResult<()> {
+    loop {
+        let is_full = "SELECT EXISTS (
+            SELECT 1 FROM keyed_request_counts WHERE token = ? AND (requests >= ? OR bytes >= ?)
+        )";
+        let is_full: bool = sqlx::query_scalar(is_full)
+            .bind(token.0)
+            .bind(KEYED_REQUESTS_MAX)
+            .bind(KEPT_ANSWERS_BYTES_MAX)
+            .fetch_one(&mut *connection)
+            .await?;
+        if !is_full {
+            return Ok(());
+        }
+        let done = sqlx::query(
+            "DELETE FROM keyed_requests
+             WHERE token = ?1 AND key IN (
+                 SELECT key
+                 FROM keyed_requests
+                 WHERE token = ?1 AND (status IS NOT NULL OR at < ?2)
+                 ORDER BY at
+                 LIMIT 1
+             )",
+        )
+        .bind(token.0)
+        .bind(now.plus_ms(-UNDER_WAY_MS).as_ms())
+        .execute(&mut *connection)
+        .await?;
+        if done.rows_affected() == 0 {
+            return Ok(());
+        }
+    }
+}
 
 #[async_trait]
 impl IdempotencyStore for SqliteStore {
@@ -57,6 +99,7 @@ impl IdempotencyStore for SqliteStore {
                 body: row.try_get(5)?,
             }));
         }
+        make_room(request.token, now, &mut tx).await?;
         sqlx::query("INSERT INTO keyed_requests (token, key, fingerprint, at) VALUES (?, ?, ?, ?)")
             .bind(request.token.0)
             .bind(&request.key)

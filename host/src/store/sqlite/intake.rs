@@ -27,7 +27,6 @@ pub(super) use self::early::settle_sent;
 pub(super) use self::entry::storable;
 pub(super) use self::evidence::SENT;
 use self::work::{Done, Work};
-use super::search::Texts;
 use super::{Books, SqliteStore, Writer, audit, deliveries, heads};
 use crate::crash::{self, Point};
 use crate::domain::delivery::{Delivery, DeliveryHead, DeliveryOutcome, ImportKey, RawDelivery};
@@ -162,10 +161,6 @@ async fn end(
     books: &mut Books,
     done: Done,
 ) -> StoreResult<Vec<IntakeCommitted>> {
-    let takes_texts_along = books.unindexed.are_enough();
-    if takes_texts_along {
-        books.unindexed.index(&mut tx).await?;
-    }
     for entry in &done.audits {
         audit::record(entry, &mut tx).await?;
     }
@@ -173,9 +168,6 @@ async fn end(
     tx.commit().await?;
     books.next_content = done.next_content;
     books.arrivals += 1;
-    if takes_texts_along {
-        books.unindexed = Texts::default();
-    }
     books.unindexed.append(done.texts);
     books.any_early |= done.any_early;
     if done.any_unknown {

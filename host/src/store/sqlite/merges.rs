@@ -4,7 +4,8 @@
 //! Decisions, participants and the younger's own row stay where they are.
 //!
 //! **Invariant:** each statement moves the rows of all merges of a transaction, and what moves is bounded:
-//! by `threading::Bounds` where items merge, by [`MOVED_MAX`] where an agent does.
+//! by `threading::Bounds` where items merge, by [`MOVED_MAX`] where an agent does, by `undo::BACK_MAX` where a merge
+//! is taken back. Every table whose rows move counts: see [`weights`].
 
 mod by_hand;
 mod suggestions;
@@ -12,12 +13,13 @@ mod undo;
 
 use async_trait::async_trait;
 use serde::Deserialize;
-use sqlx::{Row as _, SqliteConnection};
+use sqlx::{AssertSqlSafe, Row as _, SqliteConnection};
 
 pub(super) use self::suggestions::{add as suggest, apart};
 use super::SqliteStore;
 use super::rows::Rows;
 use super::script::Script;
+use crate::domain::conversation::Conversation;
 use crate::domain::ids::ConversationId;
 use crate::domain::merging::BeforeMerge;
 use crate::domain::time::Timestamp;
@@ -25,8 +27,7 @@ use crate::store::{
     AuditEntry, MergeByHand, MergeRefusal, MergeStore, MergeUndo, MergeUndone, StoreResult, Suggestion,
 };
 
-/// How many rows an agent's merge moves at most, and how many items an undo looks at. It takes the writer some
-/// tens of milliseconds.
+/// How many rows an agent's merge moves at most. It takes the writer some tens of milliseconds.
 pub(super) const MOVED_MAX: u32 = 2_000;
 
 /// A merge that was decided.
@@ -56,7 +57,7 @@ struct KeptTimer(String, i64, i64, i64);
 
 #[async_trait]
 impl MergeStore for SqliteStore {
-    async fn merge(&self, merge: &MergeByHand) -> StoreResult<Result<ConversationId, MergeRefusal>> {
+    async fn merge(&self, merge: &MergeByHand) -> StoreResult<Result<Conversation, MergeRefusal>> {
         by_hand::carry_out(self, merge).await
     }
 
@@ -72,7 +73,7 @@ impl MergeStore for SqliteStore {
     }
 
     async fn suggestions(&self, conversation: ConversationId) -> StoreResult<Vec<Suggestion>> {
-        suggestions::of(self, conversation).await
+        suggestions::of(conversation, &mut *self.reader().await?).await
     }
 
     async fn dismiss_suggestion(
@@ -117,7 +118,7 @@ const RECORD: &str = "INSERT INTO conversation_merges (younger, older, at, undo)
     FROM jsonb_each(?1) AS r";
 
 /// What moves with its conversation, in this order.
-const MOVES: [(&str, &str); 10] = [
+const MOVES: [(&str, &str); 11] = [
     (
         "items moved",
         "UPDATE items SET conversation = r.value ->> 0
@@ -142,6 +143,7 @@ const MOVES: [(&str, &str); 10] = [
          FROM jsonb_each(?1) AS r
          WHERE thread_references.conversation = r.value ->> 1",
     ),
+    ("events that wait", CHOOSE_NONE),
     (
         "events moved",
         "UPDATE events SET conversation = r.value ->> 0, is_next = 0
@@ -180,10 +182,20 @@ const MOVES: [(&str, &str); 10] = [
     ),
 ];
 
+/// None of the events of conversations, given as the first of each row, is the next. It can only be the oldest:
+/// the others are not read, however many wait.
+const CHOOSE_NONE: &str = "UPDATE events SET is_next = 0
+    WHERE id IN (
+        SELECT (SELECT min(e.id) FROM events AS e WHERE e.conversation = r.value ->> 0)
+        FROM jsonb_each(?1) AS r
+    )";
+
 /// Of the events of conversations, given as the first of each row, the oldest is the next.
-const CHOOSE_NEXT: &str = "UPDATE events
-    SET is_next = (id = (SELECT min(e.id) FROM events AS e WHERE e.conversation = events.conversation))
-    WHERE conversation IN (SELECT value ->> 0 FROM jsonb_each(?1))";
+const CHOOSE_NEXT: &str = "UPDATE events SET is_next = 1
+    WHERE id IN (
+        SELECT (SELECT min(e.id) FROM events AS e WHERE e.conversation = r.value ->> 0)
+        FROM jsonb_each(?1) AS r
+    )";
 
 /// Moves what belongs to merged conversations, whose rows are written already.
 pub(super) async fn carry_out(merges: &[Merge], connection: &mut SqliteConnection) -> StoreResult<()> {
@@ -201,31 +213,33 @@ pub(super) async fn carry_out(merges: &[Merge], connection: &mut SqliteConnectio
     script.run(connection).await
 }
 
-/// How many rows would move with each of these conversations. Beyond what an agent may move it is not counted.
+/// What a merge moves of a conversation: the tables that [`MOVES`] writes to, but for its one suggestion.
+const MOVED: [&str; 6] = ["items", "notes", "outbox", "thread_references", "events", "timers"];
+
+/// How many rows would move with each of these conversations. Beyond what an agent may move they are not counted.
 pub(super) async fn weights(
     conversations: &[ConversationId],
     connection: &mut SqliteConnection,
 ) -> StoreResult<Vec<(ConversationId, u32)>> {
-    let mut rows = Rows::default();
-    for conversation in conversations {
-        let _ = rows.row().int(conversation.0).int(i64::from(MOVED_MAX) + 1);
+    if conversations.is_empty() {
+        return Ok(Vec::new());
     }
-    let sql = "SELECT
-            k.value ->> 0,
-            (
-                SELECT count(*)
-                FROM (SELECT 1 FROM items WHERE conversation = k.value ->> 0 LIMIT 2001)
-            ) + (
-                SELECT count(*)
-                FROM (SELECT 1 FROM notes WHERE conversation = k.value ->> 0 LIMIT 2001)
-            ) + (
-                SELECT count(*)
-                FROM (SELECT 1 FROM events WHERE conversation = k.value ->> 0 LIMIT 2001)
-            )
-        FROM jsonb_each(?1) AS k";
-    let found = rows.fetch(sql, connection).await?;
+    let beyond = MOVED_MAX + 1;
+    let count = |table| {
+        format!("(SELECT count(*) FROM (SELECT 1 FROM {table} WHERE conversation = c.id LIMIT {beyond}))")
+    };
+    let counts = MOVED.map(count).join(" + ");
+    let sql = format!(
+        "SELECT c.id, {counts} + ifnull(json_array_length(c.facts, '$.tags'), 0)
+         FROM jsonb_each(?1) AS k
+         CROSS JOIN conversations AS c ON c.id = k.value"
+    );
+    let ids: Vec<i64> = conversations.iter().map(|it| it.0).collect();
+    // Put together from this room's own texts alone.
+    let found =
+        sqlx::query(AssertSqlSafe(sql)).bind(serde_json::to_string(&ids)?).fetch_all(connection).await?;
     found.iter().map(|row| Ok((ConversationId(row.try_get(0)?), row.try_get(1)?))).collect()
 }
 
-// The limits in the statement above; SQLite takes no column there.
-const _: () = assert!(MOVED_MAX == 2_000);
+#[cfg(test)]
+mod tests;

@@ -4,12 +4,13 @@ use async_trait::async_trait;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Connection as _, Row as _, SqliteConnection, SqliteExecutor};
 
-use super::error::Explain;
+use super::error::{Explain, refuse_look_alike};
 use super::words::{case, word};
 use super::{SqliteStore, audit, quotas, tokens};
 use crate::domain::ids::TokenId;
 use crate::domain::installation::InstallationSettings;
 use crate::domain::organisation::{Agent, Department, Directory, Inbox, Queue};
+use crate::domain::quota::Quota;
 use crate::domain::time::Timestamp;
 use crate::domain::token::Token;
 use crate::store::{AuditEntry, ChannelScope, OrganisationStore, StoreError, StoreResult};
@@ -67,7 +68,9 @@ impl OrganisationStore for SqliteStore {
     async fn add_agent(&self, agent: &Agent, audit: &AuditEntry) -> StoreResult<()> {
         let mut writer = self.writer.lock().await;
         let mut tx = writer.begin().await?;
+        let before = quotas::before(Some(agent.department), Quota::Agents, &mut tx).await?;
         insert_agent(agent, &mut tx).await?;
+        before.check(&mut tx).await?;
         audit::record(audit, &mut tx).await?;
         Ok(tx.commit().await?)
     }
@@ -75,7 +78,9 @@ impl OrganisationStore for SqliteStore {
     async fn add_queue(&self, queue: &Queue, audit: &AuditEntry) -> StoreResult<()> {
         let mut writer = self.writer.lock().await;
         let mut tx = writer.begin().await?;
+        let before = quotas::before(Some(queue.department), Quota::Queues, &mut tx).await?;
         insert_queue(queue, &mut tx).await?;
+        before.check(&mut tx).await?;
         audit::record(audit, &mut tx).await?;
         Ok(tx.commit().await?)
     }
@@ -86,7 +91,14 @@ impl OrganisationStore for SqliteStore {
         if scope == ChannelScope::Department && is_channel_of_another(inbox, &mut tx).await? {
             return Err(StoreError::Taken(format!("channel {} of another department", inbox.channel)));
         }
+        if scope == ChannelScope::Department {
+            refuse_look_alike("inbox", &inbox.name, inboxes_of_others(inbox, &mut tx).await?)?;
+        }
+        let inboxes = quotas::before(Some(inbox.department), Quota::Inboxes, &mut tx).await?;
+        let settings = quotas::before(Some(inbox.department), Quota::SettingBytes, &mut tx).await?;
         insert_inbox(inbox, &mut tx).await?;
+        inboxes.check(&mut tx).await?;
+        settings.check(&mut tx).await?;
         audit::record(audit, &mut tx).await?;
         Ok(tx.commit().await?)
     }
@@ -94,9 +106,11 @@ impl OrganisationStore for SqliteStore {
     async fn change_inbox(&self, inbox: &Inbox, audit: &AuditEntry) -> StoreResult<()> {
         let mut writer = self.writer.lock().await;
         let mut tx = writer.begin().await?;
+        let settings = quotas::before(Some(inbox.department), Quota::SettingBytes, &mut tx).await?;
         if update_inbox(inbox, &mut tx).await? == 0 {
             return Err(missing_or_stale(inbox, &mut tx).await?);
         }
+        settings.check(&mut tx).await?;
         audit::record(audit, &mut tx).await?;
         Ok(tx.commit().await?)
     }
@@ -147,7 +161,7 @@ impl OrganisationStore for SqliteStore {
     }
 }
 
-async fn kept_settings(database: impl SqliteExecutor<'_>) -> StoreResult<InstallationSettings> {
+pub(super) async fn kept_settings(database: impl SqliteExecutor<'_>) -> StoreResult<InstallationSettings> {
     let kept: Option<String> = sqlx::query_scalar("SELECT value FROM installation WHERE name = ?")
         .bind(SETTINGS)
         .fetch_optional(database)
@@ -205,6 +219,13 @@ async fn is_channel_of_another(inbox: &Inbox, connection: &mut SqliteConnection)
         .bind(&inbox.channel)
         .bind(inbox.department.0)
         .fetch_one(connection)
+        .await?)
+}
+
+async fn inboxes_of_others(inbox: &Inbox, connection: &mut SqliteConnection) -> StoreResult<Vec<String>> {
+    Ok(sqlx::query_scalar("SELECT name FROM inboxes WHERE department <> ?")
+        .bind(inbox.department.0)
+        .fetch_all(connection)
         .await?)
 }
 

@@ -12,6 +12,8 @@ use std::collections::{HashMap, HashSet};
 use async_trait::async_trait;
 use bytes::Bytes;
 
+use self::activations::Planned;
+
 use super::SqliteStore;
 use crate::domain::activation::{Activation, ActivationVersion};
 use crate::domain::generation::Generation;
@@ -22,7 +24,7 @@ use crate::domain::signing::{Revocation, SigningKey};
 use crate::domain::time::Timestamp;
 use crate::store::{
     ActivationAdded, ActivationRoom, AuditEntry, Page, PageRequest, PluginStore, Published, ReleaseRoom,
-    StoreResult, Sweep,
+    ReleaseVersion, StoreResult, Sweep, UsableRelease,
 };
 
 #[async_trait]
@@ -45,8 +47,12 @@ impl PluginStore for SqliteStore {
         releases::names(self, limit).await
     }
 
-    async fn versions(&self, name: &str) -> StoreResult<Vec<Release>> {
+    async fn versions(&self, name: &str) -> StoreResult<Vec<ReleaseVersion>> {
         releases::versions(self, name).await
+    }
+
+    async fn releases_of(&self, name: &str, page: PageRequest) -> StoreResult<Page<Release>> {
+        releases::of_plugin(self, name, page).await
     }
 
     async fn release(&self, digest: &str) -> StoreResult<Option<Release>> {
@@ -108,28 +114,53 @@ impl PluginStore for SqliteStore {
         &self,
         activation: &Activation,
         room: ActivationRoom,
+        usable: &[UsableRelease],
         audit: &AuditEntry,
     ) -> StoreResult<ActivationAdded> {
-        activations::add(self, activation, room, audit).await
+        activations::add(self, activation, room, usable, audit).await
     }
 
     async fn change_activation(
         &self,
         activation: &Activation,
         seen: Timestamp,
+        usable: &[UsableRelease],
         audit: &AuditEntry,
     ) -> StoreResult<()> {
-        activations::change(self, activation, seen, None, audit).await
+        activations::change(self, activation, Planned { seen, usable, preparing: None }, audit).await
     }
 
     async fn plan_activation(
         &self,
         activation: &Activation,
         seen: Timestamp,
+        usable: &[UsableRelease],
         preparing: QuotaLimit,
         audit: &AuditEntry,
     ) -> StoreResult<()> {
-        activations::change(self, activation, seen, Some(preparing), audit).await
+        let planned = Planned { seen, usable, preparing: Some(preparing) };
+        activations::change(self, activation, planned, audit).await
+    }
+
+    async fn delete_activation(
+        &self,
+        activation: &Activation,
+        seen: Timestamp,
+        audit: &AuditEntry,
+    ) -> StoreResult<()> {
+        activations::delete(self, activation, seen, audit).await
+    }
+
+    async fn activation_version_page(
+        &self,
+        activation: ActivationId,
+        page: PageRequest,
+    ) -> StoreResult<Page<ActivationVersion>> {
+        activations::version_page(self, activation, page).await
+    }
+
+    async fn sweep_generations(&self) -> StoreResult<u64> {
+        generations::sweep(self).await
     }
 
     async fn activation_versions(&self, activation: ActivationId) -> StoreResult<Vec<ActivationVersion>> {

@@ -1,7 +1,7 @@
 //! Connections that read: some for the host's own work, and others for requests, which callers share.
 //!
-//! **Invariant:** a request never takes a reader of the host's own work, and no caller takes all readers of
-//! requests. A request's use of a reader ends by itself.
+//! **Invariant:** a request never takes a reader of the host's own work, and no owner of tokens takes all readers
+//! of requests, however many tokens it has. A request's use of a reader ends by itself.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
@@ -21,16 +21,33 @@ use crate::store::{ReadClass, StoreError, StoreResult};
 /// once would only add memory: each may keep [`READER_CACHE_KIB`](super::open).
 const WORK_MAX: u32 = 4;
 
-/// Readers for requests. One caller has half of them at most.
-const REQUESTS: GateLimits = GateLimits { name: "readers", units: 6, share: 3, wait: Duration::from_secs(5) };
+/// Readers for requests. One token has three of them at most, and a department four, or as many as are free.
+const REQUESTS: GateLimits = GateLimits {
+    name: "readers",
+    unit: "database readers",
+    units: 8,
+    share: 3,
+    wait: Duration::from_secs(5),
+};
 
 /// Of these, for searches, which compute all the time: a list never waits for more than two of them, and one
-/// caller keeps one processor busy.
-const SEARCHES: GateLimits =
-    GateLimits { name: "searches", units: 2, share: 1, wait: Duration::from_secs(5) };
+/// owner keeps one processor busy.
+const SEARCHES: GateLimits = GateLimits {
+    name: "searches",
+    unit: "database readers for searches",
+    units: 2,
+    share: 1,
+    wait: Duration::from_secs(5),
+};
 
 /// Of these, for exports and verifications. They wait longer: there are few, and none is urgent.
-const SWEEPS: GateLimits = GateLimits { name: "sweeps", units: 1, share: 1, wait: Duration::from_secs(30) };
+const SWEEPS: GateLimits = GateLimits {
+    name: "sweeps",
+    unit: "database readers for exports and verifications",
+    units: 1,
+    share: 1,
+    wait: Duration::from_secs(30),
+};
 
 /// How long a list or a search may use a reader: a thousand times what an indexed page takes.
 const USE_MAX: Duration = Duration::from_secs(5);
@@ -175,7 +192,7 @@ impl Drop for Reader {
 }
 
 impl From<NoTurn> for StoreError {
-    fn from(NoTurn(limit): NoTurn) -> Self {
-        Self::Busy(limit)
+    fn from(no_turn: NoTurn) -> Self {
+        Self::Busy(no_turn)
     }
 }

@@ -15,7 +15,7 @@ use super::SqliteStore;
 use super::error::surprise;
 use super::open::{StoreOptions, StorePath, writer_options};
 use super::rows::{Row, Rows};
-use super::search::searchable;
+use super::search::indexed;
 use crate::domain::clock::IdGenerator;
 use crate::domain::item::Item;
 use crate::store::StoreResult;
@@ -179,7 +179,9 @@ impl Rewrite {
         let found = sqlx::query(sql).bind(after).bind(to).fetch_all(&mut self.source).await?;
         let text = |row: &SqliteRow| -> StoreResult<(i64, String)> {
             let item: Item = serde_json::from_str(row.try_get(1)?)?;
-            Ok((row.try_get(0)?, searchable(&item)))
+            let id = row.try_get(0)?;
+            // The new repository has beginnings alone.
+            Ok((id, indexed(&item, id, i64::MIN)))
         };
         found.iter().map(text).collect()
     }

@@ -66,8 +66,18 @@ impl Rows {
     }
 
     /// The two parameters of a statement.
-    pub(super) fn into_parameters(self) -> (String, Vec<u8>) {
-        (self.json + "]", self.heap)
+    pub(super) fn into_parameters(mut self) -> (String, Vec<u8>) {
+        let heap = self.filled_heap();
+        (self.json + "]", heap)
+    }
+
+    /// The large values. Of no bytes at all `substr` would make NULL instead of an empty text.
+    fn filled_heap(&mut self) -> Vec<u8> {
+        let mut heap = std::mem::take(&mut self.heap);
+        if heap.is_empty() {
+            heap.push(0);
+        }
+        heap
     }
 
     /// Runs a statement on the rows, if there are any; how many rows it changed.
@@ -79,7 +89,8 @@ impl Rows {
         if self.is_empty() {
             return Ok(0);
         }
-        let done = sqlx::query(sql).bind(self.json + "]").bind(self.heap).execute(connection).await?;
+        let (json, heap) = self.into_parameters();
+        let done = sqlx::query(sql).bind(json).bind(heap).execute(connection).await?;
         Ok(done.rows_affected())
     }
 

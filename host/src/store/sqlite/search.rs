@@ -4,6 +4,7 @@
 //! candidates; each is checked against its text, so hits are exact. Texts and queries are folded
 //! alike: composed (NFC) and in lower case.
 
+mod indexing;
 mod query;
 mod waiting;
 
@@ -13,6 +14,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, SqliteConnection};
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
+pub(super) use self::indexing::some as index_some;
 use self::query::SearchQuery;
 pub(super) use self::waiting::Texts;
 use super::concern::has_to_do_with;
@@ -39,18 +41,47 @@ const LOADED_BYTES_MAX: i64 = 1024 * 1024;
 /// Bytes of hits on a page: as for other lists.
 const PAGE_BYTES_MAX: usize = 1024 * 1024;
 
-/// What the index keeps of an item.
+/// How much of a text the index has: ten pages. What indexing takes grows with it, up to some milliseconds a KiB
+/// for letters at random, and the writer is held meanwhile.
+const INDEXED_TEXT_BYTES_MAX: usize = 32 * 1024;
+
+/// The same of a subject or a name.
+const INDEXED_LINE_BYTES_MAX: usize = 1024;
+
+/// What a search looks through of an item.
 pub(super) fn searchable(item: &Item) -> String {
+    fold(&joined(item, usize::MAX, usize::MAX))
+}
+
+/// What the index has of an item in this row, in rows from `beginnings_from` on the beginning of the text.
+pub(super) fn indexed(item: &Item, row: i64, beginnings_from: i64) -> String {
+    match row < beginnings_from {
+        true => searchable(item),
+        false => fold(&beginning(item)),
+    }
+}
+
+/// What is indexed of an item, to be folded.
+fn beginning(item: &Item) -> String {
+    joined(item, INDEXED_TEXT_BYTES_MAX, INDEXED_LINE_BYTES_MAX)
+}
+
+fn joined(item: &Item, text_max: usize, line_max: usize) -> String {
     let author = &item.author;
-    let parts =
-        [item.subject.as_deref(), Some(item.text.as_str()), author.name.as_deref(), author.handle.as_deref()];
-    let mut text = String::with_capacity(item.text.len() + 64);
-    for part in parts.into_iter().flatten() {
-        text.push_str(part);
+    let parts = [
+        (item.subject.as_deref(), line_max),
+        (Some(item.text.as_str()), text_max),
+        (author.name.as_deref(), line_max),
+        (author.handle.as_deref(), line_max),
+    ];
+    let mut text = String::with_capacity(item.text.len().min(text_max) + 64);
+    for (part, max) in parts {
+        let Some(part) = part else { continue };
+        text.push_str(&part[..part.floor_char_boundary(max)]);
         // No phrase reaches from one part into the next.
         text.push('\n');
     }
-    fold(&text)
+    text
 }
 
 /// Composed and in lower case.

@@ -7,8 +7,9 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Connection as _, Row as _, SqliteConnection};
 
 use super::error::Explain;
-use super::{SqliteStore, audit};
+use super::{SqliteStore, audit, quotas};
 use crate::domain::ids::SecretValueId;
+use crate::domain::quota::Quota;
 use crate::domain::secret::{Secret, SecretValueFacts};
 use crate::domain::time::Timestamp;
 use crate::store::{AuditEntry, SecretStore, StoreError, StoreResult, StoredSecret, StoredSecretValue};
@@ -47,6 +48,7 @@ impl SecretStore for SqliteStore {
     ) -> StoreResult<()> {
         let mut writer = self.writer.lock().await;
         let mut tx = writer.begin().await?;
+        let before = quotas::before(secret.department, Quota::Secrets, &mut tx).await?;
         let done = sqlx::query(
             "INSERT INTO secrets (id, name, department, uses, hosts, created_at, revision)
              VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -64,6 +66,7 @@ impl SecretStore for SqliteStore {
             .map_err(StoreError::from)
             .or_taken(|| format!("secret {}", secret.name))
             .or_missing(|| "department of the secret".to_owned())?;
+        before.check(&mut tx).await?;
         insert_value(secret, value, &mut tx).await?;
         audit::record(audit, &mut tx).await?;
         Ok(tx.commit().await?)

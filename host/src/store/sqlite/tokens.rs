@@ -5,8 +5,9 @@ use sqlx::{Row as _, SqliteConnection};
 
 use super::error::Explain;
 use super::words::{case, word};
-use super::{SqliteStore, audit};
+use super::{SqliteStore, audit, quotas};
 use crate::domain::ids::TokenId;
+use crate::domain::quota::Quota;
 use crate::domain::time::Timestamp;
 use crate::domain::token::Token;
 use crate::store::{AuditEntry, StoreError, StoreResult};
@@ -26,6 +27,7 @@ pub(super) async fn add(store: &SqliteStore, token: &Token, audit: &AuditEntry) 
     let mut writer = store.writer.lock().await;
     let mut tx = writer.begin().await?;
     refuse_revoked_maker(audit, &mut tx).await?;
+    let before = quotas::before(token.department, Quota::Tokens, &mut tx).await?;
     let done = sqlx::query(
         "INSERT INTO tokens (
              id, title, role, department, agent, allowance, sha256, created_at, expires_at, revoked_at
@@ -48,6 +50,7 @@ pub(super) async fn add(store: &SqliteStore, token: &Token, audit: &AuditEntry) 
         .map_err(StoreError::from)
         .or_taken(|| format!("token {}", token.id))
         .or_missing(|| "department or agent of the token".to_owned())?;
+    before.check(&mut tx).await?;
     audit::record(audit, &mut tx).await?;
     Ok(tx.commit().await?)
 }

@@ -9,9 +9,9 @@ use async_trait::async_trait;
 use sqlx::{AssertSqlSafe, SqliteConnection};
 
 use super::SqliteStore;
-use super::audit;
+use super::{audit, search};
 use crate::domain::ids::ConversationId;
-use crate::store::{Findings, LastEnd, StoreError, StoreResult, UpkeepStore};
+use crate::store::{Findings, Indexing, LastEnd, StoreError, StoreResult, UpkeepStore};
 
 /// Under which name a host at work is marked.
 const AT_WORK: &str = "host-at-work";
@@ -46,6 +46,10 @@ impl UpkeepStore for SqliteStore {
             .execute(&mut *tx)
             .await?;
         Ok(tx.commit().await?)
+    }
+
+    async fn index_some(&self) -> StoreResult<Indexing> {
+        search::index_some(self).await
     }
 
     async fn note_orderly_end(&self) -> StoreResult<()> {

@@ -4,8 +4,8 @@ use super::*;
 use crate::domain::breaker::CALLS_MIN;
 
 /// Two departments with two inboxes each: 10 and 11 of the first, 20 and 21 of the second.
-const WIDE: Extent = Extent { inboxes: 4, departments: 2 };
-const ONE_INBOX: Extent = Extent { inboxes: 1, departments: 1 };
+const WIDE: Extent = Extent { inboxes: 4, departments: 2, of_department: 2 };
+const ONE_INBOX: Extent = Extent { inboxes: 1, departments: 1, of_department: 1 };
 
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_ms(1_000_000 + seconds * 1_000)
@@ -78,7 +78,8 @@ fn one_senders_failures_suspend_for_that_sender_alone() {
     }
     assert_eq!(host.fail(10, 7), Ok(vec![Scope::Sender(IdentityId(7))]));
     assert_eq!(host.fail(10, 7), Err(Scope::Sender(IdentityId(7))));
-    assert_eq!(host.fail(20, 7), Err(Scope::Sender(IdentityId(7))), "in every inbox");
+    assert_eq!(host.fail(11, 7), Err(Scope::Sender(IdentityId(7))), "in every inbox of the department");
+    host.succeed(20, 7);
     host.succeed(10, 8);
 }
 
@@ -94,17 +95,48 @@ fn invented_senders_of_one_inbox_suspend_for_that_inbox_at_most() {
     host.succeed(20, 2_000);
 }
 
-#[test]
-fn two_inboxes_of_one_department_suspend_for_the_department() {
-    let mut host = Host::proven(WIDE);
-    for inbox in [10, 11] {
-        for sender in 0..5 {
-            let _ = host.fail(inbox, inbox * 100 + sender);
+/// Calls for the first department's inboxes until each is suspended, each third of which succeeds.
+fn fail_mostly(host: &mut Host, inboxes: &[i64]) {
+    for number in 0..60 {
+        for inbox in inboxes {
+            let _ = host.call(*inbox, inbox * 1_000 + number, (number % 3 != 0).then_some("trap"));
         }
     }
+    let suspended = host.scopes();
+    assert!(inboxes.iter().all(|it| suspended.contains(&Scope::Inbox(InboxId(*it)))), "{suspended:?}");
+}
+
+#[test]
+fn failures_of_most_calls_and_inboxes_of_a_department_suspend_for_it() {
+    let mut host = Host::proven(WIDE);
+    fail_mostly(&mut host, &[10, 11]);
     assert_eq!(host.scopes()[0], Scope::Department(DepartmentId(1)));
     assert!(!host.company());
     host.succeed(20, 1);
+}
+
+#[test]
+fn failures_of_two_inboxes_leave_a_department_whose_other_calls_succeed_alone() {
+    let mut host = Host::proven(WIDE);
+    for sender in 0..20 {
+        host.succeed(10, 5_000 + sender);
+        host.succeed(11, 6_000 + sender);
+    }
+    for inbox in [10, 11] {
+        for sender in 0..20 {
+            let _ = host.fail(inbox, inbox * 100 + sender);
+        }
+    }
+    assert_eq!(host.scopes(), [Scope::Inbox(InboxId(11)), Scope::Inbox(InboxId(10))]);
+}
+
+#[test]
+fn failures_of_two_inboxes_leave_the_other_two_of_a_quiet_department_alone() {
+    let mut host = Host::proven(Extent { inboxes: 6, departments: 2, of_department: 4 });
+    fail_mostly(&mut host, &[10, 11]);
+    assert_eq!(host.scopes(), [Scope::Inbox(InboxId(11)), Scope::Inbox(InboxId(10))]);
+    host.succeed(12, 1);
+    host.succeed(13, 1);
 }
 
 #[test]
@@ -213,11 +245,61 @@ fn suspended_senders_item_is_no_trial_for_its_inbox() {
 }
 
 #[test]
-fn state_stays_bounded_under_a_flood_of_inventions() {
-    let mut host = Host::proven(Extent { inboxes: 10_000, departments: 1_000 });
-    for number in 0..20_000 {
-        let _ = host.fail(number, number);
+fn inventions_of_one_department_end_no_suspension_of_another() {
+    let mut host = Host::proven(Extent { inboxes: 20_000, departments: 2, of_department: 10_000 });
+    for sender in [7, 7, 7, 7, 7, 101, 102, 103, 104, 105] {
+        let _ = host.fail(10, sender);
     }
-    assert!(host.breakers.senders.iter().count() <= REMEMBERED_MAX);
-    assert!(host.breakers.inboxes.iter().count() <= REMEMBERED_MAX);
+    let before = host.scopes();
+    assert_eq!(before, [Scope::Inbox(InboxId(10)), Scope::Sender(IdentityId(7))]);
+    for number in 0..2_000 {
+        let other = Origin { department: DepartmentId(2), ..origin(100_000 + number, 1_000 + number) };
+        let failure = Some("trap");
+        let end = CallEnd { at: host.now, origin: other, is_trial: false, failure, control: None };
+        host.breakers.count(&end, host.extent);
+        host.breakers.count(&CallEnd { failure: None, ..end }, host.extent);
+    }
+    assert_eq!(host.scopes(), before);
+}
+
+#[test]
+fn inventions_end_no_suspension_of_their_own_department() {
+    let mut host = Host::proven(WIDE);
+    for _ in 0..5 {
+        let _ = host.fail(10, 7);
+    }
+    for sender in 1_000..3_000 {
+        let _ = host.fail(10, sender);
+        host.succeed(11, sender);
+        // A trial that succeeds opens the inbox again.
+        host.now = host.now.plus_ms(TRIAL_MS_MAX);
+        let _ = host.call(10, 1, None);
+    }
+    assert_eq!(host.scopes(), [Scope::Sender(IdentityId(7))]);
+}
+
+#[test]
+fn inbox_whose_trial_succeeded_counts_as_suspended_no_more() {
+    let mut host = Host::proven(WIDE);
+    fail_mostly(&mut host, &[10]);
+    host.now = at(3_600);
+    host.succeed(10, 1);
+    assert_eq!(host.scopes(), []);
+    assert!(host.breakers.suspended_inboxes.is_empty());
+    fail_mostly(&mut host, &[11]);
+    assert_eq!(host.scopes(), [Scope::Inbox(InboxId(11))]);
+}
+
+#[test]
+fn state_stays_bounded_under_a_flood_of_inventions() {
+    let mut host = Host::proven(Extent { inboxes: 10_000, departments: 1, of_department: 10_000 });
+    for number in 0..20_000 {
+        let origin = Origin { department: DepartmentId(1), ..origin(number / 10, number) };
+        for failure in [Some("trap"), None, Some("trap")] {
+            let end = CallEnd { at: host.now, origin, is_trial: false, failure, control: None };
+            host.breakers.count(&end, host.extent);
+        }
+    }
+    assert!(host.breakers.senders.values().count() <= REMEMBERED_MAX);
+    assert!(host.breakers.inboxes.values().count() <= REMEMBERED_MAX);
 }

@@ -3,8 +3,6 @@
 use super::Heard;
 use crate::domain::breaker::scopes::{CallEnd, Extent, Origin};
 use crate::domain::case::{Case, Event};
-use crate::domain::organisation::Directory;
-use crate::flow::pipeline::EnabledPolicy;
 use crate::flow::route::decide::Situation;
 use crate::plugin::FailureKind;
 
@@ -29,9 +27,9 @@ pub(super) fn count(
     let name = failure.map(|it| it.name.as_str());
     let end = CallEnd { at: case.now, origin, is_trial, failure: name, control };
     let extent = match failure {
-        Some(_) => extent_of(policy, situation.directory),
+        Some(_) => policy.activation.extent(situation.directory, origin.department),
         // Only failures are spread.
-        None => Extent { inboxes: 0, departments: 0 },
+        None => Extent::default(),
     };
     let detail = failure.map_or("", |it| it.detail.as_str());
     for began in policy.health.count(&end, detail, extent) {
@@ -40,14 +38,4 @@ pub(super) fn count(
             retry_at = %began.retry_at, "a policy fails too often and is suspended for a scope");
         situation.telemetry.suspension(activation, began.too_much.name(), scope.name());
     }
-}
-
-fn extent_of(policy: &EnabledPolicy, directory: &Directory) -> Extent {
-    let inboxes = directory.inboxes();
-    let covered = inboxes.iter().filter(|it| policy.activation.covers_inbox(it, directory));
-    let mut departments: Vec<_> = covered.map(|it| it.department).collect();
-    let inboxes = departments.len();
-    departments.sort_unstable();
-    departments.dedup();
-    Extent { inboxes, departments: departments.len() }
 }

@@ -12,7 +12,7 @@ use crate::domain::time::Timestamp;
 use crate::store::StoreResult;
 use crate::store::sqlite::erased_keys::{ErasedKeys, KeyKind};
 use crate::store::sqlite::rows::Rows;
-use crate::store::sqlite::search::searchable;
+use crate::store::sqlite::search;
 
 /// How many items are overwritten at once.
 const AT_ONCE: i64 = 128;
@@ -26,6 +26,13 @@ pub(super) struct Items {
     pub(super) items: u64,
     /// Rows of `item_revisions`.
     pub(super) contents: HashSet<i64>,
+}
+
+/// Which rows of `item_revisions` the search index has, and of which of them the beginning.
+#[derive(Clone, Copy, sqlx::FromRow)]
+struct Index {
+    indexed: i64,
+    beginnings_from: i64,
 }
 
 /// What is written for some items.
@@ -48,8 +55,9 @@ pub(super) async fn erase(
     erased_keys: &ErasedKeys,
     connection: &mut SqliteConnection,
 ) -> StoreResult<Items> {
-    let indexed: i64 =
-        sqlx::query_scalar("SELECT indexed FROM search_progress").fetch_one(&mut *connection).await?;
+    let index: Index = sqlx::query_as("SELECT indexed, beginnings_from FROM search_progress")
+        .fetch_one(&mut *connection)
+        .await?;
     let mut done = Items::default();
     let mut last = i64::MIN;
     loop {
@@ -68,7 +76,7 @@ pub(super) async fn erase(
         for revisions in portions(&found) {
             let mut overwritten = Overwritten::default();
             for row in revisions.fetch(REVISIONS, &mut *connection).await? {
-                done.contents.insert(overwritten.take(&row, indexed, erased_keys)?);
+                done.contents.insert(overwritten.take(&row, index, erased_keys)?);
             }
             overwritten.write(connection).await?;
         }
@@ -152,12 +160,12 @@ pub(super) async fn forget_answered(connection: &mut SqliteConnection) -> StoreR
 
 impl Overwritten {
     /// Takes a row of [`REVISIONS`]; which revision it is.
-    fn take(&mut self, row: &SqliteRow, indexed: i64, erased_keys: &ErasedKeys) -> StoreResult<i64> {
+    fn take(&mut self, row: &SqliteRow, index: Index, erased_keys: &ErasedKeys) -> StoreResult<i64> {
         let content: i64 = row.try_get(0)?;
         let item: Item = serde_json::from_str(row.try_get(1)?)?;
         let (id, inbox) = (ItemId(row.try_get(2)?), InboxId(row.try_get(3)?));
         let external_id: &str = row.try_get(4)?;
-        self.add(content, content <= indexed, &item, id)?;
+        self.add(content, index, &item, id)?;
         let digest = erased_keys.digest(KeyKind::Item, inbox, external_id);
         let _ = self.digests.row().text(&digest);
         let _ = self.own.row().int(inbox.0).text(external_id);
@@ -167,9 +175,10 @@ impl Overwritten {
         Ok(content)
     }
 
-    fn add(&mut self, content: i64, is_indexed: bool, item: &Item, id: ItemId) -> StoreResult<()> {
-        if is_indexed {
-            let _ = self.indexed.row().int(content).heap(searchable(item).as_bytes());
+    fn add(&mut self, content: i64, index: Index, item: &Item, id: ItemId) -> StoreResult<()> {
+        if content <= index.indexed {
+            let text = search::indexed(item, content, index.beginnings_from);
+            let _ = self.indexed.row().int(content).heap(text.as_bytes());
         }
         let _ = self.revisions.row().int(content).json(&emptied(item, id))?;
         Ok(())

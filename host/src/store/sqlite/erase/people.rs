@@ -77,7 +77,7 @@ pub(in crate::store::sqlite) async fn erasure(
     let Some(row) = row else { return Ok(None) };
     Ok(Some(Erasure {
         contact: id,
-        erased_at: Timestamp::from_ms(row.try_get(0)?),
+        erased_at: Some(Timestamp::from_ms(row.try_get(0)?)),
         wiped_at: row.try_get::<Option<i64>, _>(1)?.map(Timestamp::from_ms),
         erased: serde_json::from_str(row.try_get(2)?)?,
     }))

@@ -149,7 +149,9 @@ impl Known {
             (Direction::Inbound, Some(author)) => Evidence::Contact(ContactId(author)),
             (Direction::Outbound | Direction::Inbound, _) => Evidence::Named,
         };
-        self.threads.conversations.insert(conversation, Standing { contact: ContactId(contact), items });
+        self.threads
+            .conversations
+            .insert(conversation, Standing { contact: ContactId(contact), rows: items });
         self.threads.leads.entry(key.clone()).or_default().push(Lead { conversation, evidence });
         self.items.insert(key, KnownItem { id: ItemId(id), conversation, direction });
     }
@@ -158,7 +160,7 @@ impl Known {
         let NamedRow(inbox, reference, named_by, conversation, contact, items) = row;
         let lead =
             Lead { conversation: ConversationId(conversation), evidence: evidence::of_column(named_by) };
-        let standing = Standing { contact: ContactId(contact), items };
+        let standing = Standing { contact: ContactId(contact), rows: items };
         self.threads.conversations.insert(lead.conversation, standing);
         let leads = self.threads.leads.entry((InboxId(inbox), reference)).or_default();
         if !leads.contains(&lead) {

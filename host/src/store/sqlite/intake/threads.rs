@@ -7,13 +7,15 @@ use sqlx::{Row as _, SqliteConnection};
 use super::entry::Fresh;
 use super::known::Known;
 use crate::domain::conversation::Conversation;
-use crate::domain::ids::{ConversationId, InboxId};
+use crate::domain::conversation::limits::ConversationLimits;
+use crate::domain::ids::{ConversationId, DepartmentId, InboxId};
 use crate::domain::merging::{self, BeforeMerge};
 use crate::domain::threading::{self, Assigned, Bounds, KnownThreads, Reference, Suggested, ThreadItem};
 use crate::domain::time::Timestamp;
 use crate::store::sqlite::conversation_row;
 use crate::store::sqlite::error::surprise;
 use crate::store::sqlite::merges::{self, Merge};
+use crate::store::sqlite::quotas;
 use crate::store::sqlite::rows::Rows;
 use crate::store::{IntakeEntry, StoreResult};
 
@@ -55,8 +57,9 @@ impl Threads {
         connection: &mut SqliteConnection,
     ) -> StoreResult<Self> {
         let items: Vec<ThreadItem<'_>> = fresh.iter().map(|it| it.thread_item(entries)).collect();
+        let departments = entries.iter().map(|it| (it.inbox.id, it.inbox.department)).collect();
         let threading::Threads { assigned, merges, suggestions } =
-            assign(&items, &mut known.threads, connection).await?;
+            assign(&items, &departments, &mut known.threads, connection).await?;
         let taken_keys = taken_keys(&items, &assigned, connection).await?;
         let mut threads = Self { assigned, suggestions, taken_keys, ..Self::default() };
         threads.load_existing(&merges, connection).await?;
@@ -177,34 +180,61 @@ impl Working {
 /// be too much and others take their places.
 const WEIGHINGS_MAX: usize = 4;
 
-/// Assigns the items, so that merges move no more than their bounds, notes and all.
+/// Assigns the items, so that merges move no more than their bounds, notes and all, and keep the quotas of labels
+/// and facts.
 async fn assign(
     items: &[ThreadItem<'_>],
+    departments: &HashMap<InboxId, DepartmentId>,
     known: &mut KnownThreads,
     connection: &mut SqliteConnection,
 ) -> StoreResult<threading::Threads> {
     let mut weighed = HashSet::new();
     for _ in 0..WEIGHINGS_MAX {
         let threads = threading::assign(items, known, Bounds::default());
-        let met = threads.merges.iter().flat_map(|it| [it.0, it.1]);
-        let new: Vec<_> = met.filter(|it| weighed.insert(*it)).collect();
-        if new.is_empty() {
+        if threads.merges.is_empty() {
             return Ok(threads);
         }
+        let over_quota = over_quota(&threads.merges, departments, connection).await?;
+        let mut grew = !over_quota.is_empty();
+        known.over_quota.extend(over_quota);
+        let met = threads.merges.iter().flat_map(|it| [it.0, it.1]);
+        let new: Vec<_> = met.filter(|it| weighed.insert(*it)).collect();
         let apart = merges::apart(&weighed, connection).await?;
-        let mut grew = apart.len() > known.apart.len();
+        grew |= apart.len() > known.apart.len();
         known.apart.extend(apart);
         for (conversation, rows) in merges::weights(&new, connection).await? {
             if let Some(standing) = known.conversations.get_mut(&conversation) {
-                grew |= rows > standing.items;
-                standing.items = rows;
+                grew |= rows > standing.rows;
+                standing.rows = rows;
             }
         }
         if !grew {
             return Ok(threads);
         }
     }
-    Ok(threading::assign(items, known, Bounds { merges: 0, items: 0 }))
+    Ok(threading::assign(items, known, Bounds { merges: 0, rows: 0 }))
+}
+
+/// Which of these merges would give a conversation more labels or facts than its department's quotas allow.
+async fn over_quota(
+    merges: &[(ConversationId, ConversationId)],
+    departments: &HashMap<InboxId, DepartmentId>,
+    connection: &mut SqliteConnection,
+) -> StoreResult<Vec<[ConversationId; 2]>> {
+    let met: HashSet<_> = merges.iter().flat_map(|it| [it.0, it.1]).collect();
+    let loaded = conversation_row::load(met, connection).await?;
+    let mut conversations: HashMap<_, _> = loaded.into_iter().map(|it| (it.id, it)).collect();
+    let quotas = quotas::set(connection).await?;
+    let mut over = Vec::new();
+    for (older, younger) in merges {
+        let [Some(old), Some(young)] = conversations.get_disjoint_mut([older, younger]) else { continue };
+        let Some(department) = departments.get(&old.inbox) else { continue };
+        let limits = ConversationLimits { quotas: &quotas, department: *department };
+        if merging::join_marks(old, young, limits).is_err() {
+            over.push([*older, *younger]);
+        }
+    }
+    Ok(over)
 }
 
 /// Keys of new conversations that others have, to which no reference leads that may be followed.

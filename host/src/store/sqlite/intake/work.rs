@@ -127,20 +127,20 @@ impl<'a> Work<'a> {
             }
         }
         self.note_arrived();
-        self.note_suggestions();
-        Ok(())
+        self.note_suggestions()
     }
 
     /// Keeps what new items refer to and did not join, for agents.
-    fn note_suggestions(&mut self) {
+    fn note_suggestions(&mut self) -> StoreResult<()> {
         for suggested in std::mem::take(&mut self.threads.suggestions) {
             let (home, other) = (self.threads.of(suggested.item), self.threads.conversation(suggested.other));
             let fresh = &self.fresh[suggested.item];
             if let (Some(home), Some(other)) = (home, other) {
                 let at = self.entries[fresh.entry].raw.received_at;
-                self.writes.suggestion(home, other, fresh.id, at);
+                self.writes.suggestion(home, other, fresh.id, (at, suggested.why))?;
             }
         }
+        Ok(())
     }
 
     /// Remembers that a delivery tells of an item that another one brought, or will bring, so that it

@@ -12,7 +12,7 @@ use crate::domain::case::Event;
 use crate::domain::conversation::Conversation;
 use crate::domain::ids::{ContactId, ConversationId, IdentityId, ItemId, NoteId};
 use crate::domain::item::Item;
-use crate::domain::threading::{Evidence, Reference};
+use crate::domain::threading::{Evidence, Reference, Unjoined};
 use crate::domain::time::Timestamp;
 use crate::store::sqlite::counts;
 use crate::store::sqlite::decisions::DecisionRows;
@@ -23,6 +23,7 @@ use crate::store::sqlite::notes::{NoteRows, SWITCHBOARD, Source};
 use crate::store::sqlite::rows::Rows;
 use crate::store::sqlite::script::Script;
 use crate::store::sqlite::search::Texts;
+use crate::store::sqlite::words::word;
 use crate::store::sqlite::{conversation_row, merges, timers};
 use crate::store::{IntakeEntry, StoreResult};
 
@@ -118,9 +119,11 @@ impl Writes {
         conversation: ConversationId,
         other: ConversationId,
         item: ItemId,
-        at: Timestamp,
-    ) {
-        let _ = self.suggestions.row().int(conversation.0).int(other.0).int(item.0).int(at.as_ms());
+        (at, why): (Timestamp, Unjoined),
+    ) -> StoreResult<()> {
+        let row = self.suggestions.row().int(conversation.0).int(other.0).int(item.0).int(at.as_ms());
+        let _ = row.text(&word(&why)?);
+        Ok(())
     }
 
     /// A remark of the host's on an item.

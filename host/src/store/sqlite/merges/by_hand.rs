@@ -18,7 +18,7 @@ use crate::store::{MergeByHand, MergeRefusal, StoreError, StoreResult};
 pub(super) async fn carry_out(
     store: &SqliteStore,
     merge: &MergeByHand,
-) -> StoreResult<Result<ConversationId, MergeRefusal>> {
+) -> StoreResult<Result<Conversation, MergeRefusal>> {
     let mut writer = store.writer.lock().await;
     let mut tx = writer.begin().await?;
     let younger = load(merge.ends, &mut tx).await?;
@@ -48,7 +48,7 @@ pub(super) async fn carry_out(
     tx.commit().await?;
     writer.books.arrivals += 1;
     store.recent().clear();
-    Ok(Ok(survivor.id))
+    Ok(Ok(survivor))
 }
 
 /// A conversation as it was seen.

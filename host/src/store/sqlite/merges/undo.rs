@@ -1,51 +1,47 @@
 //! A merge is taken back: rows go where they belong, and both conversations are as they would be without it.
+//!
+//! What goes back is found out before the writer is asked ([`plan`]): that reads much. The writer then moves no more
+//! than [`BACK_MAX`] rows, each found by its key, on the condition that neither conversation changed meanwhile.
 
-use std::collections::HashSet;
+mod plan;
 
-use serde::Deserialize;
-use sqlx::{Row as _, SqliteConnection};
+use sqlx::SqliteConnection;
 
+use self::plan::Plan;
 use super::by_hand::{ask_again, is_being_erased, load, write};
-use super::{CHOOSE_NEXT, Kept, KeptTimer, MOVED_MAX};
+use super::{CHOOSE_NEXT, CHOOSE_NONE, Kept, KeptTimer, MOVED_MAX};
 use crate::domain::conversation::Conversation;
-use crate::domain::ids::{ContactId, ConversationId, ItemId};
-use crate::domain::item::Direction;
-use crate::domain::merging::{self, BeforeMerge, LaterItem, OwnItems};
+use crate::domain::ids::ConversationId;
+use crate::domain::merging;
 use crate::domain::time::Timestamp;
 use crate::store::sqlite::counts::{self, Change};
 use crate::store::sqlite::rows::Rows;
 use crate::store::sqlite::script::Script;
-use crate::store::sqlite::{SqliteStore, audit, conversation_row, tags};
+use crate::store::sqlite::{SqliteStore, audit, tags};
 use crate::store::{MergeRefusal, MergeUndo, MergeUndone, StoreResult};
 
-/// A merge that can be taken back.
-struct Undo {
-    before: BeforeMerge,
-    kept: Kept,
-    merged_at: Timestamp,
-    survivor: Conversation,
-    ended: Conversation,
-}
+/// How many rows an undo moves back at most: what a merge moves, and as much that came since.
+const BACK_MAX: u32 = 2 * MOVED_MAX;
+
+/// How many items that came since the merge are looked at: for each it is found out to whom it belongs.
+const LATER_MAX: u32 = 20_000;
 
 pub(super) async fn carry_out(
     store: &SqliteStore,
     wanted: &MergeUndo,
 ) -> StoreResult<Result<MergeUndone, MergeRefusal>> {
-    let mut writer = store.writer.lock().await;
-    let mut tx = writer.begin().await?;
-    let undo = match Undo::load(wanted, &mut tx).await? {
-        Ok(undo) => undo,
+    let plan = match plan::make(wanted, &mut *store.reader().await?).await? {
+        Ok(plan) => plan,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    let moved: HashSet<ItemId> = undo.kept.items.iter().map(|it| ItemId(*it)).collect();
-    let Some(later) = undo.later(&moved, &mut tx).await? else {
-        return Ok(Err(MergeRefusal::TooLate(MOVED_MAX)));
-    };
-    let later = merging::later_of_younger(&undo.before, &moved, &later);
-    let items: Vec<i64> = undo.kept.items.iter().copied().chain(later.iter().map(|it| it.0)).collect();
-    undo.move_rows(&items, &mut tx).await?;
+    let mut writer = store.writer.lock().await;
+    let mut tx = writer.begin().await?;
+    if let Some(refusal) = refused_meanwhile(wanted, &mut tx).await? {
+        return Ok(Err(refusal));
+    }
+    plan.move_rows(&mut tx).await?;
     let at = wanted.audit.at;
-    let undone = undo.restore(at, &mut tx).await?;
+    let undone = plan.restore(at, &mut tx).await?;
     let mut script = Script::default();
     counts::change(&Change { conversations: 1, ..Change::default() }, &mut script);
     let [survivor, ended] = wanted.events;
@@ -58,99 +54,33 @@ pub(super) async fn carry_out(
     Ok(Ok(undone))
 }
 
-/// An item as it is looked up: id, direction, its writer, the items it replies to.
-#[derive(Deserialize)]
-struct Later(i64, Direction, Option<i64>, Vec<i64>);
-
-impl Undo {
-    async fn load(
-        wanted: &MergeUndo,
-        connection: &mut SqliteConnection,
-    ) -> StoreResult<Result<Self, MergeRefusal>> {
-        let ended = load(wanted.ended, connection).await?;
-        let survivor = load(wanted.survivor, connection).await?;
-        let row = sqlx::query("SELECT at, undo FROM conversation_merges WHERE younger = ? AND older = ?")
-            .bind(ended.id.0)
-            .bind(survivor.id.0)
-            .fetch_optional(&mut *connection)
-            .await?;
-        let Some(row) = row else { return Ok(Err(MergeRefusal::NotMerged(ended.id))) };
-        if let Some(into) = survivor.merged_into {
-            return Ok(Err(MergeRefusal::MergedFurther(survivor.id, into)));
-        }
-        let mut kept: Kept = serde_json::from_str(row.try_get(1)?)?;
-        let Some(before) = kept.before.take() else { return Ok(Err(MergeRefusal::Erased)) };
-        if survivor.erased_at.or(ended.erased_at).is_some() {
-            return Ok(Err(MergeRefusal::Erased));
-        }
-        if is_being_erased(&survivor, &ended, connection).await? {
-            return Ok(Err(MergeRefusal::BeingErased));
-        }
-        let merged_at = Timestamp::from_ms(row.try_get(0)?);
-        Ok(Ok(Self { before, kept, merged_at, survivor, ended }))
+/// Why a plan does not count any more, if an erasure came between; `Stale` when a conversation changed.
+async fn refused_meanwhile(
+    wanted: &MergeUndo,
+    connection: &mut SqliteConnection,
+) -> StoreResult<Option<MergeRefusal>> {
+    let ended = load(wanted.ended, connection).await?;
+    let survivor = load(wanted.survivor, connection).await?;
+    if is_being_erased(&survivor, &ended, connection).await? {
+        return Ok(Some(MergeRefusal::BeingErased));
     }
+    let is_kept: Option<bool> = sqlx::query_scalar(
+        "SELECT undo -> '$.older' IS NOT NULL FROM conversation_merges WHERE younger = ? AND older = ?",
+    )
+    .bind(ended.id.0)
+    .bind(survivor.id.0)
+    .fetch_optional(connection)
+    .await?;
+    Ok(match is_kept {
+        None => Some(MergeRefusal::NotMerged(ended.id)),
+        Some(false) => Some(MergeRefusal::Erased),
+        Some(true) => None,
+    })
+}
 
-    /// The items that came into the survivor since, but for those that other merges brought; absent if they
-    /// are too many.
-    async fn later(
-        &self,
-        moved: &HashSet<ItemId>,
-        connection: &mut SqliteConnection,
-    ) -> StoreResult<Option<Vec<LaterItem>>> {
-        let mut rows = Rows::default();
-        let limit = i64::from(MOVED_MAX) + moved.len() as i64 + 1;
-        let _ =
-            rows.row().int(self.survivor.id.0).int(self.merged_at.as_ms()).int(self.ended.id.0).int(limit);
-        let sql = "SELECT json_group_array(
-                json_array(
-                    i.id, i.direction, d.contact,
-                    json((
-                        SELECT json_group_array(a.id)
-                        FROM (
-                            SELECT p.id
-                            FROM json_each(r.content, '$.in_reply_to') AS j
-                            CROSS JOIN items AS p ON p.inbox = i.inbox AND p.external_id = j.value
-                            WHERE j.key < 8
-                            ORDER BY j.key
-                        ) AS a
-                    ))
-                )
-            )
-            FROM (
-                SELECT i.id, i.inbox, i.direction, i.identity, i.content
-                FROM jsonb_each(?1) AS k
-                CROSS JOIN items AS i ON i.conversation = k.value ->> 0
-                WHERE
-                    i.received_at >= k.value ->> 1
-                    AND i.id NOT IN (
-                        SELECT u.value
-                        FROM conversation_merges AS m
-                        CROSS JOIN jsonb_each(m.undo, '$.items') AS u
-                        WHERE m.older = k.value ->> 0 AND m.younger <> k.value ->> 2
-                    )
-                ORDER BY i.id
-                LIMIT (SELECT value ->> 3 FROM jsonb_each(?1))
-            ) AS i
-            CROSS JOIN item_revisions AS r ON r.id = i.content
-            LEFT JOIN identities AS d ON d.id = i.identity";
-        let mut later: Vec<LaterItem> = Vec::new();
-        for Later(id, direction, contact, replies_to) in rows.fetch_all_at_once(sql, connection).await? {
-            if !moved.contains(&ItemId(id)) {
-                let replies_to = replies_to.into_iter().map(ItemId).collect();
-                later.push(LaterItem {
-                    id: ItemId(id),
-                    direction,
-                    contact: contact.map(ContactId),
-                    replies_to,
-                });
-            }
-        }
-        later.sort_unstable_by_key(|it| it.id);
-        Ok((later.len() <= MOVED_MAX as usize).then_some(later))
-    }
-
+impl Plan {
     /// Moves the younger's rows back to it.
-    async fn move_rows(&self, items: &[i64], connection: &mut SqliteConnection) -> StoreResult<()> {
+    async fn move_rows(&self, connection: &mut SqliteConnection) -> StoreResult<()> {
         let (survivor, ended) = (self.survivor.id.0, self.ended.id.0);
         let rows = |ids: &[i64]| {
             let mut rows = Rows::default();
@@ -159,15 +89,28 @@ impl Undo {
             }
             rows
         };
-        let mut script = Script::default();
-        for (what, sql) in OF_ITEMS {
-            script.any(what, sql, rows(items));
-        }
-        script.any("notes taken back", NOTES, rows(&self.kept.notes));
-        script.any("answers taken back", OUTBOX, rows(&self.kept.outbox));
         let mut pair = Rows::default();
         let _ = pair.row().int(survivor).int(ended);
         let _ = pair.row().int(ended).int(survivor);
+        let mut items = Rows::default();
+        for id in &self.items {
+            let row = items.row().int(*id).int(survivor).int(ended);
+            let _ = row.int(self.last_event).int(self.last_note);
+        }
+        let mut references = Rows::default();
+        for (inbox, reference, contact) in &self.references {
+            let _ = references.row().int(*inbox).text(reference).int(*contact).int(survivor).int(ended);
+        }
+        let mut script = Script::default();
+        script.any("events that wait", CHOOSE_NONE, pair.clone());
+        script.any("items taken back", ITEMS, items.clone());
+        script.any("notes taken back", NOTES, rows(&self.notes));
+        script.any("events taken back", EVENTS, rows(&self.events));
+        script.any("replies taken back", OUTBOX, rows(&self.kept.outbox));
+        script.any("references taken back", REFERENCES, references);
+        for (what, sql) in OF_ITEMS {
+            script.any(what, sql, items.clone());
+        }
         script.any("events that are next", CHOOSE_NEXT, pair);
         let mut pair = Rows::default();
         let _ = pair.row().int(survivor).int(ended).int(self.before.younger.contact.0);
@@ -180,10 +123,8 @@ impl Undo {
     /// Makes both conversations what they are alone.
     async fn restore(mut self, at: Timestamp, connection: &mut SqliteConnection) -> StoreResult<MergeUndone> {
         let before = (self.survivor.clone(), self.ended.clone());
-        let of_survivor = own_items(&self.survivor, &self.before.older, self.merged_at, connection).await?;
-        let of_ended = own_items(&self.ended, &self.before.younger, self.merged_at, connection).await?;
-        let others = still_merged(self.survivor.id, connection).await?;
-        merging::restore_older(&mut self.survivor, &self.before, &others, of_survivor, at);
+        let [of_survivor, of_ended] = self.own;
+        merging::restore_older(&mut self.survivor, &self.before, &self.others, of_survivor, at);
         merging::restore_younger(&mut self.ended, &self.before, of_ended, at);
         self.move_timers(&before.0, at, connection).await?;
         write([&mut self.survivor, &mut self.ended], connection).await?;
@@ -253,66 +194,62 @@ const TIMERS_SET: &str = "INSERT INTO timers (conversation, purpose, due_at, unt
     SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM jsonb_each(?1) WHERE true
     ON CONFLICT (conversation, purpose) DO UPDATE SET due_at = excluded.due_at";
 
-/// For items that go back, given as item, survivor and the one that ended.
-const OF_ITEMS: [(&str, &str); 4] = [
-    (
-        "items taken back",
-        "UPDATE items SET conversation = r.value ->> 2
-         FROM jsonb_each(?1) AS r
-         WHERE items.id = r.value ->> 0 AND items.conversation = r.value ->> 1",
-    ),
-    (
-        "notes of items taken back",
-        "UPDATE notes SET conversation = (SELECT value ->> 2 FROM jsonb_each(?1) LIMIT 1)
-         WHERE
-             notes.conversation = (SELECT value ->> 1 FROM jsonb_each(?1) LIMIT 1)
-             AND notes.item IN (SELECT value ->> 0 FROM jsonb_each(?1))",
-    ),
-    (
-        "answers of items taken back",
-        "UPDATE outbox SET conversation = r.value ->> 2
-         FROM jsonb_each(?1) AS r
-         WHERE outbox.item = r.value ->> 0 AND outbox.conversation = r.value ->> 1",
-    ),
-    (
-        "events of items taken back",
-        "UPDATE events SET conversation = (SELECT value ->> 2 FROM jsonb_each(?1) LIMIT 1), is_next = 0
-         WHERE
-             events.conversation = (SELECT value ->> 1 FROM jsonb_each(?1) LIMIT 1)
-             AND events.item IN (SELECT value ->> 0 FROM jsonb_each(?1))",
-    ),
-];
+/// For rows that go back, given as id, survivor and the one that ended.
+const ITEMS: &str = "UPDATE items SET conversation = r.value ->> 2
+    FROM jsonb_each(?1) AS r
+    WHERE items.id = r.value ->> 0 AND items.conversation = r.value ->> 1";
 
 const NOTES: &str = "UPDATE notes SET conversation = r.value ->> 2
     FROM jsonb_each(?1) AS r
     WHERE notes.id = r.value ->> 0 AND notes.conversation = r.value ->> 1";
 
+const EVENTS: &str = "UPDATE events SET conversation = r.value ->> 2, is_next = 0
+    FROM jsonb_each(?1) AS r
+    WHERE events.id = r.value ->> 0 AND events.conversation = r.value ->> 1";
+
 const OUTBOX: &str = "UPDATE outbox SET conversation = r.value ->> 2
     FROM jsonb_each(?1) AS r
     WHERE outbox.id = r.value ->> 0 AND outbox.conversation = r.value ->> 1";
 
-/// For the two, given as survivor, the one that ended, and with whom that is.
-const OF_PAIR: [(&str, &str); 5] = [
-    // What its items name leads to it again.
+/// What the younger's items name leads to it again. Given as inbox, reference, contact, survivor and the one that
+/// ended.
+const REFERENCES: &str = "UPDATE thread_references SET conversation = r.value ->> 4
+    FROM jsonb_each(?1) AS r
+    WHERE
+        thread_references.inbox = r.value ->> 0
+        AND thread_references.reference = r.value ->> 1
+        AND thread_references.contact = r.value ->> 2
+        AND thread_references.conversation = r.value ->> 3";
+
+/// For items that go back, given as item, survivor, the one that ended, and the last event and note that the plan
+/// knows: an edit, or a reply that failed, adds one and leaves the conversation's revision as it is.
+const OF_ITEMS: [(&str, &str); 3] = [
     (
-        "references taken back",
-        "UPDATE thread_references SET conversation = (SELECT value ->> 1 FROM jsonb_each(?1))
-         WHERE
-             conversation = (SELECT value ->> 0 FROM jsonb_each(?1))
-             AND (inbox, reference) IN (
-                 SELECT i.inbox, j.value
-                 FROM items AS i
-                 CROSS JOIN item_revisions AS r ON r.id = i.content
-                 CROSS JOIN json_each(r.content, '$.in_reply_to') AS j
-                 WHERE i.conversation = (SELECT value ->> 1 FROM jsonb_each(?1))
-                 UNION ALL
-                 SELECT o.inbox, r.content ->> '$.external_id'
-                 FROM outbox AS o
-                 CROSS JOIN items AS i ON i.id = o.item
-                 CROSS JOIN item_revisions AS r ON r.id = i.content
-                 WHERE o.conversation = (SELECT value ->> 1 FROM jsonb_each(?1))
-             )",
+        "replies of items taken back",
+        "UPDATE outbox SET conversation = r.value ->> 2
+         FROM jsonb_each(?1) AS r
+         WHERE outbox.item = r.value ->> 0 AND outbox.conversation = r.value ->> 1",
     ),
+    (
+        "later events of items taken back",
+        "UPDATE events SET conversation = (SELECT value ->> 2 FROM jsonb_each(?1) LIMIT 1), is_next = 0
+         WHERE
+             events.conversation = (SELECT value ->> 1 FROM jsonb_each(?1) LIMIT 1)
+             AND events.id > (SELECT value ->> 3 FROM jsonb_each(?1) LIMIT 1)
+             AND +events.item IN (SELECT value ->> 0 FROM jsonb_each(?1))",
+    ),
+    (
+        "later notes of items taken back",
+        "UPDATE notes SET conversation = (SELECT value ->> 2 FROM jsonb_each(?1) LIMIT 1)
+         WHERE
+             notes.conversation = (SELECT value ->> 1 FROM jsonb_each(?1) LIMIT 1)
+             AND notes.id > (SELECT value ->> 4 FROM jsonb_each(?1) LIMIT 1)
+             AND +notes.item IN (SELECT value ->> 0 FROM jsonb_each(?1))",
+    ),
+];
+
+/// For the two, given as survivor, the one that ended, and with whom that is.
+const OF_PAIR: [(&str, &str); 4] = [
     // An erasure finds what was decided in the survivor about who wrote in the other.
     (
         "participants of the survivor",
@@ -360,59 +297,12 @@ const OF_PAIR: [(&str, &str); 5] = [
     ),
 ];
 
-/// What a conversation's own items say.
-async fn own_items(
-    conversation: &Conversation,
-    before: &Conversation,
-    merged_at: Timestamp,
-    connection: &mut SqliteConnection,
-) -> StoreResult<OwnItems> {
-    let row = sqlx::query(
-        "SELECT
-             (SELECT count(*) FROM items WHERE conversation = ?1),
-             (
-                 SELECT min(i.received_at)
-                 FROM items AS i
-                 CROSS JOIN item_revisions AS r ON r.id = i.content
-                 WHERE
-                     i.conversation = ?1 AND i.direction = 'inbound' AND i.received_at >= ?2
-                     AND i.erased_at IS NULL AND r.content ->> '$.automatic' IS NULL
-                     AND i.id > (
-                         SELECT ifnull(max(o.id), 0)
-                         FROM items AS o
-                         WHERE o.conversation = ?1 AND o.direction = 'outbound'
-                     )
-             ),
-             (
-                 SELECT min(received_at)
-                 FROM items
-                 WHERE conversation = ?1 AND direction = 'outbound' AND received_at >= ?3
-             )",
-    )
-    .bind(conversation.id.0)
-    .bind(merging::since(before, merged_at).as_ms())
-    .bind(merged_at.as_ms())
-    .fetch_one(connection)
-    .await?;
-    let moment = |it: Option<i64>| it.map(Timestamp::from_ms);
-    Ok(OwnItems {
-        count: row.try_get(0)?,
-        unanswered: moment(row.try_get(1)?),
-        answered: moment(row.try_get(2)?),
-    })
-}
-
-/// What stays merged into a conversation: their rows keep their labels and facts.
-async fn still_merged(
-    id: ConversationId,
-    connection: &mut SqliteConnection,
-) -> StoreResult<Vec<Conversation>> {
-    let found: Vec<i64> =
-        sqlx::query_scalar("SELECT younger FROM conversation_merges WHERE older = ? LIMIT 256")
-            .bind(id.0)
-            .fetch_all(&mut *connection)
-            .await?;
-    conversation_row::load(found.into_iter().map(ConversationId), connection).await
+/// Every statement that finds or moves what goes back.
+#[cfg(test)]
+pub(super) fn statements() -> impl Iterator<Item = &'static str> {
+    let moves = [ITEMS, NOTES, EVENTS, OUTBOX, REFERENCES, TIMERS_GONE, TIMERS_SET];
+    let of_items = OF_ITEMS.iter().chain(&OF_PAIR).map(|it| it.1);
+    moves.into_iter().chain(of_items).chain(plan::STATEMENTS)
 }
 
 async fn timers_of(id: ConversationId, connection: &mut SqliteConnection) -> StoreResult<Vec<KeptTimer>> {

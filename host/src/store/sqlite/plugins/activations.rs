@@ -2,15 +2,19 @@
 
 use sqlx::SqliteConnection;
 
+use super::{releases, signing_keys};
 use crate::domain::activation::{Activation, ActivationVersion};
 use crate::domain::ids::ActivationId;
-use crate::domain::quota::QuotaLimit;
+use crate::domain::quota::{Quota, QuotaLimit};
 use crate::domain::release::PluginKind;
 use crate::domain::time::Timestamp;
-use crate::store::sqlite::error::Explain;
-use crate::store::sqlite::{SqliteStore, audit};
+use crate::store::sqlite::error::{Explain, refuse_look_alike};
+use crate::store::sqlite::organisation::kept_settings;
+use crate::store::sqlite::paging::{self, Fitting};
+use crate::store::sqlite::{SqliteStore, audit, quotas};
 use crate::store::{
-    ACTIVATION_VERSIONS_MAX, ActivationAdded, ActivationRoom, AuditEntry, StoreError, StoreResult,
+    ACTIVATION_VERSIONS_MAX, ActivationAdded, ActivationRoom, AuditEntry, Page, PageRequest, StoreError,
+    StoreResult, UsableRelease,
 };
 
 pub(super) async fn all(store: &SqliteStore) -> StoreResult<Vec<Activation>> {
@@ -26,15 +30,19 @@ pub(super) async fn add(
     store: &SqliteStore,
     activation: &Activation,
     room: ActivationRoom,
+    usable: &[UsableRelease],
     audit: &AuditEntry,
 ) -> StoreResult<ActivationAdded> {
     let mut writer = store.writer.lock().await;
     let mut tx = writer.begin().await?;
+    check_usable(usable, &mut tx).await?;
     if let Some(name) = of_same_adapter(activation, &mut tx).await? {
         return Ok(ActivationAdded::AdapterIsEnabled { name });
     }
+    check_name(activation, &mut tx).await?;
     check_activations(room.activations, &mut tx).await?;
     check_preparing(activation, room.preparing, &mut tx).await?;
+    let settings = quotas::before(activation.owner, Quota::SettingBytes, &mut tx).await?;
     let done = sqlx::query(
         "INSERT INTO activations (id, name, release, owner, updated_at, content, is_preparing)
          VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -49,6 +57,7 @@ pub(super) async fn add(
     .execute(&mut *tx)
     .await;
     explain(done.map(drop), activation)?;
+    settings.check(&mut tx).await?;
     keep_version(activation, &mut tx).await?;
     audit::record(audit, &mut tx).await?;
     tx.commit().await?;
@@ -74,17 +83,59 @@ async fn of_same_adapter(
     .await?)
 }
 
+/// Refuses a name that people take for the name of another owner's activation. What the company itself enables may
+/// have any name: its admins see all of them.
+async fn check_name(activation: &Activation, connection: &mut SqliteConnection) -> StoreResult<()> {
+    if activation.owner.is_none() {
+        return Ok(());
+    }
+    let others: Vec<String> = sqlx::query_scalar("SELECT name FROM activations WHERE owner IS NOT ?")
+        .bind(activation.owner.map(|it| it.0))
+        .fetch_all(connection)
+        .await?;
+    refuse_look_alike("activation", &activation.name, others)
+}
+
+/// Refuses what depends on a release that is not usable any more.
+async fn check_usable(usable: &[UsableRelease], connection: &mut SqliteConnection) -> StoreResult<()> {
+    for UsableRelease { release, keys, settings } in usable {
+        let present = releases::by_digest(&release.digest, connection).await?;
+        let present_keys = match &release.signature {
+            Some(it) => signing_keys::of(&it.signature.public_key, connection).await?,
+            None => Vec::new(),
+        };
+        let is_same = present.as_ref() == Some(release) && present_keys == *keys;
+        if !is_same || kept_settings(&mut *connection).await? != *settings {
+            let (name, version) = (&release.manifest.name, &release.manifest.version);
+            return Err(StoreError::Stale(format!("the release {name}@{version}")));
+        }
+    }
+    Ok(())
+}
+
+/// What a change was planned by.
+pub(super) struct Planned<'a> {
+    /// When the activation had last been changed.
+    pub(super) seen: Timestamp,
+    /// The releases that it depends on.
+    pub(super) usable: &'a [UsableRelease],
+    /// How many may wait to be prepared, where that is bounded.
+    pub(super) preparing: Option<QuotaLimit>,
+}
+
 pub(super) async fn change(
     store: &SqliteStore,
     activation: &Activation,
-    seen: Timestamp,
-    preparing: Option<QuotaLimit>,
+    planned: Planned<'_>,
     audit: &AuditEntry,
 ) -> StoreResult<()> {
     let mut writer = store.writer.lock().await;
     let mut tx = writer.begin().await?;
-    if let Some(limit) = preparing {
+    check_usable(planned.usable, &mut tx).await?;
+    let mut settings = None;
+    if let Some(limit) = planned.preparing {
         check_preparing(activation, limit, &mut tx).await?;
+        settings = Some(quotas::before(activation.owner, Quota::SettingBytes, &mut tx).await?);
     }
     let done = sqlx::query(
         "UPDATE activations
@@ -98,13 +149,42 @@ pub(super) async fn change(
     .bind(serde_json::to_string(activation)?)
     .bind(activation.is_preparing())
     .bind(activation.id.0)
-    .bind(seen.as_ms())
+    .bind(planned.seen.as_ms())
     .execute(&mut *tx)
     .await;
     if explain(done, activation)?.rows_affected() == 0 {
         return Err(missing_or_stale(activation, &mut tx).await?);
     }
+    if let Some(settings) = settings {
+        settings.check(&mut tx).await?;
+    }
     keep_version(activation, &mut tx).await?;
+    audit::record(audit, &mut tx).await?;
+    Ok(tx.commit().await?)
+}
+
+/// Deletes an activation with its versions. Decisions and generations say of themselves what it was.
+pub(super) async fn delete(
+    store: &SqliteStore,
+    activation: &Activation,
+    seen: Timestamp,
+    audit: &AuditEntry,
+) -> StoreResult<()> {
+    let mut writer = store.writer.lock().await;
+    let mut tx = writer.begin().await?;
+    sqlx::query("DELETE FROM activation_versions WHERE activation = ?")
+        .bind(activation.id.0)
+        .execute(&mut *tx)
+        .await?;
+    let done = sqlx::query("DELETE FROM activations WHERE id = ? AND updated_at = ?")
+        .bind(activation.id.0)
+        .bind(seen.as_ms())
+        .execute(&mut *tx)
+        .await?;
+    // A transaction that is not committed is undone: the versions stay.
+    if done.rows_affected() == 0 {
+        return Err(missing_or_stale(activation, &mut tx).await?);
+    }
     audit::record(audit, &mut tx).await?;
     Ok(tx.commit().await?)
 }
@@ -194,6 +274,40 @@ pub(super) async fn versions(
     .fetch_all(&mut *store.renewing_reader().await?)
     .await?;
     read_all(&contents)
+}
+
+/// The same, in pages.
+pub(super) async fn version_page(
+    store: &SqliteStore,
+    activation: ActivationId,
+    page: PageRequest,
+) -> StoreResult<Page<ActivationVersion>> {
+    let mut reader = store.reader().await?;
+    let sizes: Vec<(i64, i64)> = sqlx::query_as(
+        "SELECT revision, octet_length(content)
+         FROM activation_versions
+         WHERE activation = ? AND revision < ?
+         ORDER BY revision DESC
+         LIMIT ?",
+    )
+    .bind(activation.0)
+    .bind(page.after.unwrap_or(i64::MAX))
+    .bind(page.limit)
+    .fetch_all(&mut *reader)
+    .await?;
+    let Fitting { ids, next } = paging::fitting(&sizes, page);
+    let contents: Vec<String> = sqlx::query_scalar(
+        "SELECT content
+         FROM activation_versions
+         WHERE activation = ? AND revision BETWEEN ? AND ?
+         ORDER BY revision DESC",
+    )
+    .bind(activation.0)
+    .bind(ids.last().copied().unwrap_or_default())
+    .bind(ids.first().copied().unwrap_or_default())
+    .fetch_all(&mut *reader)
+    .await?;
+    Ok(Page { entries: read_all(&contents)?, next })
 }
 
 fn read_all<T: serde::de::DeserializeOwned>(contents: &[String]) -> StoreResult<Vec<T>> {

@@ -83,10 +83,8 @@ pub(super) async fn sweep(store: &SqliteStore, used: &HashSet<String>, sweep: Sw
         let before = row.try_get::<Option<i64>, _>(3)?.map(Timestamp::from_ms);
         let since = is_unused.then(|| before.unwrap_or(sweep.now));
         let is_over = since.is_some_and(|since| sweep.is_over(since, None));
-        if since != before || is_over {
-            note(store, id, since, is_over).await?;
-        }
-        if is_over {
+        let is_noted = (since != before || is_over) && note(store, id, since, is_over).await?;
+        if is_over && is_noted {
             // The row goes by first: it never names a file that is gone.
             store.components.delete(&digest).await?;
             deleted += 1;
@@ -98,18 +96,33 @@ pub(super) async fn sweep(store: &SqliteStore, used: &HashSet<String>, sweep: Sw
     Ok(deleted)
 }
 
-async fn note(store: &SqliteStore, id: i64, since: Option<Timestamp>, is_deleted: bool) -> StoreResult<()> {
+/// Notes since when a component is unused, or that it is deleted; whether that was so. It is looked at once more in the
+/// transaction that writes: the release may be unyanked by now, or an activation run it.
+async fn note(store: &SqliteStore, id: i64, since: Option<Timestamp>, is_deleted: bool) -> StoreResult<bool> {
     let mut writer = store.writer.lock().await;
     let mut tx = writer.begin().await?;
-    sqlx::query(
-        "UPDATE releases SET unused_since = ?, kept_bytes = CASE ? WHEN 1 THEN NULL ELSE kept_bytes END WHERE id = ?",
+    let done = sqlx::query(
+        "UPDATE releases AS r
+         SET unused_since = ?1, kept_bytes = CASE ?2 WHEN 1 THEN NULL ELSE kept_bytes END
+         WHERE
+             id = ?3
+             AND (
+                 ?1 IS NULL
+                 OR content ->> '$.state' = 'yanked'
+                 AND NOT EXISTS (
+                     SELECT 1
+                     FROM activations AS a
+                     WHERE a.release = r.id OR a.content ->> '$.next.digest' = r.digest
+                 )
+             )",
     )
     .bind(since.map(Timestamp::as_ms))
     .bind(is_deleted)
     .bind(id)
     .execute(&mut *tx)
     .await?;
-    Ok(tx.commit().await?)
+    tx.commit().await?;
+    Ok(done.rows_affected() == 1)
 }
 
 /// Moves what an older host kept in rows into files.

@@ -2,9 +2,10 @@
 
 use crate::domain::generation::Generation;
 use crate::store::sqlite::SqliteStore;
+use crate::store::sqlite::open::ID_MS_SHIFT;
 use crate::store::sqlite::paging::{self, Fitting};
 use crate::store::sqlite::rows::Rows;
-use crate::store::{Page, PageRequest, StoreError, StoreResult};
+use crate::store::{GENERATIONS_KEPT, Page, PageRequest, StoreError, StoreResult};
 
 pub(super) async fn add(store: &SqliteStore, generation: &Generation) -> StoreResult<()> {
     let mut writer = store.writer.lock().await;
@@ -23,6 +24,35 @@ pub(super) async fn add(store: &SqliteStore, generation: &Generation) -> StoreRe
         return Ok(());
     }
     Err(StoreError::Stale("the pipeline".to_owned()))
+}
+
+/// How long after a generation was replaced a decision under it may still be made: work in flight keeps the one that
+/// it began with.
+const IN_FLIGHT_MS: i64 = 3_600_000;
+
+/// Deletes old generations that no decision names: what such a decision leaves out stands in its generation. Ids grow
+/// with the time, so it lies between its generation and the one after.
+pub(super) async fn sweep(store: &SqliteStore) -> StoreResult<u64> {
+    let mut writer = store.writer.lock().await;
+    let done = sqlx::query(
+        "DELETE FROM generations
+         WHERE
+             number <= (SELECT max(number) FROM generations) - ?1
+             AND NOT EXISTS (
+                 SELECT 1
+                 FROM decisions AS d
+                 WHERE
+                     d.id > generations.id
+                     AND d.id <= ?2 + (
+                         SELECT n.id FROM generations AS n WHERE n.number > generations.number ORDER BY n.number LIMIT 1
+                     )
+             )",
+    )
+    .bind(GENERATIONS_KEPT)
+    .bind(IN_FLIGHT_MS << ID_MS_SHIFT)
+    .execute(&mut writer.connection)
+    .await?;
+    Ok(done.rows_affected())
 }
 
 pub(super) async fn latest(store: &SqliteStore) -> StoreResult<Option<Generation>> {

@@ -1,7 +1,8 @@
 //! Published releases and their bytes.
 
 use bytes::Bytes;
-use sqlx::SqliteConnection;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row as _, SqliteConnection};
 
 use super::components;
 use crate::domain::look_alike::is_confusable;
@@ -10,7 +11,9 @@ use crate::store::sqlite::error::Explain;
 use crate::store::sqlite::paging::{self, Fitting};
 use crate::store::sqlite::rows::Rows;
 use crate::store::sqlite::{SqliteStore, audit};
-use crate::store::{AuditEntry, Page, PageRequest, Published, ReleaseRoom, StoreError, StoreResult};
+use crate::store::{
+    AuditEntry, Page, PageRequest, Published, ReleaseRoom, ReleaseVersion, StoreError, StoreResult,
+};
 
 /// The file comes first, so that a release never is without its component; the row is what counts.
 pub(super) async fn publish(
@@ -38,8 +41,13 @@ pub(super) async fn publish(
     }
     components::check_room(component.len(), room, &mut tx).await?;
     let published = match standing {
-        Standing::WithoutComponent(before) => {
+        Standing::WithoutComponent(mut before) => {
             components::keep(&before, component.len(), &mut tx).await?;
+            if release.signature.is_some() {
+                // Both or neither: what is signed later would fail apart from the component.
+                before.signature.clone_from(&release.signature);
+                update(&before, &mut tx).await?;
+            }
             Published::Before(before)
         }
         _ => {
@@ -108,13 +116,18 @@ pub(super) async fn change(
     }
     // Nothing else of a release ever changes, whatever is given.
     let kept = Release { state: release.state.clone(), signature: release.signature.clone(), ..seen.clone() };
-    sqlx::query("UPDATE releases SET content = ? WHERE id = ?")
-        .bind(serde_json::to_string(&kept)?)
-        .bind(kept.id.0)
-        .execute(&mut *tx)
-        .await?;
+    update(&kept, &mut tx).await?;
     audit::record(audit, &mut tx).await?;
     Ok(tx.commit().await?)
+}
+
+async fn update(release: &Release, connection: &mut SqliteConnection) -> StoreResult<()> {
+    sqlx::query("UPDATE releases SET content = ? WHERE id = ?")
+        .bind(serde_json::to_string(release)?)
+        .bind(release.id.0)
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 async fn insert(release: &Release, kept: usize, connection: &mut SqliteConnection) -> StoreResult<()> {
@@ -197,11 +210,40 @@ pub(super) async fn page(store: &SqliteStore, search: &str, page: PageRequest) -
     .bind(page.limit)
     .fetch_all(&mut *reader)
     .await?;
-    let Fitting { ids, next } = paging::fitting(&sizes, page);
+    fitting(&sizes, page, &mut reader).await
+}
+
+pub(super) async fn of_plugin(
+    store: &SqliteStore,
+    name: &str,
+    page: PageRequest,
+) -> StoreResult<Page<Release>> {
+    let mut reader = store.reader().await?;
+    let sizes: Vec<(i64, i64)> = sqlx::query_as(
+        "SELECT id, octet_length(content)
+         FROM releases
+         WHERE id < ? AND name = ?
+         ORDER BY id DESC
+         LIMIT ?",
+    )
+    .bind(page.after.unwrap_or(i64::MAX))
+    .bind(name)
+    .bind(page.limit)
+    .fetch_all(&mut *reader)
+    .await?;
+    fitting(&sizes, page, &mut reader).await
+}
+
+async fn fitting(
+    sizes: &[(i64, i64)],
+    page: PageRequest,
+    connection: &mut SqliteConnection,
+) -> StoreResult<Page<Release>> {
+    let Fitting { ids, next } = paging::fitting(sizes, page);
     let sql = "SELECT json_group_array(json(r.content) ORDER BY k.key)
         FROM jsonb_each(?1) AS k
         CROSS JOIN releases AS r ON r.id = k.value ->> 0";
-    Ok(Page { entries: Rows::of_ids(&ids).fetch_all_at_once(sql, &mut reader).await?, next })
+    Ok(Page { entries: Rows::of_ids(&ids).fetch_all_at_once(sql, connection).await?, next })
 }
 
 /// The names of the plugins that were published last.
@@ -210,15 +252,15 @@ pub(super) async fn names(store: &SqliteStore, limit: u32) -> StoreResult<Vec<St
     Ok(names.bind(limit).fetch_all(&mut *store.reader().await?).await?)
 }
 
-pub(super) async fn versions(store: &SqliteStore, name: &str) -> StoreResult<Vec<Release>> {
-    let contents: Vec<String> =
-        sqlx::query_scalar("SELECT content FROM releases WHERE name = ? ORDER BY id DESC")
-            .bind(name)
-            .fetch_all(&mut *store.reader().await?)
-            .await?;
-    read_all(&contents)
-}
-
-fn read_all(contents: &[String]) -> StoreResult<Vec<Release>> {
-    contents.iter().map(|it| Ok(serde_json::from_str(it)?)).collect()
+pub(super) async fn versions(store: &SqliteStore, name: &str) -> StoreResult<Vec<ReleaseVersion>> {
+    let rows = sqlx::query(
+        "SELECT version, digest, content ->> '$.state' = 'yanked' FROM releases WHERE name = ? ORDER BY id DESC",
+    )
+    .bind(name)
+    .fetch_all(&mut *store.reader().await?)
+    .await?;
+    let read = |row: &SqliteRow| {
+        Ok(ReleaseVersion { version: row.try_get(0)?, digest: row.try_get(1)?, is_yanked: row.try_get(2)? })
+    };
+    rows.iter().map(read).collect()
 }

@@ -3,9 +3,10 @@
 use sqlx::SqliteConnection;
 
 use crate::domain::ids::SigningKeyId;
+use crate::domain::quota::Quota;
 use crate::domain::signing::{Revocation, SigningKey};
 use crate::store::sqlite::error::Explain;
-use crate::store::sqlite::{SqliteStore, audit};
+use crate::store::sqlite::{SqliteStore, audit, quotas};
 use crate::store::{AuditEntry, StoreError, StoreResult};
 
 pub(super) async fn all(store: &SqliteStore) -> StoreResult<Vec<SigningKey>> {
@@ -15,9 +16,20 @@ pub(super) async fn all(store: &SqliteStore) -> StoreResult<Vec<SigningKey>> {
     contents.iter().map(|it| Ok(serde_json::from_str(it)?)).collect()
 }
 
+/// The registrations of a public key, oldest first.
+pub(super) async fn of(public_key: &str, connection: &mut SqliteConnection) -> StoreResult<Vec<SigningKey>> {
+    let contents: Vec<String> =
+        sqlx::query_scalar("SELECT content FROM signing_keys WHERE public_key = ? ORDER BY id")
+            .bind(public_key)
+            .fetch_all(connection)
+            .await?;
+    contents.iter().map(|it| Ok(serde_json::from_str(it)?)).collect()
+}
+
 pub(super) async fn add(store: &SqliteStore, key: &SigningKey, audit: &AuditEntry) -> StoreResult<()> {
     let mut writer = store.writer.lock().await;
     let mut tx = writer.begin().await?;
+    let before = quotas::before(key.department, Quota::SigningKeys, &mut tx).await?;
     let done =
         sqlx::query("INSERT INTO signing_keys (id, public_key, department, content) VALUES (?, ?, ?, ?)")
             .bind(key.id.0)
@@ -30,6 +42,7 @@ pub(super) async fn add(store: &SqliteStore, key: &SigningKey, audit: &AuditEntr
         .map_err(StoreError::from)
         .or_taken(|| format!("signing key {}", key.public_key))
         .or_missing(|| "department of the signing key".to_owned())?;
+    before.check(&mut tx).await?;
     audit::record(audit, &mut tx).await?;
     Ok(tx.commit().await?)
 }

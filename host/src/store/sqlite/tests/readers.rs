@@ -8,8 +8,9 @@ use futures::FutureExt as _;
 use super::super::SqliteStore;
 use super::super::StorePath;
 use crate::domain::arrival::Arrival;
+use crate::domain::caller::{Caller, ShareOwner};
 use crate::domain::clock::IdGenerator;
-use crate::domain::ids::ConversationId;
+use crate::domain::ids::{ConversationId, DepartmentId};
 use crate::domain::item::Item;
 use crate::store::conformance::world::{ALL, World, item};
 use crate::store::{ConversationStore as _, PageRequest, ReadClass, Reading, StoreError};
@@ -19,14 +20,37 @@ async fn empty() -> Arc<SqliteStore> {
     Arc::new(SqliteStore::open(StorePath::Temporary, ids).await.unwrap())
 }
 
-fn reading(caller: i64, class: ReadClass) -> Reading {
-    Reading { caller, class }
+/// For the only token of that department.
+fn reading(department: i64, class: ReadClass) -> Reading {
+    reading_for((department, department), class)
+}
+
+fn reading_for((department, credential): (i64, i64), class: ReadClass) -> Reading {
+    let owner = ShareOwner::Department(DepartmentId(department));
+    Reading { caller: Caller { owner, credential }, class }
+}
+
+#[tokio::test]
+async fn a_departments_tokens_leave_readers_to_another_however_many_they_are() {
+    for (class, limit, most) in [(ReadClass::List, "readers", 4), (ReadClass::Search, "searches", 1)] {
+        let store = empty().await;
+        let take = |department, token| reading_for((department, token), class).scope(store.reader());
+        let mut held = Vec::new();
+        for token in 0..most {
+            held.push(take(1, token).await.unwrap());
+        }
+        tokio::time::pause();
+        let refused = take(1, 99).await.err();
+        tokio::time::resume();
+        assert!(matches!(refused, Some(StoreError::Busy(it)) if it == limit));
+        held.push(take(2, 100).await.unwrap());
+    }
 }
 
 #[tokio::test]
 async fn one_callers_searches_leave_readers_to_its_lists_and_to_others() {
     let store = empty().await;
-    let take = |caller, class| reading(caller, class).scope(store.reader());
+    let take = |department, class| reading(department, class).scope(store.reader());
     let _search = take(1, ReadClass::Search).await.unwrap();
     let mut second = Box::pin(take(1, ReadClass::Search));
     assert!((&mut second).now_or_never().is_none(), "one search of a caller at a time");
@@ -41,14 +65,14 @@ async fn one_callers_searches_leave_readers_to_its_lists_and_to_others() {
 async fn the_hosts_own_work_waits_for_no_request() {
     let store = empty().await;
     let mut held = Vec::new();
-    for caller in [1, 1, 1, 2, 2, 2] {
-        held.push(reading(caller, ReadClass::List).scope(store.reader()).await.unwrap());
+    for department in 1..=8 {
+        held.push(reading(department, ReadClass::List).scope(store.reader()).await.unwrap());
     }
-    let request = Box::pin(reading(3, ReadClass::List).scope(store.reader()));
+    let request = Box::pin(reading(9, ReadClass::List).scope(store.reader()));
     assert!(request.now_or_never().is_none(), "requests have no more readers");
     store.counts().await.unwrap();
     // Also within a change, for what is kept in memory for all.
-    reading(3, ReadClass::Act).scope(store.renewing_reader()).await.unwrap();
+    reading(9, ReadClass::Act).scope(store.renewing_reader()).await.unwrap();
 }
 
 #[tokio::test]
@@ -59,7 +83,7 @@ async fn a_caller_that_finds_no_reader_in_time_is_told_the_limit() {
     tokio::time::pause();
     let refused = take().await;
     tokio::time::resume();
-    assert!(matches!(refused, Err(StoreError::Busy("searches"))));
+    assert!(matches!(refused, Err(StoreError::Busy(it)) if it.0.name == "searches"));
 }
 
 /// Counts for hours.
@@ -82,12 +106,12 @@ async fn a_statement_that_takes_too_long_is_ended_by_name() {
 #[tokio::test]
 async fn a_caller_that_goes_away_leaves_no_statement_behind() {
     let store = empty().await;
-    for _ in 0..6 {
+    for _ in 0..8 {
         let mut reader = reading(1, ReadClass::List).scope(store.reader()).await.unwrap();
         assert!(sqlx::query(ENDLESS).fetch_one(&mut *reader).now_or_never().is_none());
     }
-    for caller in 1..6 {
-        reading(caller, ReadClass::List).scope(store.counts()).await.unwrap();
+    for department in 1..6 {
+        reading(department, ReadClass::List).scope(store.counts()).await.unwrap();
     }
 }
 

@@ -154,7 +154,7 @@ async fn a_host_that_died_in_between_leaves_the_rest_to_the_next_one() {
     assert!(store.finish_erasures(now).await.unwrap());
     assert_eq!(store.begun_erasures().await.unwrap(), []);
     let erasure = store.erasure(vera).await.unwrap().unwrap();
-    assert_eq!((erasure.erased_at, erasure.wiped_at), (now, Some(now)));
+    assert_eq!((erasure.erased_at, erasure.wiped_at), (Some(now), Some(now)));
     let erased = erasure.erased;
     assert_eq!((erased.contacts, erased.conversations, erased.items, erased.deliveries), (1, 7, 7, 7));
     assert!(!is_in(&file, "vera-words") && is_in(&file, "otto-words"));
