@@ -258,6 +258,6 @@ async fn host_that_stops_begins_to_read_no_more_kept_deliveries() {
     app.prepared().await;
     assert_eq!(unread().await, 3);
     let one = flow.store.deliveries(None, None, None, page).await.unwrap().entries[0].id;
-    retry::retry(flow, &principal, one).await.unwrap();
+    retry::retry(flow, &principal, one, Box::new(())).await.unwrap();
     assert_eq!(unread().await, 2, "the adapter could read them");
 }
