@@ -11,9 +11,7 @@ use crate::domain::arrival::Arrival;
 use crate::domain::clock::IdGenerator;
 use crate::domain::ids::{ContactId, InboxId};
 use crate::store::conformance::world::{ALL, NEEDS, World, inbound, item};
-use crate::store::{
-    ConversationStore, Indexing, OrganisationStore, PageRequest, RouteStore, StoreError, UpkeepStore,
-};
+use crate::store::{ConversationStore, Indexing, OrganisationStore, PageRequest, RouteStore, StoreError};
 
 async fn open() -> World {
     let ids = Arc::new(IdGenerator::new(1));

@@ -14,10 +14,10 @@ use crate::domain::clock::IdGenerator;
 use crate::domain::erasure::Wiping;
 use crate::domain::ids::ContactId;
 use crate::domain::time::Timestamp;
+use crate::store::Indexing;
 use crate::store::conformance::world::{World, inbound, item};
 use crate::store::sqlite::open::reader_options;
 use crate::store::sqlite::{SqliteStore, StorePath};
-use crate::store::{Indexing, UpkeepStore as _};
 
 async fn found() -> (World, TempDir, PathBuf) {
     let directory = tempfile::tempdir().unwrap();
