@@ -167,6 +167,7 @@ async fn erasure_that_began_is_acknowledged_though_its_steps_fail() {
     assert!(done["erased_at"].is_string(), "{done}");
 }
 
+#[tokio::test]
 async fn stored_change_of_quotas_is_acknowledged_and_counts() {
     let mut failing = Failing::of(TestApp::company().await).await;
     let change = json!({ "department": "billing", "quotas": { "activations": 3 } });
