@@ -385,7 +385,7 @@ mod tests {
                 }
                 None => false,
             });
-            waiting.remove(place.expect("one is called"));
+            drop(waiting.remove(place.expect("one is called")));
         }
         let departments: Vec<_> = called.iter().map(|it| it.0).collect();
         assert!(departments[..4] == [1, 2, 1, 2] || departments[..4] == [2, 1, 2, 1], "{called:?}");
