@@ -16,7 +16,7 @@ use crate::store::{
 };
 
 impl World {
-    pub(crate) async fn merge(
+    pub(super) async fn merge(
         &self,
         ends: ConversationId,
         into: ConversationId,
@@ -45,7 +45,7 @@ impl World {
         self.store.undo_merge(&undo).await.unwrap()
     }
 
-    pub(crate) async fn undo(&self, ended: ConversationId) -> MergeUndone {
+    pub(super) async fn undo(&self, ended: ConversationId) -> MergeUndone {
         self.try_undo(ended).await.unwrap()
     }
 
@@ -267,8 +267,8 @@ pub(crate) async fn a_merge_is_taken_back_however_many_items_the_survivor_got(wo
     assert_eq!(world.conversation(mika).await.item_count, 4_101);
     // What goes back is bounded.
     world.merge(otto, mika).await.unwrap().unwrap();
-    world.take_many("otto", "b", 4_000).await;
-    assert_eq!(world.try_undo(otto).await, Err(MergeRefusal::TooMuch(4_000)));
+    world.take_naming("otto", "b", 125).await;
+    assert_eq!(world.try_undo(otto).await, Err(MergeRefusal::TooMuch(8_000)));
 }
 
 fn timer(conversation: ConversationId, key: &str, due_at: i64, until_answered: bool) -> Timer {

@@ -100,18 +100,23 @@ pub(super) const FOLLOWED: &str = "WITH RECURSIVE
         CROSS JOIN conversations AS c ON c.id = now.id
         WHERE c.merged_into IS NOT NULL
     )
-    SELECT c.id, f.item, f.at, f.rank, f.why
-    FROM found AS f
-    JOIN now ON now.other = f.other
+    SELECT c.id, found.item, found.at, found.rank, found.why
+    FROM found
+    JOIN now ON now.other = found.other
     CROSS JOIN conversations AS c ON c.id = now.id
     WHERE
         c.merged_into IS NULL AND c.erased_at IS NULL AND c.id <> ?1
         AND NOT EXISTS (
             SELECT 1
             FROM merge_suggestions AS d
-            WHERE d.dismissed = 1 AND (d.conversation, d.other) IN (VALUES (?1, c.id), (c.id, ?1))
+            WHERE
+                d.dismissed = 1
+                AND (
+                    (d.conversation = ?1 AND d.other = c.id)
+                    OR (d.conversation = c.id AND d.other = ?1)
+                )
         )
-    ORDER BY f.rank, f.at DESC, c.id DESC";
+    ORDER BY found.rank, found.at DESC, c.id DESC";
 
 /// What may belong to a conversation: what its items refer to, then whose items refer to it, latest first.
 pub(super) async fn of(
@@ -137,6 +142,10 @@ pub(super) async fn of(
     Ok(found)
 }
 
+/// Of two conversations. Compared as pairs, SQLite looks through all suggestions there are.
+pub(super) const DISMISS: &str = "UPDATE merge_suggestions SET dismissed = 1
+    WHERE dismissed = 0 AND ((conversation = ?1 AND other = ?2) OR (conversation = ?2 AND other = ?1))";
+
 /// Takes a suggestion off both conversations; whether there was one.
 pub(super) async fn dismiss(
     store: &SqliteStore,
@@ -146,14 +155,7 @@ pub(super) async fn dismiss(
 ) -> StoreResult<bool> {
     let mut writer = store.writer.lock().await;
     let mut tx = writer.begin().await?;
-    let done = sqlx::query(
-        "UPDATE merge_suggestions SET dismissed = 1
-         WHERE dismissed = 0 AND (conversation, other) IN (VALUES (?1, ?2), (?2, ?1))",
-    )
-    .bind(conversation.0)
-    .bind(other.0)
-    .execute(&mut *tx)
-    .await?;
+    let done = sqlx::query(DISMISS).bind(conversation.0).bind(other.0).execute(&mut *tx).await?;
     if done.rows_affected() == 0 && !dismiss_followed(conversation, other, &mut tx).await? {
         return Ok(false);
     }
