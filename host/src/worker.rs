@@ -16,9 +16,9 @@ use tokio_util::task::TaskTracker;
 pub use self::watch::Watch;
 use crate::domain::erasure::Wiping;
 use crate::domain::time::Timestamp;
+use crate::flow::index::{self, Indexing};
 use crate::flow::liveness::{PURGING, ROUTING, SENDING};
-use crate::flow::{Flow, FlowError, catch_up, delete_unused, deliver, escalate, index, purge, route};
-use crate::store::Indexing;
+use crate::flow::{Flow, FlowError, catch_up, delete_unused, deliver, escalate, purge, route};
 
 /// How long to wait for a ring before looking anyway: a ring is a hint and may be lost.
 const LOOK_ANYWAY: Duration = Duration::from_secs(1);

@@ -110,6 +110,18 @@ impl Quota {
         if owner.is_some() { department } else { company }
     }
 
+    /// Whether it bounds what its owner has in all; the others bound each case, conversation or decision.
+    pub fn is_of_what_is_kept(self) -> bool {
+        !matches!(
+            self,
+            Self::ConversationLabels
+                | Self::ConversationFacts
+                | Self::ConversationFactBytes
+                | Self::DecisionBytes
+                | Self::CaseFuel
+        )
+    }
+
     /// How its owner makes room.
     pub fn relief(self) -> &'static str {
         self.terms().relief

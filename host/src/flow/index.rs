@@ -1,7 +1,7 @@
 //! Texts are indexed for the search, apart from the commits that bring them.
 
 use super::{Flow, FlowError};
-use crate::store::Indexing;
+pub use crate::store::Indexing;
 
 /// Indexes some texts, if enough wait.
 pub async fn index_some(flow: &Flow) -> Result<Indexing, FlowError> {

@@ -71,7 +71,6 @@ pub async fn quotas(
 fn entries(flow: &Flow, owner: Owner, uses: &[QuotaUse]) -> Vec<QuotaEntry> {
     let directory = flow.directory.load();
     let entry = |quota: Quota| {
-        let is_counted = uses.iter().any(|it| it.quota == quota);
         let used = uses.iter().find(|it| it.quota == quota && it.owner == owner).map(|it| it.used);
         QuotaEntry {
             quota,
@@ -79,7 +78,7 @@ fn entries(flow: &Flow, owner: Owner, uses: &[QuotaUse]) -> Vec<QuotaEntry> {
             unit: quota.unit(),
             default: quota.default_of(owner),
             value: directory.quotas().value(owner, quota),
-            used: used.or(is_counted.then_some(0)),
+            used: used.or(quota.is_of_what_is_kept().then_some(0)),
         }
     };
     Quota::ALL.into_iter().map(entry).collect()

@@ -112,7 +112,7 @@ async fn lists_show_long_items_in_part_and_the_whole_on_request() {
     let [detail, list, hit] = [&shown["items"]["entries"][0], &items["entries"][0], &found["entries"][1]];
     for item in [detail, list, hit] {
         assert_eq!(item["cut"]["text_bytes"], long.len(), "{item}");
-        assert!(item["text"].as_str().is_some_and(|it| it.len() <= 4_096 && long.starts_with(it)), "{item}");
+        assert!(item["text"].as_str().is_some_and(|it| it.len() <= 8_196 && long.starts_with(it)), "{item}");
     }
     let whole = app.get(&format!("/v1/items/{}", text(detail, "/id"))).await.json(200);
     assert_eq!(whole["text"], long);

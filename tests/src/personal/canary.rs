@@ -103,9 +103,12 @@ pub fn first_words(name: &str) -> Value {
 
 /// Delivers an event, with a query and a header of the person's.
 pub async fn tell(app: &TestApp, name: &str, event: &Value) -> Value {
-    let request = Request::post(format!("/in/chat?note={}", word(name, "query")))
+    let mut request = Request::post(format!("/in/chat?note={}", word(name, "query")))
         .header("content-type", "application/cloudevents+json")
         .header("x-note", word(name, "header"));
+    if let Some(token) = app.channel_token.get() {
+        request = request.header("x-switchboard-token", token);
+    }
     app.send(request.body(Full::new(Bytes::from(event.to_string()))).unwrap()).await.json(202)
 }
 

@@ -113,6 +113,7 @@ async fn a_delivery_that_tells_twice_of_ones_own_item_is_handed_out() {
 async fn no_piece_of_an_export_holds_more_than_one_text() {
     const BYTES: usize = 300_000;
     let app = TestApp::company().await;
+    app.vouch().await;
     let tell = async |id: &str, kind: &str, letter: &str| {
         let event = json!({
             "specversion": "1.0", "id": id, "source": "https://shop.example.com",

@@ -60,8 +60,8 @@ async fn what_nobody_can_read_fills_its_room_and_no_more() {
     let kept = [broken().await.json(202), broken().await.json(202)];
     for _ in 0..2 {
         let refused = broken().await.problem(503);
-        let detail = text(&refused, "/detail");
-        assert!(detail.contains("retention.unread_bytes") && detail.contains("/retry"), "{detail}");
+        let remedy = text(&refused, "/remedy");
+        assert!(remedy.contains("retention.unread_bytes") && remedy.contains("/retry"), "{refused}");
     }
     for delivery in &kept {
         assert_eq!(raw(&app, delivery).await, 200, "what was answered is kept");

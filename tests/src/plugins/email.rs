@@ -191,9 +191,16 @@ async fn an_own_mail_seen_on_the_channel_is_an_echo() {
     let app = TestApp::staffed().await;
     let own =
         mail("o-1", "an offer", "refund").replace("Grace Example <grace@example.org>", "support@example.com");
-    let received = take(&app, own).await;
+    // Anybody could send it to an open inbox.
+    let received = take(&app, own.replace("o-1", "o-0")).await;
     app.settle().await;
-    let item = item(&app, &received).await;
-    assert_eq!(item["direction"], "outbound");
-    assert_eq!(app.get("/v1/counts").await.json(200)["decisions"], 0);
+    assert_eq!(item(&app, &received).await["direction"], "inbound");
+    let decisions = app.get("/v1/counts").await.json(200)["decisions"].clone();
+
+    let changed = app.patch("/v1/inboxes/mail", json!({ "access": "token" })).await.json(200);
+    let headers = [("content-type", "message/rfc822"), ("x-switchboard-token", text(&changed, "/token"))];
+    let received = app.ask("POST", "/in/mail", &headers, own).await.json(202);
+    app.settle().await;
+    assert_eq!(item(&app, &received).await["direction"], "outbound");
+    assert_eq!(app.get("/v1/counts").await.json(200)["decisions"], decisions);
 }

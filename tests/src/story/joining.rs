@@ -227,6 +227,7 @@ async fn a_channel_with_a_token_vouches_for_its_threads() {
 #[tokio::test]
 async fn what_came_before_its_item_counts_when_that_comes() {
     let app = TestApp::company().await;
+    app.vouch().await;
     let event = |id: &str, kind: &str, time: &str, data: Value| {
         let mut event = crate::support::samples::event(id, &format!("org.switchboard.{kind}"), data);
         event["time"] = json!(time);

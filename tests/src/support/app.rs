@@ -46,7 +46,8 @@ pub struct TestApp {
     place: Place,
     said: AtomicUsize,
     /// What deliveries show, once the channel vouches for itself.
-    channel_token: OnceLock<String>,
+    /// What the channel of `chat` proves itself with, once it does: see [`TestApp::vouch`].
+    pub channel_token: OnceLock<String>,
 }
 
 impl TestApp {
