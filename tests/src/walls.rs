@@ -72,7 +72,7 @@ const MAY_KNOW: [(&str, &[&str]); 15] = [
     ("domain", &[]),
     ("crash", &[]),
     ("egress", &[]),
-    ("gate", &[]),
+    ("gate", &["domain"]),
     ("telemetry", &["domain"]),
     ("vault", &["domain"]),
     ("plugin", &["domain", "vault"]),

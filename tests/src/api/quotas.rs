@@ -154,7 +154,7 @@ async fn what_stands_in_the_directory_is_bounded_for_each_department() {
         (
             "secrets",
             "/v1/secrets",
-            json!({ "name": "more", "department": "service", "value": long, "uses": ["signing"] }),
+            json!({ "name": "more", "department": "service", "value": long, "uses": ["verify"] }),
         ),
     ];
     for (name, path, body) in adds {

@@ -14,6 +14,9 @@ use sqlx::{SqlSafeStr, SqliteConnection};
 use super::error::expect_rows;
 use crate::store::StoreResult;
 
+/// Parameters of more bytes go with their statement, which is parsed anew the next time.
+const KEPT_PARAMETERS_BYTES_MAX: usize = 512 * 1024;
+
 /// The rows of one statement.
 #[derive(Clone, Default)]
 pub(super) struct Rows {
@@ -90,7 +93,8 @@ impl Rows {
             return Ok(0);
         }
         let (json, heap) = self.into_parameters();
-        let done = sqlx::query(sql).bind(json).bind(heap).execute(connection).await?;
+        let is_kept = is_small(&json, &heap);
+        let done = sqlx::query(sql).bind(json).bind(heap).persistent(is_kept).execute(connection).await?;
         Ok(done.rows_affected())
     }
 
@@ -139,6 +143,11 @@ impl Rows {
         let found: String = sqlx::query_scalar(sql).bind(self.json + "]").fetch_one(connection).await?;
         Ok(Some(serde_json::from_str(&found)?))
     }
+}
+
+/// Whether a statement with these parameters is kept for the next time: it keeps them too.
+pub(super) fn is_small(json: &str, heap: &[u8]) -> bool {
+    json.len() + heap.len() <= KEPT_PARAMETERS_BYTES_MAX
 }
 
 impl Row<'_> {

@@ -8,7 +8,7 @@ use futures::TryStreamExt;
 use sqlx::{AssertSqlSafe, Either, Executor, SqliteConnection};
 
 use super::error::{expect_rows, surprise};
-use super::rows::Rows;
+use super::rows::{Rows, is_small};
 use crate::store::StoreResult;
 
 /// Statements that change rows, in their order.
@@ -58,7 +58,8 @@ impl Script {
             return Ok(());
         }
         // Put together from this room's own texts alone.
-        let query = sqlx::query(AssertSqlSafe(self.sql));
+        let is_kept = self.parameters.iter().all(|(json, heap)| is_small(json, heap));
+        let query = sqlx::query(AssertSqlSafe(self.sql)).persistent(is_kept);
         let query = self.parameters.into_iter().fold(query, |it, (json, heap)| it.bind(json).bind(heap));
         let mut done = connection.fetch_many(query);
         for Expected { what, rows } in self.expected {
