@@ -15,8 +15,8 @@ const LOOK: Duration = Duration::from_secs(2);
 const GROWTH_BYTES: u64 = 32 * 1024 * 1024;
 
 /// Looks to leave out after one that gave little back: a process that is large because of what it holds is
-/// looked through twice a minute.
-const LOOKS_LEFT_OUT: u32 = 15;
+/// looked through six times a minute.
+const LOOKS_LEFT_OUT: u32 = 4;
 
 /// When to give memory back.
 #[derive(Debug, Default)]
