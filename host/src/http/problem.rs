@@ -37,7 +37,7 @@ pub struct Problem {
     errors: Vec<FieldError>,
     name: Option<Box<str>>,
     /// What to do, where there is more to say than the kind does.
-    remedy: Option<String>,
+    remedy: Option<Box<str>>,
     quota: Option<Box<QuotaBody>>,
     over_quota: Option<Box<OverQuota>>,
     /// Seconds until it is worth trying again.
@@ -122,7 +122,7 @@ impl Problem {
 
     /// The same with what to do about it.
     pub fn with_remedy(self, remedy: impl Into<String>) -> Self {
-        Self { remedy: Some(remedy.into()), ..self }
+        Self { remedy: Some(remedy.into().into_boxed_str()), ..self }
     }
 
     /// The same with the bound that was met.
