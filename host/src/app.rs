@@ -247,7 +247,7 @@ impl App {
     pub fn work(&self) {
         self.flow.door.open();
         worker::start(&self.flow, &self.workers, &self.watch);
-        let trimming = memory::give_back_free(self.watch.stop().clone());
+        let trimming = memory::give_back_free(Arc::clone(&self.flow.store), self.watch.stop().clone());
         self.watch.spawn("giving memory back", trimming, &self.workers);
     }
 

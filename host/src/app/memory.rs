@@ -4,15 +4,21 @@
 //! storms to come: hundreds of megabytes after one. A worker looks at the size of the process; when that has
 //! grown and grows no more, it has the C library return what is free.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
+
+use crate::store::Store;
 
 /// How often the size is looked at. A storm's memory is back within two looks.
 const LOOK: Duration = Duration::from_secs(2);
 
 /// Growth that is worth it: a tenth of an ordinary host. Looking through the arenas takes milliseconds.
 const GROWTH_BYTES: u64 = 32 * 1024 * 1024;
+
+/// Growth that no ordinary load has: more than the repository's caches.
+const MUCH_BYTES: u64 = 90 * 1024 * 1024;
 
 /// Looks to leave out after one that gave little back: a process that is large because of what it holds is
 /// looked through six times a minute.
@@ -42,6 +48,11 @@ impl Trimming {
         !grows && !is_left_out && bytes > floor.saturating_add(GROWTH_BYTES)
     }
 
+    /// Whether so much is left that the repository's cache has to go too: it is full of what the storm wrote.
+    fn keeps_much(&self, bytes: u64) -> bool {
+        self.floor.is_some_and(|floor| bytes > floor.saturating_add(MUCH_BYTES))
+    }
+
     /// Giving back made it so much smaller. What a storm still held at that moment may be free at the next look.
     fn note(&mut self, before: u64, after: u64) {
         self.last = after;
@@ -52,7 +63,7 @@ impl Trimming {
 }
 
 /// Looks now and then until it is stopped.
-pub async fn give_back_free(stop: CancellationToken) {
+pub async fn give_back_free(store: Arc<dyn Store>, stop: CancellationToken) {
     let mut trimming = Trimming::default();
     let mut look = tokio::time::interval(LOOK);
     look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -65,7 +76,13 @@ pub async fn give_back_free(stop: CancellationToken) {
         if !trimming.is_due(before) {
             continue;
         }
-        let trimmed = tokio::task::spawn_blocking(trim).await;
+        let mut trimmed = tokio::task::spawn_blocking(trim).await;
+        if resident_bytes().is_some_and(|it| trimming.keeps_much(it)) {
+            if let Err(error) = store.give_back_cache().await {
+                tracing::debug!(%error, "the repository's cache could not be given back");
+            }
+            trimmed = tokio::task::spawn_blocking(trim).await;
+        }
         let after = resident_bytes().unwrap_or(before);
         trimming.note(before, after);
         tracing::debug!(before, after, ok = trimmed.is_ok(), "free memory was given back");
@@ -106,6 +123,13 @@ mod tests {
         assert_eq!(due, [false, false, false, false, true, true]);
         trimming.note(890 * MIB, 220 * MIB);
         assert!(!trimming.is_due(230 * MIB), "ordinary growth");
+    }
+
+    #[test]
+    fn cache_goes_only_where_much_is_left() {
+        let mut trimming = Trimming::default();
+        assert!(!trimming.is_due(100 * MIB));
+        assert!(!trimming.keeps_much(190 * MIB) && trimming.keeps_much(191 * MIB));
     }
 
     #[test]

@@ -44,6 +44,8 @@ pub trait UpkeepStore: Send + Sync {
     async fn check_writable(&self) -> StoreResult<()>;
     /// Indexes some texts for the search, and holds the writer no longer than others can wait.
     async fn index_some(&self) -> StoreResult<Indexing>;
+    /// Gives the writer's cache back to the system; it fills again from what is asked for.
+    async fn give_back_cache(&self) -> StoreResult<()>;
     /// Notes that this host ended in order: the next one need not inspect. Nothing is noted where damage was.
     async fn note_orderly_end(&self) -> StoreResult<()>;
 }

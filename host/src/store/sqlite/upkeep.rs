@@ -52,6 +52,13 @@ impl UpkeepStore for SqliteStore {
         search::index_some(self).await
     }
 
+    async fn give_back_cache(&self) -> StoreResult<()> {
+        let mut writer = self.writer.lock().await;
+        writer.heal().await?;
+        sqlx::query("PRAGMA shrink_memory").execute(&mut writer.connection).await?;
+        Ok(())
+    }
+
     async fn note_orderly_end(&self) -> StoreResult<()> {
         if self.is_damaged.load(Ordering::Relaxed) {
             tracing::warn!("damage was met in the repository: the next start inspects it");
