@@ -37,7 +37,7 @@ use crate::worker::{self, Watch};
 
 pub mod clock;
 mod inspection;
-mod memory;
+pub mod memory;
 mod modes;
 
 /// The name of the file beside the repository that holds the key of its compiled plugins.

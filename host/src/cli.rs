@@ -9,6 +9,7 @@ use anyhow::Context;
 use clap::{Parser, Subcommand};
 use rustix::fs::Mode;
 
+use crate::app::memory;
 use crate::telemetry::{outlet, panic};
 
 // First, for its macros.
@@ -72,6 +73,7 @@ enum Command {
 /// Runs the command of this process's arguments.
 pub fn main() -> ExitCode {
     panic::tell_panics();
+    memory::keep_little_free();
     let arguments = with_place_behind_command(std::env::args_os());
     let command = Cli::parse_from(arguments).command;
     // A host works for others than the reader of what it prints.

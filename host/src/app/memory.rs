@@ -1,8 +1,10 @@
 //! Gives memory back to the system after a storm.
 //!
 //! The C library keeps what was freed, in an arena a thread and between blocks that are still in use, for the
-//! storms to come: hundreds of megabytes after one. A worker looks at the size of the process; when that has
-//! grown and grows no more, it has the C library return what is free.
+//! storms to come. Once a large block was freed, it takes the next ones of that size from its arenas too: a few
+//! threads that made large responses kept hundreds of megabytes. So large blocks always come from the system
+//! and go back at once ([`keep_little_free`]). For the rest, a worker looks at the size of the process; when
+//! that has grown and grows no more, it has the C library return what is free.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -95,6 +97,30 @@ fn resident_bytes() -> Option<u64> {
     let pages: u64 = statm.split_ascii_whitespace().nth(1)?.parse().ok()?;
     Some(pages * rustix::param::page_size() as u64)
 }
+
+/// Blocks from this size come from the system, one by one, and go back when they are freed. What the host does
+/// with that many bytes takes far longer than that.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+const LARGE_BLOCK_BYTES: libc::c_int = 1024 * 1024;
+
+/// What may be free at the end of an arena.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+const FREE_END_BYTES: libc::c_int = 1024 * 1024;
+
+/// Has the C library keep little of what is freed, from now on: to be called when the process begins.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[allow(unsafe_code, reason = "the C library offers it in no other way")]
+pub fn keep_little_free() {
+    // SAFETY: mallopt(3) takes no pointer. It says whether it knows the parameter, and changes nothing if not.
+    unsafe {
+        libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE_BLOCK_BYTES);
+        libc::mallopt(libc::M_TRIM_THRESHOLD, FREE_END_BYTES);
+    }
+}
+
+/// Other libraries do so by themselves.
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+pub fn keep_little_free() {}
 
 /// Has the C library return what is free.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]

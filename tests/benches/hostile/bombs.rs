@@ -62,9 +62,14 @@ pub async fn measure() {
     figure("memory grown by, five seconds later (goal: at most 64)", resident_mib() - start, "MiB");
 }
 
-/// Mebibytes of this process that are in memory (proc(5)), what it has in files included.
+/// Mebibytes of this process that are in memory, what it has in files included.
 pub fn resident_mib() -> f64 {
-    let status = std::fs::read_to_string("/proc/self/status").expect("/proc/self/status");
+    resident_mib_of(std::process::id())
+}
+
+/// The same of the process of this number (proc(5)).
+pub fn resident_mib_of(process: u32) -> f64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).expect("the status of a process");
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS in status");
     line.trim().trim_end_matches("kB").trim().parse::<f64>().expect("a number") / 1024.0
 }

@@ -21,15 +21,16 @@ mod health;
 mod isolation;
 mod loops;
 mod poison;
+mod program;
 mod readers;
 mod settings;
 #[allow(dead_code, reason = "shared with the tests, which use more of it")]
 #[path = "../../src/support/timing.rs"]
 mod timing;
 
-/// The sandbox compiles, and checks settings, in child processes: this same program, under another first
-/// argument.
-const CHILDREN: [&str; 2] = [CHILD_COMMAND, VALIDATION_COMMAND];
+/// What this program is started as, by its first argument: a host whose memory is measured, and the processes in
+/// which the sandbox compiles and checks settings.
+const CHILDREN: [&str; 3] = [CHILD_COMMAND, VALIDATION_COMMAND, program::SERVE];
 
 fn main() -> ExitCode {
     if std::env::args().nth(1).is_some_and(|first| CHILDREN.contains(&first.as_str())) {
